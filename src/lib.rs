@@ -1,0 +1,1 @@
+//! The authorization gate for MCP, as a proxy-wasm filter for Envoy.
