@@ -1,1 +1,5 @@
 //! The authorization gate for MCP, as a proxy-wasm filter for Envoy.
+
+pub mod json;
+pub mod mcp;
+pub mod oauth;
