@@ -142,6 +142,13 @@ impl Object {
             .find_map(|(member, value)| (member == name).then_some(value))
     }
 
+    /// The member of that name, taken out of the object.
+    pub fn into_member(self, name: &str) -> Option<Json> {
+        self.0
+            .into_iter()
+            .find_map(|(member, value)| (member == name).then_some(value))
+    }
+
     /// The members, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Json)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
