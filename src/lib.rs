@@ -1,5 +1,7 @@
 //! The authorization gate for MCP, as a proxy-wasm filter for Envoy.
 
+pub mod config;
 pub mod json;
 pub mod mcp;
 pub mod oauth;
+pub mod policy;
