@@ -9,3 +9,5 @@ pub mod oauth;
 pub mod policy;
 pub mod record;
 pub mod reply;
+#[cfg(target_arch = "wasm32")]
+mod shell;
