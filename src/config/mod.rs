@@ -12,9 +12,7 @@ use std::rc::Rc;
 
 pub use error::{ConfigError, ConfigWarning};
 pub use limits::Limits;
-pub use server::{
-    AnswerStyle, Answers, Hosts, IdentityHeaders, MetadataFields, Resource, Server,
-};
+pub use server::{AnswerStyle, Answers, Hosts, IdentityHeaders, MetadataFields, Resource, Server};
 
 use crate::oauth::Issuer;
 

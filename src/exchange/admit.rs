@@ -22,7 +22,9 @@ pub struct Admission {
 impl Admission {
     /// Whether an audit-only rule or server let something pass.
     pub fn is_unenforced(&self) -> bool {
-        self.permits.iter().any(|permit| permit.unenforced().is_some())
+        self.permits
+            .iter()
+            .any(|permit| permit.unenforced().is_some())
     }
 }
 
@@ -34,9 +36,18 @@ pub(super) struct Judgement {
 }
 
 impl Judgement {
-    fn refused(denial: Denial, revision: Option<Revision>, head: &Head, subject: Subject<'_>) -> Self {
+    fn refused(
+        denial: Denial,
+        revision: Option<Revision>,
+        head: &Head,
+        subject: Subject<'_>,
+    ) -> Self {
         let reply = refuse(&denial, addressee(head, subject));
-        Self { result: Err((denial, reply)), revision, calls: Vec::new() }
+        Self {
+            result: Err((denial, reply)),
+            revision,
+            calls: Vec::new(),
+        }
     }
 }
 
@@ -50,11 +61,20 @@ pub(super) fn judge(head: &Head, identity: &Identity, body: &[u8], limits: &Limi
 }
 
 fn addressee<'a>(head: &'a Head, subject: Subject<'a>) -> Addressee<'a> {
-    Addressee { site: Some(&head.site), origin: &head.origin, subject }
+    Addressee {
+        site: Some(&head.site),
+        origin: &head.origin,
+        subject,
+    }
 }
 
 /// GET and DELETE: legacy only, and without a body.
-fn judge_bodiless(head: &Head, identity: &Identity, body: &[u8], method: &'static str) -> Judgement {
+fn judge_bodiless(
+    head: &Head,
+    identity: &Identity,
+    body: &[u8],
+    method: &'static str,
+) -> Judgement {
     let unanswerable = Subject::Unanswerable;
     if !body.is_empty() {
         return Judgement::refused(Denial::UnexpectedBody, None, head, unanswerable);
@@ -62,41 +82,65 @@ fn judge_bodiless(head: &Head, identity: &Identity, body: &[u8], method: &'stati
     let supported = &head.site.revisions;
     let revision = match agreement::header_revision(&head.headers, supported) {
         Ok(named) => named.unwrap_or(Revision::ASSUMED),
-        Err(error) => return Judgement::refused(Denial::Agreement(error), None, head, unanswerable),
+        Err(error) => {
+            return Judgement::refused(Denial::Agreement(error), None, head, unanswerable);
+        }
     };
-    if revision.era() == Era::Modern || supported.iter().all(|revision| revision.era() == Era::Modern) {
-        let denial = Denial::MethodNotAllowed { allow: "POST, OPTIONS" };
+    if revision.era() == Era::Modern
+        || supported
+            .iter()
+            .all(|revision| revision.era() == Era::Modern)
+    {
+        let denial = Denial::MethodNotAllowed {
+            allow: "POST, OPTIONS",
+        };
         return Judgement::refused(denial, Some(revision), head, unanswerable);
     }
     if !supported.contains(&revision) {
-        let error = AgreementError::UnsupportedVersion { requested: revision.as_str().to_owned() };
+        let error = AgreementError::UnsupportedVersion {
+            requested: revision.as_str().to_owned(),
+        };
         return Judgement::refused(Denial::Agreement(error), Some(revision), head, unanswerable);
     }
     let call = Call::pseudo(method);
     let (decision, record) = decide(head, identity, &call);
     let result = match decision {
-        Ok(permit) => Ok(Admission { permits: vec![permit] }),
+        Ok(permit) => Ok(Admission {
+            permits: vec![permit],
+        }),
         Err(denial) => {
             let reply = refuse(&denial, addressee(head, unanswerable));
             Err((denial, reply))
         }
     };
-    Judgement { result, revision: Some(revision), calls: vec![record] }
+    Judgement {
+        result,
+        revision: Some(revision),
+        calls: vec![record],
+    }
 }
 
 fn judge_message(head: &Head, identity: &Identity, bytes: &[u8], limits: &Limits) -> Judgement {
-    let bounds = BodyLimits { depth: limits.json_depth, batch_elements: limits.batch_elements };
+    let bounds = BodyLimits {
+        depth: limits.json_depth,
+        batch_elements: limits.batch_elements,
+    };
     let body = match envelope::parse(bytes, bounds) {
         Ok(body) => body,
-        Err(error) => return Judgement::refused(Denial::Envelope(error), None, head, Subject::Unread),
+        Err(error) => {
+            return Judgement::refused(Denial::Envelope(error), None, head, Subject::Unread);
+        }
     };
     let revision = match agreement::revision(&head.headers, &body, &head.site.revisions) {
         Ok(revision) => revision,
         Err(error) => {
             let subject = match &body {
-                Body::Single(Message::Request { id, method, .. }) => {
-                    Subject::Request { id, method, era: Era::Modern, call: None }
-                }
+                Body::Single(Message::Request { id, method, .. }) => Subject::Request {
+                    id,
+                    method,
+                    era: Era::Modern,
+                    call: None,
+                },
                 _ => Subject::Unread,
             };
             return Judgement::refused(Denial::Agreement(error), None, head, subject);
@@ -106,7 +150,9 @@ fn judge_message(head: &Head, identity: &Identity, bytes: &[u8], limits: &Limits
         Body::Single(message) => {
             let (result, record) = judge_one(head, identity, &message, revision);
             Judgement {
-                result: result.map(|permit| Admission { permits: vec![permit] }),
+                result: result.map(|permit| Admission {
+                    permits: vec![permit],
+                }),
                 revision: Some(revision),
                 calls: vec![record],
             }
@@ -116,7 +162,12 @@ fn judge_message(head: &Head, identity: &Identity, bytes: &[u8], limits: &Limits
 }
 
 /// A batch goes on whole or not at all.
-fn judge_batch(head: &Head, identity: &Identity, messages: &[Message], revision: Revision) -> Judgement {
+fn judge_batch(
+    head: &Head,
+    identity: &Identity,
+    messages: &[Message],
+    revision: Revision,
+) -> Judgement {
     let mut permits = Vec::new();
     let mut calls = Vec::new();
     let mut replies = Vec::new();
@@ -124,7 +175,12 @@ fn judge_batch(head: &Head, identity: &Identity, messages: &[Message], revision:
     for message in messages {
         let (result, record) = match message {
             Message::Request { id, method, .. } if method == "initialize" => {
-                let subject = Subject::Request { id, method, era: revision.era(), call: None };
+                let subject = Subject::Request {
+                    id,
+                    method,
+                    era: revision.era(),
+                    call: None,
+                };
                 let denial = Denial::Agreement(AgreementError::Batch);
                 let reply = refuse(&denial, addressee(head, subject));
                 let record = CallRecord::of(&Call::pseudo("initialize"), &[]);
@@ -148,7 +204,11 @@ fn judge_batch(head: &Head, identity: &Identity, messages: &[Message], revision:
         Some(refused) => Err(refused),
         None => Ok(Admission { permits }),
     };
-    Judgement { result, revision: Some(revision), calls }
+    Judgement {
+        result,
+        revision: Some(revision),
+        calls,
+    }
 }
 
 fn id_of(message: &Message) -> Option<RequestId> {
@@ -165,27 +225,40 @@ fn judge_one(
     revision: Revision,
 ) -> (Result<Permit, (Denial, Reply)>, CallRecord) {
     let (method, params) = match message {
-        Message::Request { method, params, .. } | Message::Notification { method, params } => (method, params),
+        Message::Request { method, params, .. } | Message::Notification { method, params } => {
+            (method, params)
+        }
         Message::Response { .. } => {
             let call = Call::pseudo(Call::RESPONSE);
             let (decision, record) = match revision.era() {
                 Era::Legacy => decide(head, identity, &call),
                 Era::Modern => (Err(Denial::ResponseInModernEra), CallRecord::of(&call, &[])),
             };
-            return (decision.map_err(|denial| answered(denial, head, Subject::Unanswerable)), record);
+            return (
+                decision.map_err(|denial| answered(denial, head, Subject::Unanswerable)),
+                record,
+            );
         }
     };
     let call = Call::of(method, params);
     let subject = match message {
-        Message::Request { id, method, .. } => {
-            Subject::Request { id, method, era: revision.era(), call: call.as_ref().ok() }
-        }
+        Message::Request { id, method, .. } => Subject::Request {
+            id,
+            method,
+            era: revision.era(),
+            call: call.as_ref().ok(),
+        },
         _ => Subject::Unanswerable,
     };
     let known = match message {
         Message::Request { .. } => revision.has_request(method),
         _ => revision.has_notification(method),
-    } || head.site.server.extra_methods.iter().any(|pattern| pattern.matches(method));
+    } || head
+        .site
+        .server
+        .extra_methods
+        .iter()
+        .any(|pattern| pattern.matches(method));
     let (decision, record) = match &call {
         _ if !known => (Err(Denial::UnknownMethod), nameless(method)),
         Err(error) => (Err(Denial::Params(error.clone())), nameless(method)),
@@ -195,7 +268,10 @@ fn judge_one(
     if let Err(denial) = &decision {
         record.reason = denial.reason();
     }
-    (decision.map_err(|denial| answered(denial, head, subject)), record)
+    (
+        decision.map_err(|denial| answered(denial, head, subject)),
+        record,
+    )
 }
 
 fn answered(denial: Denial, head: &Head, subject: Subject<'_>) -> (Denial, Reply) {
@@ -205,11 +281,22 @@ fn answered(denial: Denial, head: &Head, subject: Subject<'_>) -> (Denial, Reply
 
 /// A record of a message whose target could not be read.
 fn nameless(method: &str) -> CallRecord {
-    CallRecord::of(&Call { method, target: crate::mcp::Target::Method, arguments: None }, &[])
+    CallRecord::of(
+        &Call {
+            method,
+            target: crate::mcp::Target::Method,
+            arguments: None,
+        },
+        &[],
+    )
 }
 
 /// Asks the policy, and writes down what it says.
-fn decide(head: &Head, identity: &Identity, call: &Call<'_>) -> (Result<Permit, Denial>, CallRecord) {
+fn decide(
+    head: &Head,
+    identity: &Identity,
+    call: &Call<'_>,
+) -> (Result<Permit, Denial>, CallRecord) {
     let server = &head.site.server;
     let mut record = CallRecord::of(call, &server.audit_arguments);
     match server.policy.decide(identity, call) {

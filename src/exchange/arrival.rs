@@ -4,12 +4,15 @@ use std::rc::Rc;
 
 use super::head::{Head, Verb, json_body};
 use super::site::Place;
-use super::{Arriving, Exchange, Identifying, Reading, Step, Worker, deny, edits, record_of, refused, request_id};
+use super::{
+    Arriving, Exchange, Identifying, Reading, Step, Worker, deny, edits, record_of, refused,
+    request_id,
+};
 use crate::config::HeaderMode;
 use crate::http::Headers;
 use crate::http::origin::{Origin, is_preflight};
-use crate::http::target::split_query;
-use crate::oauth::bearer::{bearer_token, has_access_token, query_without_access_token};
+use crate::http::target::{split_query, without_access_token};
+use crate::oauth::bearer::bearer_token;
 use crate::oauth::{Authentication, Identity, PendingReason, TokenError};
 use crate::record::{Outcome, Record};
 use crate::reply::{Addressee, Denial, Reply, Subject, metadata, preflight, refuse};
@@ -18,16 +21,21 @@ const ENDPOINT_METHODS: &str = "POST, GET, DELETE, OPTIONS";
 
 /// The first transition. The order of checks is the design's: route, origin,
 /// credentials; no body is looked at before the caller is known.
-pub(super) fn arrive(headers: Headers, end_of_stream: bool, worker: &mut Worker, now_ms: u64) -> (Exchange, Step) {
+pub(super) fn arrive(
+    headers: Headers,
+    end_of_stream: bool,
+    worker: &mut Worker,
+    now_ms: u64,
+) -> (Exchange, Step) {
     let text = |name: &'static str| headers.single(name).ok().flatten().unwrap_or_default();
     let method = text(":method").to_owned();
     let target = text(":path");
     let (path, query) = split_query(target);
     // A token in the query must not reach the access log with the path.
     let clean_path = query
-        .filter(|query| has_access_token(query))
-        .map(|query| match query_without_access_token(query) {
-            rest if rest.is_empty() => path.to_owned(),
+        .and_then(without_access_token)
+        .map(|rest| match rest.as_str() {
+            "" => path.to_owned(),
             rest => format!("{path}?{rest}"),
         });
     let token_in_query = clean_path.is_some();
@@ -42,23 +50,44 @@ pub(super) fn arrive(headers: Headers, end_of_stream: bool, worker: &mut Worker,
             let site = Rc::clone(site);
             let origin = Origin::of(&headers, &site.own_origin, &site.server.allowed_origins);
             let verb = Verb::parse(&method);
-            let head = Head { site, origin, verb: verb.unwrap_or(Verb::Post), headers, arrived_ms: now_ms };
+            let head = Head {
+                site,
+                origin,
+                verb: verb.unwrap_or(Verb::Post),
+                headers,
+                arrived_ms: now_ms,
+            };
             if verb.is_none() {
                 other_method(&head, &method, now_ms)
             } else {
-                let body = if end_of_stream { Arriving::Complete(Vec::new()) } else { Arriving::Open };
+                let body = if end_of_stream {
+                    Arriving::Complete(Vec::new())
+                } else {
+                    Arriving::Open
+                };
                 endpoint(head, body, token_in_query, worker, now_ms)
             }
         }
     };
     match step {
-        Step::Reply { reply, record, .. } => (next, Step::Reply { reply, path: clean_path, record }),
+        Step::Reply { reply, record, .. } => (
+            next,
+            Step::Reply {
+                reply,
+                path: clean_path,
+                record,
+            },
+        ),
         step => (next, step),
     }
 }
 
 fn no_server(headers: &Headers, method: &str) -> (Exchange, Step) {
-    let to = Addressee { site: None, origin: &Origin::Absent, subject: Subject::Unread };
+    let to = Addressee {
+        site: None,
+        origin: &Origin::Absent,
+        subject: Subject::Unread,
+    };
     let denial = Denial::NoServer;
     let record = Record {
         request_id: request_id(headers),
@@ -78,28 +107,62 @@ fn answered(reply: Reply, server: Rc<str>, headers: &Headers, method: &str) -> (
         status: reply.status,
         ..Record::default()
     };
-    (Exchange::Answered, Step::Reply { reply, path: None, record: Box::new(record) })
+    (
+        Exchange::Answered,
+        Step::Reply {
+            reply,
+            path: None,
+            record: Box::new(record),
+        },
+    )
 }
 
 /// What is neither POST, GET nor DELETE: a preflight, or nothing of ours.
 fn other_method(head: &Head, method: &str, now_ms: u64) -> (Exchange, Step) {
-    let record = || Record { http_method: method.chars().take(32).collect(), ..record_of(head, None, now_ms) };
+    let record = || Record {
+        http_method: method.chars().take(32).collect(),
+        ..record_of(head, None, now_ms)
+    };
     let denial = if method == "OPTIONS" && is_preflight(&head.headers) {
         if let Origin::Allowed(_) = head.origin {
             let reply = preflight(&head.headers, &head.origin);
             let status = reply.status;
-            let record = Record { outcome: Outcome::Answered, reason: "preflight", status, ..record() };
-            return (Exchange::Answered, Step::Reply { reply, path: None, record: Box::new(record) });
+            let record = Record {
+                outcome: Outcome::Answered,
+                reason: "preflight",
+                status,
+                ..record()
+            };
+            return (
+                Exchange::Answered,
+                Step::Reply {
+                    reply,
+                    path: None,
+                    record: Box::new(record),
+                },
+            );
         }
         Denial::ForeignOrigin
     } else {
-        Denial::MethodNotAllowed { allow: ENDPOINT_METHODS }
+        Denial::MethodNotAllowed {
+            allow: ENDPOINT_METHODS,
+        }
     };
-    let to = Addressee { site: Some(&head.site), origin: &head.origin, subject: Subject::Unread };
+    let to = Addressee {
+        site: Some(&head.site),
+        origin: &head.origin,
+        subject: Subject::Unread,
+    };
     refused(&denial, refuse(&denial, to), record())
 }
 
-fn endpoint(head: Head, body: Arriving, token_in_query: bool, worker: &mut Worker, now_ms: u64) -> (Exchange, Step) {
+fn endpoint(
+    head: Head,
+    body: Arriving,
+    token_in_query: bool,
+    worker: &mut Worker,
+    now_ms: u64,
+) -> (Exchange, Step) {
     if head.origin == Origin::Foreign {
         return deny(Denial::ForeignOrigin, &head, None, now_ms);
     }
@@ -124,16 +187,25 @@ impl Identifying {
         let Ok(Some(token)) = bearer_token(&credentials) else {
             return deny(Denial::NoToken, &head, None, now_ms);
         };
-        let authentication =
-            worker.authenticator.authenticate(&head.site.audience(), &token, head.arrived_ms, now_ms);
+        let authentication = worker.authenticator.authenticate(
+            &head.site.audience(),
+            &token,
+            head.arrived_ms,
+            now_ms,
+        );
         let denial = match authentication {
-            Authentication::Verified(identity) => return identified(head, body, identity, worker, now_ms),
+            Authentication::Verified(identity) => {
+                return identified(head, body, identity, worker, now_ms);
+            }
             Authentication::Refused(error) => Denial::InvalidToken(error),
             Authentication::Unavailable => Denial::KeysUnavailable,
             Authentication::Pending(reason) => {
                 let deadline_ms = head.arrived_ms.saturating_add(worker.limits.key_wait_ms);
                 if now_ms < deadline_ms && worker.waiting < worker.limits.waiting_requests {
-                    return (Exchange::Identifying(Box::new(Self { head, body })), Step::Wait);
+                    return (
+                        Exchange::Identifying(Box::new(Self { head, body })),
+                        Step::Wait,
+                    );
                 }
                 match reason {
                     _ if now_ms < deadline_ms => Denial::TooManyWaiting,
@@ -157,18 +229,36 @@ fn identified(
     if head.verb == Verb::Post
         && let Err(wanted) = json_body(&head.headers)
     {
-        return deny(Denial::UnsupportedMediaType(wanted), &head, Some(identity), now_ms);
+        return deny(
+            Denial::UnsupportedMediaType(wanted),
+            &head,
+            Some(identity),
+            now_ms,
+        );
     }
     let edits = edits::request_edits(&head.site.server, &identity, &head.headers);
     match (body, worker.header_mode) {
-        (Arriving::Complete(bytes), _) => {
-            Reading { head, identity, edits: Some(edits) }.decide(&bytes, worker, now_ms)
+        (Arriving::Complete(bytes), _) => Reading {
+            head,
+            identity,
+            edits: Some(edits),
         }
-        (Arriving::Open, HeaderMode::Holding) => {
-            (Exchange::Reading(Box::new(Reading { head, identity, edits: Some(edits) })), Step::Wait)
-        }
-        (Arriving::Open, HeaderMode::Plain) => {
-            (Exchange::Reading(Box::new(Reading { head, identity, edits: None })), Step::ReleaseHeaders(edits))
-        }
+        .decide(&bytes, worker, now_ms),
+        (Arriving::Open, HeaderMode::Holding) => (
+            Exchange::Reading(Box::new(Reading {
+                head,
+                identity,
+                edits: Some(edits),
+            })),
+            Step::Wait,
+        ),
+        (Arriving::Open, HeaderMode::Plain) => (
+            Exchange::Reading(Box::new(Reading {
+                head,
+                identity,
+                edits: None,
+            })),
+            Step::ReleaseHeaders(edits),
+        ),
     }
 }

@@ -17,14 +17,21 @@ pub struct HeaderEdits {
 /// The request as the upstream gets it: without the client's token, without
 /// anything that the client might pass off as the gate's word, with the
 /// identity.
-pub(super) fn request_edits(server: &Server, identity: &Identity, headers: &Headers) -> HeaderEdits {
+pub(super) fn request_edits(
+    server: &Server,
+    identity: &Identity,
+    headers: &Headers,
+) -> HeaderEdits {
     let names = &server.identity_headers;
     let settings = [
         (&names.subject, Some(identity.subject().to_owned())),
         (&names.issuer, Some(identity.issuer().to_owned())),
         (&names.client, identity.client().map(str::to_owned)),
         (&names.scopes, Some(identity.scopes().to_string())),
-        (&names.subject_type, Some(identity.subject_type().as_str().to_owned())),
+        (
+            &names.subject_type,
+            Some(identity.subject_type().as_str().to_owned()),
+        ),
     ];
     let mut remove: Vec<String> = headers
         .names()
@@ -43,7 +50,13 @@ pub(super) fn request_edits(server: &Server, identity: &Identity, headers: &Head
 /// manner of CGI read `x_mcp_subject` as `x-mcp-subject`, so both count.
 fn is_reserved(header: &str, server: &Server) -> bool {
     let names = &server.identity_headers;
-    let own = [&names.subject, &names.issuer, &names.client, &names.scopes, &names.subject_type];
+    let own = [
+        &names.subject,
+        &names.issuer,
+        &names.client,
+        &names.scopes,
+        &names.subject_type,
+    ];
     let same = |name: &str| {
         header.len() == name.len()
             && header
@@ -82,8 +95,11 @@ pub(super) fn response_edits(headers: &Headers, origin: &Origin) -> HeaderEdits 
         .map(str::to_owned)
         .collect();
     remove.dedup();
-    let mut set: Vec<(String, String)> =
-        origin.response_headers().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let mut set: Vec<(String, String)> = origin
+        .response_headers()
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
     for (name, value) in &mut set {
         if name == "vary" {
             *value = with_upstream_vary(headers, value);
@@ -118,11 +134,21 @@ mod tests {
 
     #[test]
     fn the_upstreams_word_on_cors_is_replaced() {
-        let headers = Headers::from([("access-control-allow-origin", "*"), ("vary", "accept-encoding")]);
+        let headers = Headers::from([
+            ("access-control-allow-origin", "*"),
+            ("vary", "accept-encoding"),
+        ]);
         let edits = response_edits(&headers, &Origin::Allowed("https://a.example".to_owned()));
         assert_eq!(edits.remove, ["access-control-allow-origin"]);
-        assert!(edits.set.contains(&("access-control-allow-origin".to_owned(), "https://a.example".to_owned())));
-        assert!(edits.set.contains(&("vary".to_owned(), "accept-encoding, Origin".to_owned())));
+        assert!(edits.set.contains(&(
+            "access-control-allow-origin".to_owned(),
+            "https://a.example".to_owned()
+        )));
+        assert!(
+            edits
+                .set
+                .contains(&("vary".to_owned(), "accept-encoding, Origin".to_owned()))
+        );
         assert!(response_edits(&headers, &Origin::Absent).set.is_empty());
     }
 }

@@ -57,7 +57,10 @@ pub(super) fn json_body(headers: &Headers) -> Result<(), &'static str> {
         return Err(WANTED);
     };
     let mut parts = value.split(';').map(str::trim);
-    if !parts.next().is_some_and(|media_type| media_type.eq_ignore_ascii_case("application/json")) {
+    if !parts
+        .next()
+        .is_some_and(|media_type| media_type.eq_ignore_ascii_case("application/json"))
+    {
         return Err(WANTED);
     }
     for parameter in parts.filter(|part| !part.is_empty()) {
@@ -65,7 +68,9 @@ pub(super) fn json_body(headers: &Headers) -> Result<(), &'static str> {
             return Err(WANTED);
         };
         let charset = name.eq_ignore_ascii_case("charset");
-        if value.contains(',') || (charset && !value.trim_matches('"').eq_ignore_ascii_case("utf-8")) {
+        if value.contains(',')
+            || (charset && !value.trim_matches('"').eq_ignore_ascii_case("utf-8"))
+        {
             return Err(WANTED);
         }
     }
@@ -78,8 +83,16 @@ mod tests {
 
     #[test]
     fn only_plain_json_in_utf_8_is_a_message() {
-        for good in ["application/json", "Application/JSON; charset=UTF-8", "application/json;charset=\"utf-8\"; a=b"] {
-            assert_eq!(json_body(&Headers::from([("content-type", good)])), Ok(()), "{good}");
+        for good in [
+            "application/json",
+            "Application/JSON; charset=UTF-8",
+            "application/json;charset=\"utf-8\"; a=b",
+        ] {
+            assert_eq!(
+                json_body(&Headers::from([("content-type", good)])),
+                Ok(()),
+                "{good}"
+            );
         }
         for bad in [
             "text/plain",
@@ -91,10 +104,16 @@ mod tests {
             "multipart/form-data",
             "",
         ] {
-            assert!(json_body(&Headers::from([("content-type", bad)])).is_err(), "{bad}");
+            assert!(
+                json_body(&Headers::from([("content-type", bad)])).is_err(),
+                "{bad}"
+            );
         }
         assert!(json_body(&Headers::default()).is_err());
-        let encoded = Headers::from([("content-type", "application/json"), ("content-encoding", "gzip")]);
+        let encoded = Headers::from([
+            ("content-type", "application/json"),
+            ("content-encoding", "gzip"),
+        ]);
         assert!(json_body(&encoded).is_err());
     }
 }

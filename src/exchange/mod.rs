@@ -155,37 +155,64 @@ impl Exchange {
 
     fn transition(self, input: Input<'_>, worker: &mut Worker, now_ms: u64) -> (Self, Step) {
         match (self, input) {
-            (Self::Fresh, Input::RequestHeaders { headers, end_of_stream }) => {
-                arrival::arrive(headers, end_of_stream, worker, now_ms)
-            }
+            (
+                Self::Fresh,
+                Input::RequestHeaders {
+                    headers,
+                    end_of_stream,
+                },
+            ) => arrival::arrive(headers, end_of_stream, worker, now_ms),
 
             (Self::Identifying(state), Input::Wake) => state.identify(worker, now_ms),
-            (Self::Identifying(state), Input::RequestBody { held, end_of_stream }) => {
+            (
+                Self::Identifying(state),
+                Input::RequestBody {
+                    held,
+                    end_of_stream,
+                },
+            ) => {
                 let Identifying { head, body } = *state;
                 match (body, receive(held, end_of_stream, worker)) {
-                    (Arriving::Open, Ok(step)) => {
-                        (Self::Identifying(Box::new(Identifying { head, body: Arriving::Open })), step)
-                    }
+                    (Arriving::Open, Ok(step)) => (
+                        Self::Identifying(Box::new(Identifying {
+                            head,
+                            body: Arriving::Open,
+                        })),
+                        step,
+                    ),
                     (_, Err(denial)) => deny(denial, &head, None, now_ms),
-                    (Arriving::Complete(_), Ok(_)) => deny(Denial::UnexpectedBody, &head, None, now_ms),
+                    (Arriving::Complete(_), Ok(_)) => {
+                        deny(Denial::UnexpectedBody, &head, None, now_ms)
+                    }
                 }
             }
             (Self::Identifying(state), Input::Message(bytes)) => {
                 let body = Arriving::Complete(bytes.to_vec());
-                (Self::Identifying(Box::new(Identifying { body, ..*state })), Step::Wait)
+                (
+                    Self::Identifying(Box::new(Identifying { body, ..*state })),
+                    Step::Wait,
+                )
             }
 
-            (Self::Reading(state), Input::RequestBody { held, end_of_stream }) => {
-                match receive(held, end_of_stream, worker) {
-                    Ok(step) => (Self::Reading(state), step),
-                    Err(denial) => deny(denial, &state.head, Some(state.identity), now_ms),
-                }
-            }
+            (
+                Self::Reading(state),
+                Input::RequestBody {
+                    held,
+                    end_of_stream,
+                },
+            ) => match receive(held, end_of_stream, worker) {
+                Ok(step) => (Self::Reading(state), step),
+                Err(denial) => deny(denial, &state.head, Some(state.identity), now_ms),
+            },
             (Self::Reading(state), Input::Message(bytes)) => state.decide(bytes, worker, now_ms),
             // An exchange that was woken while it had stopped waiting.
-            (state @ (Self::Reading(_) | Self::Admitted(_) | Self::Answered), Input::Wake) => (state, Step::Wait),
+            (state @ (Self::Reading(_) | Self::Admitted(_) | Self::Answered), Input::Wake) => {
+                (state, Step::Wait)
+            }
 
-            (Self::Identifying(state), Input::ResponseHeaders { .. }) => undecided(&state.head, None, now_ms),
+            (Self::Identifying(state), Input::ResponseHeaders { .. }) => {
+                undecided(&state.head, None, now_ms)
+            }
             (Self::Reading(state), Input::ResponseHeaders { from_upstream, .. }) => {
                 let Reading { head, identity, .. } = *state;
                 if from_upstream && worker.header_mode == HeaderMode::Plain {
@@ -197,15 +224,23 @@ impl Exchange {
                 let edits = edits::response_edits(&headers, &origin);
                 (Self::Admitted(origin), Step::EditResponse(edits))
             }
-            (Self::Fresh | Self::Answered, Input::ResponseHeaders { .. }) => (Self::Answered, Step::Continue),
+            (Self::Fresh | Self::Answered, Input::ResponseHeaders { .. }) => {
+                (Self::Answered, Step::Continue)
+            }
 
             (Self::Identifying(state), Input::Gone) => undecided(&state.head, None, now_ms),
-            (Self::Reading(state), Input::Gone) => undecided(&state.head, Some(state.identity), now_ms),
+            (Self::Reading(state), Input::Gone) => {
+                undecided(&state.head, Some(state.identity), now_ms)
+            }
             (_, Input::Gone) => (Self::Answered, Step::Continue),
 
-            (Self::Admitted(origin), Input::RequestBody { held: 0, .. }) => (Self::Admitted(origin), Step::Continue),
+            (Self::Admitted(origin), Input::RequestBody { held: 0, .. }) => {
+                (Self::Admitted(origin), Step::Continue)
+            }
             (state @ Self::Answered, _) => (state, Step::Wait),
-            (Self::Fresh | Self::Identifying(_) | Self::Reading(_) | Self::Admitted(_), _) => unexpected(),
+            (Self::Fresh | Self::Identifying(_) | Self::Reading(_) | Self::Admitted(_), _) => {
+                unexpected()
+            }
         }
     }
 }
@@ -215,18 +250,46 @@ fn receive(held: usize, end_of_stream: bool, worker: &Worker) -> Result<Step, De
     if held > worker.limits.body_bytes {
         return Err(Denial::BodyTooLarge);
     }
-    Ok(if end_of_stream { Step::ReadBody } else { Step::Wait })
+    Ok(if end_of_stream {
+        Step::ReadBody
+    } else {
+        Step::Wait
+    })
 }
 
 impl Reading {
     fn decide(self, bytes: &[u8], worker: &Worker, now_ms: u64) -> (Exchange, Step) {
-        let Self { head, identity, edits } = self;
-        let Judgement { result, revision, calls } = judge(&head, &identity, bytes, &worker.limits);
-        let record = Record { revision, calls, body_bytes: bytes.len(), ..record_of(&head, Some(identity), now_ms) };
+        let Self {
+            head,
+            identity,
+            edits,
+        } = self;
+        let Judgement {
+            result,
+            revision,
+            calls,
+        } = judge(&head, &identity, bytes, &worker.limits);
+        let record = Record {
+            revision,
+            calls,
+            body_bytes: bytes.len(),
+            ..record_of(&head, Some(identity), now_ms)
+        };
         match result {
             Ok(admission) => {
-                let record = Box::new(Record { outcome: Outcome::Allowed, reason: "allowed", ..record });
-                (Exchange::Admitted(head.origin), Step::Forward { admission, edits, record })
+                let record = Box::new(Record {
+                    outcome: Outcome::Allowed,
+                    reason: "allowed",
+                    ..record
+                });
+                (
+                    Exchange::Admitted(head.origin),
+                    Step::Forward {
+                        admission,
+                        edits,
+                        record,
+                    },
+                )
             }
             Err((denial, reply)) => refused(&denial, reply, record),
         }
@@ -252,28 +315,75 @@ fn request_id(headers: &Headers) -> Option<String> {
 }
 
 /// Refuses a request whose message was not read.
-fn deny(denial: Denial, head: &Head, identity: Option<Rc<Identity>>, now_ms: u64) -> (Exchange, Step) {
-    let to = Addressee { site: Some(&head.site), origin: &head.origin, subject: Subject::Unread };
+fn deny(
+    denial: Denial,
+    head: &Head,
+    identity: Option<Rc<Identity>>,
+    now_ms: u64,
+) -> (Exchange, Step) {
+    let to = Addressee {
+        site: Some(&head.site),
+        origin: &head.origin,
+        subject: Subject::Unread,
+    };
     let reply = refuse(&denial, to);
     refused(&denial, reply, record_of(head, identity, now_ms))
 }
 
 fn refused(denial: &Denial, reply: Reply, record: Record) -> (Exchange, Step) {
-    let challenged = reply.headers.iter().any(|(name, _)| *name == "www-authenticate");
-    let outcome = if challenged { Outcome::Challenged } else { Outcome::Denied };
-    let record = Box::new(Record { outcome, reason: denial.reason(), status: reply.status, ..record });
-    (Exchange::Answered, Step::Reply { reply, path: None, record })
+    let challenged = reply
+        .headers
+        .iter()
+        .any(|(name, _)| *name == "www-authenticate");
+    let outcome = if challenged {
+        Outcome::Challenged
+    } else {
+        Outcome::Denied
+    };
+    let record = Box::new(Record {
+        outcome,
+        reason: denial.reason(),
+        status: reply.status,
+        ..record
+    });
+    (
+        Exchange::Answered,
+        Step::Reply {
+            reply,
+            path: None,
+            record,
+        },
+    )
 }
 
 /// The client left, or Envoy answered by itself, before a decision.
 fn undecided(head: &Head, identity: Option<Rc<Identity>>, now_ms: u64) -> (Exchange, Step) {
-    let record = Record { outcome: Outcome::Aborted, reason: "aborted", ..record_of(head, identity, now_ms) };
+    let record = Record {
+        outcome: Outcome::Aborted,
+        reason: "aborted",
+        ..record_of(head, identity, now_ms)
+    };
     (Exchange::Answered, Step::Note(Box::new(record)))
 }
 
 /// A callback that should not have come: nothing goes on.
 fn unexpected() -> (Exchange, Step) {
-    let reply = Reply { status: 500, headers: Vec::new(), body: String::new() };
-    let record = Record { reason: "unexpected_callback", status: 500, ..Record::default() };
-    (Exchange::Answered, Step::Reply { reply, path: None, record: Box::new(record) })
+    let reply = Reply {
+        status: 500,
+        headers: Vec::new(),
+        body: String::new(),
+    };
+    let record = Record {
+        reason: "unexpected_callback",
+        status: 500,
+        ..Record::default()
+    };
+    (
+        Exchange::Answered,
+        Step::Reply {
+            reply,
+            path: None,
+            record: Box::new(record),
+        },
+    )
 }

@@ -58,13 +58,20 @@ impl Sites {
                 .collect();
             let site = Rc::new(Site::new(index, server, &issuers));
             sites.add(server.path.clone(), &site, Place::Endpoint);
-            sites.add(well_known_path(&server.resource.path), &site, Place::Metadata);
+            sites.add(
+                well_known_path(&server.resource.path),
+                &site,
+                Place::Metadata,
+            );
         }
         sites
     }
 
     fn add(&mut self, path: String, site: &Rc<Site>, place: Place) {
-        self.by_path.entry(path).or_default().push((Rc::clone(site), place));
+        self.by_path
+            .entry(path)
+            .or_default()
+            .push((Rc::clone(site), place));
     }
 
     /// The server of a request, and what of it is asked for. Paths are
@@ -103,7 +110,11 @@ impl Site {
         Self {
             server: Rc::clone(server),
             index,
-            revisions: server.protocol_versions.clone(),
+            revisions: server
+                .protocol_versions
+                .iter()
+                .filter_map(|name| Revision::parse(name))
+                .collect(),
             own_origin,
             metadata_url,
             metadata_document,
@@ -126,11 +137,20 @@ impl Site {
 
     /// Whom this server's tokens have to be meant for.
     pub fn audience(&self) -> Audience<'_> {
-        Audience { server: self.index, issuers: &self.server.issuers, audiences: &self.server.audiences }
+        Audience {
+            server: self.index,
+            issuers: &self.server.issuers,
+            audiences: &self.server.audiences,
+        }
     }
 
     /// A challenge with an error.
-    pub fn challenge_with(&self, error: ChallengeError, description: &str, scope: &Scopes) -> String {
+    pub fn challenge_with(
+        &self,
+        error: ChallengeError,
+        description: &str,
+        scope: &Scopes,
+    ) -> String {
         Challenge {
             error: Some(error),
             description: Some(description),

@@ -14,11 +14,19 @@ pub fn audit_line(record: &Record, now_ms: u64) -> String {
     line.insert("http_method".to_owned(), json!(record.http_method));
     text(&mut line, "server", record.server.as_deref());
     text(&mut line, "request_id", record.request_id.as_deref());
-    text(&mut line, "revision", record.revision.map(|revision| revision.as_str()));
+    text(
+        &mut line,
+        "revision",
+        record.revision.map(|revision| revision.as_str()),
+    );
     if let Some(identity) = &record.identity {
         text(&mut line, "issuer", Some(identity.issuer()));
         text(&mut line, "subject", Some(identity.subject()));
-        text(&mut line, "subject_type", Some(identity.subject_type().as_str()));
+        text(
+            &mut line,
+            "subject_type",
+            Some(identity.subject_type().as_str()),
+        );
         text(&mut line, "client", identity.client());
     }
     if record.status != 0 {
@@ -52,14 +60,23 @@ fn add_call(line: &mut Map<String, Value>, call: &CallRecord, in_batch: bool) {
     text(line, "rule", call.rule.as_deref());
     text(line, "unenforced", call.unenforced);
     if in_batch {
-        text(line, "outcome", Some(if call.allowed { "allowed" } else { "denied" }));
+        text(
+            line,
+            "outcome",
+            Some(if call.allowed { "allowed" } else { "denied" }),
+        );
         text(line, "reason", Some(call.reason));
     }
     if !call.arguments.is_empty() {
         let arguments = call
             .arguments
             .iter()
-            .map(|(name, value)| (name.clone(), serde_json::to_value(value).unwrap_or(Value::Null)))
+            .map(|(name, value)| {
+                (
+                    name.clone(),
+                    serde_json::to_value(value).unwrap_or(Value::Null),
+                )
+            })
             .collect();
         line.insert("arguments".to_owned(), Value::Object(arguments));
     }
@@ -83,13 +100,21 @@ mod tests {
 
     #[test]
     fn a_line_names_who_what_and_why_and_only_the_arguments_that_may_be_named() {
-        let params = parse(br#"{"name":"get-sum","arguments":{"a":1,"secret":"s3cr3t"}}"#, 9).unwrap();
+        let params = parse(
+            br#"{"name":"get-sum","arguments":{"a":1,"secret":"s3cr3t"}}"#,
+            9,
+        )
+        .unwrap();
         let call = Call::of("tools/call", params.as_object().unwrap()).unwrap();
         let mut called = CallRecord::of(&call, &["a".to_owned()]);
         called.rule = Some("sum".into());
         let record = Record {
             server: Some("everything".into()),
-            identity: Some(Rc::new(Identity::for_test("reader", "mcp:read", r#"{"email":"private"}"#))),
+            identity: Some(Rc::new(Identity::for_test(
+                "reader",
+                "mcp:read",
+                r#"{"email":"private"}"#,
+            ))),
             calls: vec![called],
             outcome: Outcome::Denied,
             reason: "arguments",
@@ -107,7 +132,10 @@ mod tests {
         ] {
             assert!(line.contains(part), "{part} in {line}");
         }
-        assert!(!line.contains("s3cr3t") && !line.contains("private") && !line.contains('\n'), "{line}");
+        assert!(
+            !line.contains("s3cr3t") && !line.contains("private") && !line.contains('\n'),
+            "{line}"
+        );
     }
 
     #[test]
@@ -116,7 +144,10 @@ mod tests {
         let params = format!(r#"{{"name":{}}}"#, Value::from(name));
         let params = parse(params.as_bytes(), 9).unwrap();
         let call = Call::of("tools/call", params.as_object().unwrap()).unwrap();
-        let record = Record { calls: vec![CallRecord::of(&call, &[])], ..Record::default() };
+        let record = Record {
+            calls: vec![CallRecord::of(&call, &[])],
+            ..Record::default()
+        };
         let line = audit_line(&record, 0);
         assert!(!line.contains('\n') && line.len() < 600, "{line}");
     }

@@ -10,7 +10,10 @@ use crate::mcp::revision::is_known_method;
 
 /// The name of the counter of decisions that this record belongs to.
 pub fn decision_counter(record: &Record) -> String {
-    let server = record.server.as_deref().map_or_else(|| "none".to_owned(), label);
+    let server = record
+        .server
+        .as_deref()
+        .map_or_else(|| "none".to_owned(), label);
     let method = match record.calls.as_slice() {
         [] => "none",
         [call] => method_label(&call.method),
@@ -36,7 +39,11 @@ pub const MEMORY_BYTES: &str = "mcp_auth.vm_memory_bytes";
 /// Clients choose methods; only the protocol's own become labels.
 fn method_label(method: &str) -> &str {
     let pseudo = [Call::GET, Call::DELETE, Call::RESPONSE].contains(&method);
-    if pseudo || is_known_method(method) { method } else { "other" }
+    if pseudo || is_known_method(method) {
+        method
+    } else {
+        "other"
+    }
 }
 
 /// Dots separate labels, so a value has none.
@@ -68,6 +75,8 @@ mod tests {
             "mcp_auth.decisions.server.a_b.method.tools_list.outcome.allowed.reason.allowed"
         );
         assert_eq!(record("made.up/123"), record("made.up/456"));
-        assert!(decision_counter(&Record::default()).contains("server.none.method.none.outcome.denied"));
+        assert!(
+            decision_counter(&Record::default()).contains("server.none.method.none.outcome.denied")
+        );
     }
 }

@@ -102,7 +102,9 @@ impl CallRecord {
             Target::Tool(name) => ("tool", shortened(name)),
             Target::Prompt(name) => ("prompt", shortened(name)),
             Target::Resource(uri) => ("resource", shortened(uri)),
-            Target::Subscriptions(uris) if !uris.is_empty() => ("resource", shortened(&uris.join(" "))),
+            Target::Subscriptions(uris) if !uris.is_empty() => {
+                ("resource", shortened(&uris.join(" ")))
+            }
             Target::Subscriptions(_) | Target::Method => ("", String::new()),
         };
         let arguments = call.arguments.map_or_else(Vec::new, |arguments| {

@@ -15,7 +15,10 @@ pub fn filter_state(record: &Record) -> Vec<(&'static str, String)> {
     if let Some(identity) = &record.identity {
         entries.push(("mcp_auth.issuer", identity.issuer().to_owned()));
         entries.push(("mcp_auth.subject", identity.subject().to_owned()));
-        entries.push(("mcp_auth.subject_type", identity.subject_type().as_str().to_owned()));
+        entries.push((
+            "mcp_auth.subject_type",
+            identity.subject_type().as_str().to_owned(),
+        ));
         if let Some(client) = identity.client() {
             entries.push(("mcp_auth.client", client.to_owned()));
         }

@@ -26,7 +26,11 @@ pub(super) const REFUSED: i32 = 403;
 
 impl Error {
     pub(super) fn new(code: i32, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), data: None }
+        Self {
+            code,
+            message: message.into(),
+            data: None,
+        }
     }
 
     /// As an answer to `id`; without one, the member is left out (MCP schema,

@@ -25,7 +25,11 @@ pub struct Reply {
 
 impl Reply {
     fn empty(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: String::new() }
+        Self {
+            status,
+            headers: Vec::new(),
+            body: String::new(),
+        }
     }
 
     /// With the headers that let an allowed page read it.
@@ -59,8 +63,14 @@ pub fn metadata(method: &str, headers: &Headers, site: &Site) -> Reply {
         "OPTIONS" => Reply {
             headers: vec![
                 cors,
-                ("access-control-allow-methods", "GET, HEAD, OPTIONS".to_owned()),
-                ("access-control-allow-headers", allowed_request_headers(headers)),
+                (
+                    "access-control-allow-methods",
+                    "GET, HEAD, OPTIONS".to_owned(),
+                ),
+                (
+                    "access-control-allow-headers",
+                    allowed_request_headers(headers),
+                ),
                 ("access-control-max-age", "3600".to_owned()),
                 ("allow", "GET, HEAD, OPTIONS".to_owned()),
             ],
@@ -77,8 +87,14 @@ pub fn metadata(method: &str, headers: &Headers, site: &Site) -> Reply {
 pub fn preflight(headers: &Headers, origin: &Origin) -> Reply {
     Reply {
         headers: vec![
-            ("access-control-allow-methods", "POST, GET, DELETE".to_owned()),
-            ("access-control-allow-headers", allowed_request_headers(headers)),
+            (
+                "access-control-allow-methods",
+                "POST, GET, DELETE".to_owned(),
+            ),
+            (
+                "access-control-allow-headers",
+                allowed_request_headers(headers),
+            ),
             ("access-control-max-age", "600".to_owned()),
         ],
         ..Reply::empty(204)

@@ -64,7 +64,12 @@ pub fn refuse(denial: &Denial, to: Addressee<'_>) -> Reply {
     if let Some(challenge) = to.site.and_then(|site| challenge(denial, site)) {
         headers.push(("www-authenticate", challenge));
     }
-    Reply { status, headers, body: body.map(|body| body.to_string()).unwrap_or_default() }.for_origin(to.origin)
+    Reply {
+        status,
+        headers,
+        body: body.map(|body| body.to_string()).unwrap_or_default(),
+    }
+    .for_origin(to.origin)
 }
 
 /// The response to a batch of which at least one element is refused. None of
@@ -75,7 +80,10 @@ pub fn combine(refused: Vec<Result<Reply, Option<RequestId>>>, origin: &Origin) 
     if first.status != 200 {
         return Some(first.clone());
     }
-    let withheld = Error::new(json_rpc::REFUSED, "Not sent: another message of the batch was refused");
+    let withheld = Error::new(
+        json_rpc::REFUSED,
+        "Not sent: another message of the batch was refused",
+    );
     let answers: Vec<String> = refused
         .into_iter()
         .filter_map(|element| match element {
@@ -119,40 +127,69 @@ const MALFORMED_CREDENTIALS: &str = "Send exactly one bearer token, in the Autho
 const MISSING_SCOPES: &str = "The token lacks scopes that this operation needs";
 
 fn status_and_body(denial: &Denial, to: Addressee<'_>) -> (u16, Option<Value>) {
-    let oauth = |error: &str, description: &str| Some(json!({"error": error, "error_description": description}));
+    let oauth = |error: &str, description: &str| {
+        Some(json!({"error": error, "error_description": description}))
+    };
     match denial {
         Denial::NoServer => (404, oauth("not_found", "No MCP server at this address")),
         Denial::MethodNotAllowed { .. } => (405, None),
         Denial::NoToken => (401, oauth("unauthorized", "An access token is needed")),
         Denial::InvalidToken(error) => (401, oauth("invalid_token", error.description())),
         Denial::MalformedCredentials => (400, oauth("invalid_request", MALFORMED_CREDENTIALS)),
-        Denial::KeysUnavailable => {
-            (503, oauth("temporarily_unavailable", "The access token cannot be verified at the moment"))
-        }
-        Denial::TooManyWaiting => {
-            (503, oauth("temporarily_unavailable", "Too many requests wait for the authorization server"))
-        }
-        Denial::ForeignOrigin => plain(403, json_rpc::REFUSED, "Requests from this origin are not accepted"),
+        Denial::KeysUnavailable => (
+            503,
+            oauth(
+                "temporarily_unavailable",
+                "The access token cannot be verified at the moment",
+            ),
+        ),
+        Denial::TooManyWaiting => (
+            503,
+            oauth(
+                "temporarily_unavailable",
+                "Too many requests wait for the authorization server",
+            ),
+        ),
+        Denial::ForeignOrigin => plain(
+            403,
+            json_rpc::REFUSED,
+            "Requests from this origin are not accepted",
+        ),
         Denial::UnsupportedMediaType(what) => plain(415, json_rpc::INVALID_REQUEST, what),
         Denial::BodyTooLarge => plain(413, json_rpc::INVALID_REQUEST, "The message is too large"),
-        Denial::UnexpectedBody => plain(400, json_rpc::INVALID_REQUEST, "A body is not expected here"),
+        Denial::UnexpectedBody => plain(
+            400,
+            json_rpc::INVALID_REQUEST,
+            "A body is not expected here",
+        ),
         Denial::Envelope(EnvelopeError::Json(error)) => {
             plain(400, json_rpc::PARSE_ERROR, &format!("Parse error: {error}"))
         }
-        Denial::Envelope(error) => plain(400, json_rpc::INVALID_REQUEST, &format!("Invalid request: {error}")),
+        Denial::Envelope(error) => plain(
+            400,
+            json_rpc::INVALID_REQUEST,
+            &format!("Invalid request: {error}"),
+        ),
         Denial::ResponseInModernEra => plain(
             400,
             json_rpc::INVALID_REQUEST,
             "Invalid request: clients send no responses in this protocol version",
         ),
-        Denial::EarlyResponse => {
-            plain(502, json_rpc::REFUSED, "The server answered before the request was complete")
-        }
+        Denial::EarlyResponse => plain(
+            502,
+            json_rpc::REFUSED,
+            "The server answered before the request was complete",
+        ),
         Denial::Agreement(error) => agreement(error, to),
         Denial::UnknownMethod => unknown_method(to),
-        Denial::Params(error) => {
-            answer(to, 200, &Error::new(json_rpc::INVALID_PARAMS, format!("Invalid params: {}", error.0)))
-        }
+        Denial::Params(error) => answer(
+            to,
+            200,
+            &Error::new(
+                json_rpc::INVALID_PARAMS,
+                format!("Invalid params: {}", error.0),
+            ),
+        ),
         Denial::Policy(denied) => policy(denied, to),
     }
 }
@@ -176,20 +213,30 @@ fn agreement(error: &AgreementError, to: Addressee<'_>) -> (u16, Option<Value>) 
         AgreementError::UnsupportedVersion { requested } => {
             let supported: Vec<&str> = to
                 .site
-                .map(|site| site.revisions.iter().copied().map(Revision::as_str).collect())
+                .map(|site| {
+                    site.revisions
+                        .iter()
+                        .copied()
+                        .map(Revision::as_str)
+                        .collect()
+                })
                 .unwrap_or_default();
             Error {
                 data: Some(json!({"supported": supported, "requested": requested})),
-                ..Error::new(json_rpc::UNSUPPORTED_PROTOCOL_VERSION, "Unsupported protocol version")
+                ..Error::new(
+                    json_rpc::UNSUPPORTED_PROTOCOL_VERSION,
+                    "Unsupported protocol version",
+                )
             }
         }
         AgreementError::Mismatch(header) => Error::new(
             json_rpc::HEADER_MISMATCH,
             format!("Header mismatch: {header} is missing, repeated, or differs from the body"),
         ),
-        AgreementError::MissingMeta(member) => {
-            Error::new(json_rpc::INVALID_PARAMS, format!("Invalid params: _meta needs \"{member}\""))
-        }
+        AgreementError::MissingMeta(member) => Error::new(
+            json_rpc::INVALID_PARAMS,
+            format!("Invalid params: _meta needs \"{member}\""),
+        ),
         AgreementError::Batch => Error::new(
             json_rpc::INVALID_REQUEST,
             "Invalid request: this protocol version has no batches",
@@ -204,10 +251,16 @@ fn agreement(error: &AgreementError, to: Addressee<'_>) -> (u16, Option<Value>) 
 
 fn unknown_method(to: Addressee<'_>) -> (u16, Option<Value>) {
     let status = match to.subject {
-        Subject::Request { era: Era::Modern, .. } => 404,
+        Subject::Request {
+            era: Era::Modern, ..
+        } => 404,
         _ => 200,
     };
-    answer(to, status, &Error::new(json_rpc::METHOD_NOT_FOUND, "Method not found"))
+    answer(
+        to,
+        status,
+        &Error::new(json_rpc::METHOD_NOT_FOUND, "Method not found"),
+    )
 }
 
 fn policy(denied: &Denied, to: Addressee<'_>) -> (u16, Option<Value>) {
@@ -218,17 +271,24 @@ fn policy(denied: &Denied, to: Addressee<'_>) -> (u16, Option<Value>) {
             return answer(to, 403, &error);
         }
         Denied::Unknown { .. } => (answers.unknown, "Not allowed".to_owned()),
-        Denied::Argument { rule, expectation } => {
-            (answers.arguments, format!("Denied by rule \"{rule}\": {expectation}"))
-        }
+        Denied::Argument { rule, expectation } => (
+            answers.arguments,
+            format!("Denied by rule \"{rule}\": {expectation}"),
+        ),
         Denied::Rule { rule } => (answers.denied, format!("Denied by rule \"{rule}\"")),
     };
     let error = Error::new(json_rpc::REFUSED, text.as_str());
     match (style, to.subject) {
         (AnswerStyle::Hidden, _) => hidden(to),
-        (AnswerStyle::ToolResult, Subject::Request { id, method: "tools/call", era, .. }) => {
-            (200, Some(tool_error(id, era, &text)))
-        }
+        (
+            AnswerStyle::ToolResult,
+            Subject::Request {
+                id,
+                method: "tools/call",
+                era,
+                ..
+            },
+        ) => (200, Some(tool_error(id, era, &text))),
         (AnswerStyle::ToolResult | AnswerStyle::JsonRpcError, _) => answer(to, 200, &error),
         (AnswerStyle::Http403, _) => answer(to, 403, &error),
     }
@@ -236,12 +296,19 @@ fn policy(denied: &Denied, to: Addressee<'_>) -> (u16, Option<Value>) {
 
 /// The words of a target that does not exist, whatever the reason is.
 fn hidden(to: Addressee<'_>) -> (u16, Option<Value>) {
-    let Subject::Request { era, call: Some(call), .. } = to.subject else {
+    let Subject::Request {
+        era,
+        call: Some(call),
+        ..
+    } = to.subject
+    else {
         return answer(to, 403, &Error::new(json_rpc::REFUSED, "Not allowed"));
     };
     let error = match &call.target {
         Target::Tool(name) => Error::new(json_rpc::INVALID_PARAMS, format!("Unknown tool: {name}")),
-        Target::Prompt(name) => Error::new(json_rpc::INVALID_PARAMS, format!("Unknown prompt: {name}")),
+        Target::Prompt(name) => {
+            Error::new(json_rpc::INVALID_PARAMS, format!("Unknown prompt: {name}"))
+        }
         Target::Resource(uri) => resource_not_found(era, Some(uri)),
         Target::Subscriptions(uris) if !uris.is_empty() => resource_not_found(era, None),
         Target::Subscriptions(_) | Target::Method => return unknown_method(to),
@@ -254,5 +321,8 @@ fn resource_not_found(era: Era, uri: Option<&str>) -> Error {
         Era::Legacy => json_rpc::RESOURCE_NOT_FOUND,
         Era::Modern => json_rpc::INVALID_PARAMS,
     };
-    Error { data: uri.map(|uri| json!({"uri": uri})), ..Error::new(code, "Resource not found") }
+    Error {
+        data: uri.map(|uri| json!({"uri": uri})),
+        ..Error::new(code, "Resource not found")
+    }
 }

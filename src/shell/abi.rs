@@ -44,8 +44,18 @@ unsafe extern "C" {
         grpc_status: i32,
     ) -> u32;
     fn proxy_set_effective_context(context: u32) -> u32;
-    fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
-    fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, value_size: usize) -> u32;
+    fn proxy_get_property(
+        path: *const u8,
+        path_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
+    fn proxy_set_property(
+        path: *const u8,
+        path_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
     fn proxy_record_metric(id: u32, value: u64) -> u32;
@@ -97,7 +107,13 @@ pub(super) fn header_map(map: MapType) -> Option<Vec<u8>> {
 pub(super) fn set_header(map: MapType, name: &str, value: &str) -> bool {
     // SAFETY: the host reads both texts.
     let status = unsafe {
-        proxy_replace_header_map_value(map as u32, name.as_ptr(), name.len(), value.as_ptr(), value.len())
+        proxy_replace_header_map_value(
+            map as u32,
+            name.as_ptr(),
+            name.len(),
+            value.as_ptr(),
+            value.len(),
+        )
     };
     status == OK
 }
@@ -113,7 +129,8 @@ pub(super) fn remove_header(map: MapType, name: &str) -> bool {
 pub(super) fn buffer(buffer: BufferType, max_size: usize) -> Option<Vec<u8>> {
     let (mut data, mut size) = (null_mut(), 0);
     // SAFETY: the host writes one pointer and one size.
-    let status = unsafe { proxy_get_buffer_bytes(buffer as u32, 0, max_size, &raw mut data, &raw mut size) };
+    let status =
+        unsafe { proxy_get_buffer_bytes(buffer as u32, 0, max_size, &raw mut data, &raw mut size) };
     take(status, data, size)
 }
 
@@ -153,7 +170,8 @@ pub(super) fn property(path: &[&str]) -> Option<Vec<u8>> {
     let path = path.join("\0");
     let (mut data, mut size) = (null_mut(), 0);
     // SAFETY: the host reads the path and writes one pointer and one size.
-    let status = unsafe { proxy_get_property(path.as_ptr(), path.len(), &raw mut data, &raw mut size) };
+    let status =
+        unsafe { proxy_get_property(path.as_ptr(), path.len(), &raw mut data, &raw mut size) };
     take(status, data, size)
 }
 
@@ -167,7 +185,8 @@ pub(super) fn set_property(name: &str, value: &str) -> bool {
 pub(super) fn define_metric(kind: MetricType, name: &str) -> Option<u32> {
     let mut id = 0;
     // SAFETY: the host reads the name and writes one `u32`.
-    let status = unsafe { proxy_define_metric(kind as u32, name.as_ptr(), name.len(), &raw mut id) };
+    let status =
+        unsafe { proxy_define_metric(kind as u32, name.as_ptr(), name.len(), &raw mut id) };
     (status == OK).then_some(id)
 }
 

@@ -6,8 +6,8 @@ use std::rc::Rc;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, MapType};
 
-use super::shared::Shared;
 use super::host;
+use super::shared::Shared;
 use crate::exchange::{Exchange, Input, Step};
 
 /// The stream of one HTTP exchange. Its state is shared with the root
@@ -22,7 +22,12 @@ pub(super) struct Gate {
 
 impl Gate {
     pub(super) fn new(context: u32, shared: Rc<RefCell<Shared>>) -> Self {
-        Self { context, shared, exchange: Rc::default(), held: 0 }
+        Self {
+            context,
+            shared,
+            exchange: Rc::default(),
+            held: 0,
+        }
     }
 
     /// One transition, and what it asks for.
@@ -30,12 +35,22 @@ impl Gate {
         let mut shared = self.shared.borrow_mut();
         let mut step = shared.advance(&self.exchange, input);
         if step == Step::ReadBody {
-            let body = if self.held == 0 { Vec::new() } else { host::request_body(self.held) };
+            let body = if self.held == 0 {
+                Vec::new()
+            } else {
+                host::request_body(self.held)
+            };
             step = if body.len() == self.held {
                 shared.advance(&self.exchange, Input::Message(&body))
             } else {
                 // The host did not give what it says it holds.
-                shared.advance(&self.exchange, Input::RequestBody { held: usize::MAX, end_of_stream: true })
+                shared.advance(
+                    &self.exchange,
+                    Input::RequestBody {
+                        held: usize::MAX,
+                        end_of_stream: true,
+                    },
+                )
             };
         }
         shared.set_waiting(self.context, &self.exchange);
@@ -44,7 +59,10 @@ impl Gate {
 
     fn body(&mut self, held: usize, end_of_stream: bool) -> Action {
         self.held = held;
-        self.feed(Input::RequestBody { held, end_of_stream })
+        self.feed(Input::RequestBody {
+            held,
+            end_of_stream,
+        })
     }
 }
 
@@ -58,7 +76,10 @@ impl Context for Gate {
 impl HttpContext for Gate {
     fn on_http_request_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
         let headers = host::headers(MapType::HttpRequestHeaders);
-        self.feed(Input::RequestHeaders { headers, end_of_stream })
+        self.feed(Input::RequestHeaders {
+            headers,
+            end_of_stream,
+        })
     }
 
     fn on_http_request_body(&mut self, body_size: usize, end_of_stream: bool) -> Action {
@@ -72,7 +93,10 @@ impl HttpContext for Gate {
 
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
         let headers = host::headers(MapType::HttpResponseHeaders);
-        self.feed(Input::ResponseHeaders { headers, from_upstream: host::is_from_upstream() })
+        self.feed(Input::ResponseHeaders {
+            headers,
+            from_upstream: host::is_from_upstream(),
+        })
     }
 
     fn on_log(&mut self) {

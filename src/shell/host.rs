@@ -15,7 +15,9 @@ pub(super) fn now_ms() -> u64 {
 /// A snapshot of a header map. Empty if the host does not give it: then no
 /// host or path is known, and nothing goes on.
 pub(super) fn headers(map: MapType) -> Headers {
-    abi::header_map(map).and_then(|bytes| parsed_map(&bytes)).unwrap_or_default()
+    abi::header_map(map)
+        .and_then(|bytes| parsed_map(&bytes))
+        .unwrap_or_default()
 }
 
 /// The body of the request, up to a length.
@@ -30,20 +32,32 @@ pub(super) fn call_answer(body_size: usize, max_size: usize) -> Option<(u16, Vec
     let body = match body_size {
         0 => Vec::new(),
         // One byte more than allowed, so that the core sees that it is.
-        _ => abi::buffer(BufferType::HttpCallResponseBody, max_size.saturating_add(1)).unwrap_or_default(),
+        _ => abi::buffer(BufferType::HttpCallResponseBody, max_size.saturating_add(1))
+            .unwrap_or_default(),
     };
     Some((status, body))
 }
 
 /// Changes a header map; `false` if the host refused any of it.
 pub(super) fn edit(map: MapType, edits: &HeaderEdits) -> bool {
-    let removed = edits.remove.iter().all(|name| abi::remove_header(map, name));
-    removed && edits.set.iter().all(|(name, value)| abi::set_header(map, name, value))
+    let removed = edits
+        .remove
+        .iter()
+        .all(|name| abi::remove_header(map, name));
+    removed
+        && edits
+            .set
+            .iter()
+            .all(|(name, value)| abi::set_header(map, name, value))
 }
 
 /// Sends the gate's own answer.
 pub(super) fn send(reply: &Reply) -> bool {
-    let headers: Vec<(&str, &str)> = reply.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let headers: Vec<(&str, &str)> = reply
+        .headers
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
     abi::send_local_response(reply.status, &headers, reply.body.as_bytes())
 }
 

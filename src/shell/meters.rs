@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use proxy_wasm::types::MetricType;
 
 use super::abi;
-use crate::record::metrics::{BODY_BYTES, DECISION_MILLISECONDS, MEMORY_BYTES, UNENFORCED, decision_counter};
+use crate::record::metrics::{
+    BODY_BYTES, DECISION_MILLISECONDS, MEMORY_BYTES, UNENFORCED, decision_counter,
+};
 use crate::record::{Outcome, Record};
 
 /// The metrics defined so far. One that the host refuses is not counted, and
@@ -29,9 +31,17 @@ impl Meters {
         if matches!(record.outcome, Outcome::Answered | Outcome::Aborted) {
             return;
         }
-        self.record(MetricType::Histogram, DECISION_MILLISECONDS, record.elapsed_ms);
+        self.record(
+            MetricType::Histogram,
+            DECISION_MILLISECONDS,
+            record.elapsed_ms,
+        );
         if record.body_bytes > 0 {
-            self.record(MetricType::Histogram, BODY_BYTES, record.body_bytes.try_into().unwrap_or(u64::MAX));
+            self.record(
+                MetricType::Histogram,
+                BODY_BYTES,
+                record.body_bytes.try_into().unwrap_or(u64::MAX),
+            );
         }
     }
 
@@ -39,7 +49,11 @@ impl Meters {
     pub(super) fn measure_memory(&mut self) {
         const PAGE_BYTES: u64 = 65_536;
         let pages = u64::try_from(core::arch::wasm32::memory_size(0)).unwrap_or(u64::MAX);
-        self.record(MetricType::Gauge, MEMORY_BYTES, pages.saturating_mul(PAGE_BYTES));
+        self.record(
+            MetricType::Gauge,
+            MEMORY_BYTES,
+            pages.saturating_mul(PAGE_BYTES),
+        );
     }
 
     fn record(&mut self, kind: MetricType, name: &str, value: u64) {

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -14,12 +15,16 @@ use super::shared::Shared;
 use super::{abi, host};
 use crate::config;
 use crate::exchange::Worker;
-use crate::oauth::fetch::{Fetch, FetchAnswer, FetchId, MAX_ANSWER_BYTES};
+use crate::oauth::authenticator::{InlineKeyError, KeyEvent, KeyEventKind};
+use crate::oauth::fetch::{Fetch, FetchAnswer, FetchId};
 
 /// How often waiting requests and the keys' age are looked at.
 const TICK: Duration = Duration::from_millis(100);
 /// How often, in ticks, the size of the memory is told.
 const MEMORY_TICKS: u64 = 50;
+
+/// How much of an answer is read; the core has tighter bounds of its own.
+const MAX_ANSWER_BYTES: usize = 1 << 20;
 
 /// The root context of one plugin in one worker.
 pub(super) struct Root {
@@ -33,7 +38,13 @@ pub(super) struct Root {
 
 impl Root {
     pub(super) fn new(context: u32) -> Self {
-        Self { context, shared: None, calls: HashMap::new(), queue: None, ticks: 0 }
+        Self {
+            context,
+            shared: None,
+            calls: HashMap::new(),
+            queue: None,
+            ticks: 0,
+        }
     }
 
     /// Makes the calls that are due. One that the host refuses counts as
@@ -48,7 +59,10 @@ impl Root {
                 }
                 None => {
                     let cluster = &fetch.cluster;
-                    abi::log(LogLevel::Warn, &format!("cluster \"{cluster}\": the call could not be made"));
+                    abi::log(
+                        LogLevel::Warn,
+                        &format!("cluster \"{cluster}\": the call could not be made"),
+                    );
                     answered(shared, fetch.id, None);
                 }
             }
@@ -63,25 +77,64 @@ impl Root {
 }
 
 fn dispatch(fetch: &Fetch) -> Option<u32> {
-    let headers = fetch.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let headers = fetch
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
     let body = (!fetch.body.is_empty()).then_some(fetch.body.as_slice());
     let timeout = Duration::from_millis(fetch.timeout_ms);
     hostcalls::dispatch_http_call(&fetch.cluster, headers, body, Vec::new(), timeout).ok()
 }
 
 fn answered(shared: &Rc<RefCell<Shared>>, id: FetchId, answer: Option<FetchAnswer<'_>>) {
-    let events = shared.borrow_mut().worker.authenticator.answered(id, answer, host::now_ms());
+    let events = shared
+        .borrow_mut()
+        .worker
+        .authenticator
+        .answered(id, answer, host::now_ms());
     for event in events {
-        abi::log(event.level(), &event.to_string());
+        log_event(&event);
+    }
+}
+
+fn log_event(event: &KeyEvent) {
+    let issuer = &event.issuer_id;
+    match event.kind {
+        KeyEventKind::Loaded { usable, skipped } => abi::log(
+            LogLevel::Info,
+            &format!("issuer \"{issuer}\": {usable} keys loaded, {skipped} of no use here"),
+        ),
+        KeyEventKind::KeysFailed(failure) => {
+            abi::log(
+                LogLevel::Warn,
+                &format!("issuer \"{issuer}\": keys could not be fetched: {failure}"),
+            );
+        }
+        KeyEventKind::IntrospectionFailed(failure) => {
+            abi::log(
+                LogLevel::Warn,
+                &format!("issuer \"{issuer}\": introspection failed: {failure}"),
+            );
+        }
     }
 }
 
 impl Context for Root {
     fn on_http_call_response(&mut self, token: u32, headers: usize, body_size: usize, _: usize) {
-        let (Some(id), Some(shared)) = (self.calls.remove(&token), &self.shared) else { return };
+        let (Some(id), Some(shared)) = (self.calls.remove(&token), &self.shared) else {
+            return;
+        };
         // Without headers the call failed, and there is no map to read.
-        let answer = if headers == 0 { None } else { host::call_answer(body_size, MAX_ANSWER_BYTES) };
-        let answer = answer.as_ref().map(|(status, body)| FetchAnswer { status: *status, body });
+        let answer = if headers == 0 {
+            None
+        } else {
+            host::call_answer(body_size, MAX_ANSWER_BYTES)
+        };
+        let answer = answer.as_ref().map(|(status, body)| FetchAnswer {
+            status: *status,
+            body,
+        });
         answered(shared, id, answer);
         self.dispatch_due();
         self.wake();
@@ -111,14 +164,17 @@ impl RootContext for Root {
         let worker = match Worker::new(&config) {
             Ok(worker) => worker,
             Err(error) => {
-                abi::log(LogLevel::Error, &format!("configuration: {error}"));
+                let InlineKeyError { issuer, error } = error;
+                abi::log(
+                    LogLevel::Error,
+                    &format!("configuration: /issuers/{issuer}/keys/inline: {error:?}"),
+                );
                 return false;
             }
         };
-        // Only this VM may get the entries, so the name is its own: the
-        // address of a context means nothing elsewhere, and time tells apart
-        // VMs in which it is the same.
-        let name = format!("mcp_auth.{}.{}", self.context, abi::current_time_ns());
+        // Only this VM may get the entries, so the name is its own: hashers
+        // begin with a random state.
+        let name = format!("mcp_auth.{:x}", RandomState::new().build_hasher().finish());
         self.queue = abi::register_queue(&name);
         self.shared = Some(Rc::new(RefCell::new(Shared::new(worker, self.queue))));
         if hostcalls::set_tick_period(TICK).is_err() {

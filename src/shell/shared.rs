@@ -29,13 +29,19 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(worker: Worker, queue: Option<u32>) -> Self {
-        Self { worker, meters: Meters::default(), waiting: BTreeMap::new(), queue }
+        Self {
+            worker,
+            meters: Meters::default(),
+            waiting: BTreeMap::new(),
+            queue,
+        }
     }
 
     /// One transition of an exchange.
     pub(super) fn advance(&mut self, exchange: &Rc<RefCell<Exchange>>, input: Input<'_>) -> Step {
         let mut exchange = exchange.borrow_mut();
-        let (next, step) = mem::take(&mut *exchange).advance(input, &mut self.worker, host::now_ms());
+        let (next, step) =
+            mem::take(&mut *exchange).advance(input, &mut self.worker, host::now_ms());
         *exchange = next;
         step
     }
@@ -86,11 +92,19 @@ impl Shared {
             Step::Wait | Step::ReadBody => Action::Pause,
             Step::Continue => Action::Continue,
             Step::ReleaseHeaders(edits) => release(&edits),
-            Step::Forward { admission: _, edits, record } => {
+            Step::Forward {
+                admission: _,
+                edits,
+                record,
+            } => {
                 self.write_down(&record);
                 edits.map_or(Action::Continue, |edits| release(&edits))
             }
-            Step::Reply { reply, path, record } => {
+            Step::Reply {
+                reply,
+                path,
+                record,
+            } => {
                 self.write_down(&record);
                 if let Some(path) = path {
                     abi::set_header(MapType::HttpRequestHeaders, ":path", &path);
@@ -124,7 +138,14 @@ fn release(edits: &HeaderEdits) -> Action {
     if host::edit(MapType::HttpRequestHeaders, edits) {
         return Action::Continue;
     }
-    abi::log(LogLevel::Error, "the host refused to change request headers; the request is refused");
-    host::send(&Reply { status: 500, headers: Vec::new(), body: String::new() });
+    abi::log(
+        LogLevel::Error,
+        "the host refused to change request headers; the request is refused",
+    );
+    host::send(&Reply {
+        status: 500,
+        headers: Vec::new(),
+        body: String::new(),
+    });
     Action::Pause
 }
