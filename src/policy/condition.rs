@@ -69,10 +69,7 @@ pub(crate) fn is_in(value: &Json, wanted: &[Json]) -> Truth {
 /// A string that one of the patterns matches.
 pub(crate) fn matches(value: &Json, patterns: &[Pattern]) -> Truth {
     value.as_str().map_or(Truth::Unknown, |text| {
-        patterns
-            .iter()
-            .any(|pattern| pattern.matches(text))
-            .into()
+        patterns.iter().any(|pattern| pattern.matches(text)).into()
     })
 }
 
@@ -91,9 +88,7 @@ pub(crate) fn contains(value: &Json, wanted: &Json) -> Truth {
                 Truth::Unknown
             }
         }
-        (Json::String(text), Json::String(word)) => {
-            text.split(' ').any(|part| part == word).into()
-        }
+        (Json::String(text), Json::String(word)) => text.split(' ').any(|part| part == word).into(),
         _ => Truth::Unknown,
     }
 }

@@ -71,7 +71,9 @@ impl Judge<'_> {
             .allowing()
             .filter(|rule| self.within_reach(rule) && self.arguments_hold(rule))
             .map(|rule| (self.missing(rule), rule))
-            .min_by_key(|(missing, rule)| (missing.len(), missing.to_string(), Rc::clone(&rule.id)))?;
+            .min_by_key(|(missing, rule)| {
+                (missing.len(), missing.to_string(), Rc::clone(&rule.id))
+            })?;
         (!missing.is_empty()).then(|| Denied::MissingScopes {
             rule: Some(Rc::clone(&rule.id)),
             scopes: rule.needed(self.base),

@@ -130,12 +130,7 @@ impl Policy {
         Decision::Permit(permit)
     }
 
-    fn judge(
-        &self,
-        identity: &Identity,
-        arguments: Option<&Object>,
-        rules: &[&Rule],
-    ) -> Decision {
+    fn judge(&self, identity: &Identity, arguments: Option<&Object>, rules: &[&Rule]) -> Decision {
         Judge {
             identity,
             arguments,

@@ -34,9 +34,8 @@ fn is_dots(segment: &str) -> bool {
 }
 
 fn has_forbidden_character(uri: &str) -> bool {
-    uri.chars().any(|character| {
-        character == '\\' || character.is_whitespace() || character.is_control()
-    })
+    uri.chars()
+        .any(|character| character == '\\' || character.is_whitespace() || character.is_control())
 }
 
 fn has_encoded_separator(uri: &str) -> bool {
