@@ -1,5 +1,7 @@
 //! Bounds on what the gate reads and keeps.
 
+use super::reader::Node;
+
 /// Bounds on what the gate reads and keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -32,4 +34,46 @@ impl Default for Limits {
             waiting_requests: 1000,
         }
     }
+}
+
+pub(super) fn limits(node: &Node<'_>) -> Option<Limits> {
+    let members = node.members(&[
+        "body_bytes",
+        "json_depth",
+        "token_bytes",
+        "token_cache_entries",
+        "key_wait_ms",
+        "batch_elements",
+        "waiting_requests",
+    ])?;
+    let size = |name, default: usize, minimum, maximum| {
+        members.or(name, default, |node: &Node<'_>| {
+            node.integer(minimum, maximum)
+                .and_then(|value| usize::try_from(value).ok())
+        })
+    };
+    let default = Limits::default();
+    let body_bytes = size("body_bytes", default.body_bytes, 1024, 67_108_864);
+    let json_depth = size("json_depth", default.json_depth, 8, 127);
+    let token_bytes = size("token_bytes", default.token_bytes, 256, 65_536);
+    let cache = size(
+        "token_cache_entries",
+        default.token_cache_entries,
+        0,
+        1_000_000,
+    );
+    let key_wait_ms = members.or("key_wait_ms", default.key_wait_ms, |node| {
+        node.integer(0, 60_000)
+    });
+    let batch_elements = size("batch_elements", default.batch_elements, 1, 1000);
+    let waiting = size("waiting_requests", default.waiting_requests, 1, 100_000);
+    Some(Limits {
+        body_bytes: body_bytes?,
+        json_depth: json_depth?,
+        token_bytes: token_bytes?,
+        token_cache_entries: cache?,
+        key_wait_ms: key_wait_ms?,
+        batch_elements: batch_elements?,
+        waiting_requests: waiting?,
+    })
 }

@@ -4,16 +4,29 @@
 //! the schema accepts, less what a schema cannot see (references between
 //! entries, contradictions). Every error is collected, not only the first.
 
+mod address;
+mod conditions;
 mod error;
+mod issuers;
 mod limits;
+mod reader;
+mod rules;
 mod server;
+mod servers;
+mod warnings;
+mod words;
 
 use std::rc::Rc;
 
 pub use error::{ConfigError, ConfigWarning};
 pub use limits::Limits;
 pub use server::{AnswerStyle, Answers, Hosts, IdentityHeaders, MetadataFields, Resource, Server};
+pub use servers::PROTOCOL_VERSIONS;
 
+use self::issuers::Environment;
+use self::reader::{Node, Report};
+use self::servers::KnownIssuer;
+use crate::json;
 use crate::oauth::Issuer;
 
 /// A whole configuration, checked.
@@ -52,10 +65,117 @@ pub fn parse(
     bytes: &[u8],
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Config, Vec<ConfigError>> {
-    let _ = (bytes, environment);
-    Err(vec![ConfigError {
-        pointer: String::new(),
-        expected: "a parser".to_owned(),
-        found: "none yet".to_owned(),
-    }])
+    /// How many arrays and objects may stand inside each other.
+    const DEPTH: usize = 32;
+    let report = Report::default();
+    let document = json::parse(bytes, DEPTH)
+        .map_err(|problem| report.error("", "one JSON object", problem))
+        .ok();
+    let config = document
+        .as_ref()
+        .and_then(|document| config(&Node::root(document, &report), environment));
+    let (mut errors, warnings) = report.finish();
+    match config {
+        Some(config) if errors.is_empty() => Ok(Config { warnings, ..config }),
+        _ => {
+            if errors.is_empty() {
+                errors.push(ConfigError {
+                    pointer: String::new(),
+                    expected: "a configuration".to_owned(),
+                    found: "one that could not be read".to_owned(),
+                });
+            }
+            Err(errors)
+        }
+    }
+}
+
+fn config(root: &Node<'_>, environment: Environment<'_>) -> Option<Config> {
+    let members = root.members(&["header_mode", "issuers", "servers", "limits"])?;
+    let header_mode = members.or("header_mode", HeaderMode::default(), |node| {
+        node.one_of(&[
+            ("plain", HeaderMode::Plain),
+            ("holding", HeaderMode::Holding),
+        ])
+    });
+    let known = members
+        .required("issuers")
+        .and_then(|node| node.some_elements())
+        .map(|nodes| known_issuers(&nodes, environment));
+    let servers = members
+        .required("servers")
+        .and_then(|node| node.some_elements())
+        .and_then(|nodes| servers(&nodes, known.as_deref().unwrap_or_default()));
+    let limits = members.or("limits", Limits::default(), limits::limits);
+    Some(Config {
+        header_mode: header_mode?,
+        issuers: known?
+            .into_iter()
+            .map(|known| known.issuer)
+            .collect::<Option<_>>()?,
+        servers: servers?,
+        limits: limits?,
+        warnings: Vec::new(),
+    })
+}
+
+/// An entry that could not be read keeps its place and, if it has one, its
+/// id, so that references to it are no errors of their own.
+fn known_issuers(nodes: &[Node<'_>], environment: Environment<'_>) -> Vec<KnownIssuer> {
+    let mut known: Vec<KnownIssuer> = Vec::new();
+    for node in nodes {
+        let issuer = issuers::issuer(node, environment).map(Rc::new);
+        let id = member_text(node, "id");
+        if id.is_some() && known.iter().any(|earlier| earlier.id == id) {
+            duplicate(node, "id");
+        }
+        known.push(KnownIssuer { id, issuer });
+    }
+    known
+}
+
+/// Two servers must not be told apart by chance: neither by id, nor by host
+/// and path, nor by what tokens and metadata call them.
+fn servers(nodes: &[Node<'_>], known: &[KnownIssuer]) -> Option<Vec<Rc<Server>>> {
+    let mut servers: Vec<Option<Rc<Server>>> = Vec::new();
+    for (index, node) in nodes.iter().enumerate() {
+        let earlier = nodes.get(..index).unwrap_or_default();
+        for name in ["id", "resource"] {
+            let text = member_text(node, name);
+            if text.is_some() && earlier.iter().any(|node| member_text(node, name) == text) {
+                duplicate(node, name);
+            }
+        }
+        let server = servers::server(node, known).map(Rc::new);
+        if let Some(server) = &server
+            && servers
+                .iter()
+                .flatten()
+                .any(|earlier| earlier.path == server.path && earlier.hosts.overlap(&server.hosts))
+        {
+            node.error(
+                "a host and path of its own",
+                "those of a server that was there before",
+            );
+        }
+        servers.push(server);
+    }
+    servers.into_iter().collect()
+}
+
+fn member_text(node: &Node<'_>, name: &str) -> Option<String> {
+    node.value
+        .as_object()?
+        .get(name)?
+        .as_str()
+        .map(str::to_owned)
+}
+
+fn duplicate(entry: &Node<'_>, name: &str) {
+    if let Some(node) = entry.member(name) {
+        node.error(
+            format_args!("a different {name} for each entry"),
+            "one that was there before",
+        );
+    }
 }

@@ -141,3 +141,31 @@ impl Default for IdentityHeaders {
         }
     }
 }
+
+impl IdentityHeaders {
+    /// The headers that are sent. The client's own of these names are removed.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let Self {
+            subject,
+            issuer,
+            client,
+            scopes,
+            subject_type,
+        } = self;
+        [subject, issuer, client, scopes, subject_type]
+            .into_iter()
+            .filter_map(Option::as_deref)
+    }
+}
+
+impl Hosts {
+    /// Whether some host belongs to both.
+    pub(super) fn overlap(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Listed(left), Self::Listed(right)) => {
+                left.iter().any(|host| right.contains(host))
+            }
+            (Self::Any, _) | (_, Self::Any) => true,
+        }
+    }
+}

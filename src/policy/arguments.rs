@@ -18,7 +18,8 @@ pub(crate) struct ArgumentCondition {
 enum Place {
     /// A member of the arguments.
     Member(String),
-    /// The decoded reference tokens of a JSON pointer (RFC 6901).
+    /// The decoded reference tokens of a JSON pointer (RFC 6901), two or
+    /// more.
     Pointer(Vec<String>),
 }
 
@@ -56,6 +57,10 @@ impl ArgumentCondition {
         &self.operator
     }
 
+    pub(crate) fn is_about_the_same_as(&self, other: &Self) -> bool {
+        self.place == other.place
+    }
+
     /// What the condition wants, as a sentence without its full stop.
     pub(crate) fn expectation(&self) -> &str {
         &self.expectation
@@ -72,17 +77,30 @@ impl ArgumentCondition {
             return Truth::Unknown;
         };
         match &self.operator {
-            ArgumentOperator::Equals(wanted) => equals(value, wanted),
-            ArgumentOperator::In(wanted) => is_in(value, wanted),
-            ArgumentOperator::Matches(patterns) => matches(value, patterns),
-            ArgumentOperator::Range { minimum, maximum } => {
-                in_range(value, minimum.as_ref(), maximum.as_ref())
-            }
             ArgumentOperator::EqualsClaim(claim) => claim
                 .find(identity.claims())
                 .map_or(Truth::Unknown, |claim| equals(value, claim)),
-            ArgumentOperator::Present(_) => Truth::Unknown,
+            operator => operator.holds(value),
         }
+    }
+}
+
+impl ArgumentOperator {
+    /// For an argument that is there, as far as no caller matters.
+    fn holds(&self, value: &Json) -> Truth {
+        match self {
+            Self::Equals(wanted) => equals(value, wanted),
+            Self::In(wanted) => is_in(value, wanted),
+            Self::Matches(patterns) => matches(value, patterns),
+            Self::Range { minimum, maximum } => in_range(value, minimum.as_ref(), maximum.as_ref()),
+            Self::Present(wanted) => (*wanted).into(),
+            Self::EqualsClaim(_) => Truth::Unknown,
+        }
+    }
+
+    /// Whether there may be a caller for whom the value is right.
+    pub(crate) fn may_accept(&self, value: &Json) -> bool {
+        matches!(self, Self::EqualsClaim(_)) || self.holds(value) == Truth::Holds
     }
 }
 
@@ -91,12 +109,13 @@ impl Place {
         match argument.strip_prefix('/') {
             None if argument.is_empty() => Err(InvalidPlace),
             None => Ok(Self::Member(argument.to_owned())),
-            Some(rest) => rest
-                .split('/')
-                .map(unescape)
-                .collect::<Option<_>>()
-                .map(Self::Pointer)
-                .ok_or(InvalidPlace),
+            Some(rest) => {
+                let tokens: Option<Vec<String>> = rest.split('/').map(unescape).collect();
+                match tokens.ok_or(InvalidPlace)?.as_mut_slice() {
+                    [only] => Ok(Self::Member(core::mem::take(only))),
+                    tokens => Ok(Self::Pointer(tokens.to_vec())),
+                }
+            }
         }
     }
 

@@ -15,7 +15,7 @@ pub const TARGETED: [&str; 6] = [
 
 /// Every other method of any protocol version, and the pseudo-methods that
 /// stand for messages without one.
-pub const UNTARGETED: [&str; 25] = [
+pub const UNTARGETED: [&str; 22] = [
     Call::GET,
     Call::DELETE,
     Call::RESPONSE,
@@ -38,7 +38,4 @@ pub const UNTARGETED: [&str; 25] = [
     "notifications/progress",
     "notifications/roots/list_changed",
     "notifications/tasks/status",
-    "notifications/message",
-    "notifications/elicitation/complete",
-    "notifications/tasks",
 ];

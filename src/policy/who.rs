@@ -84,13 +84,25 @@ impl ClaimCondition {
         let Some(value) = value else {
             return Truth::Fails;
         };
-        match &self.operator {
-            ClaimOperator::Contains(wanted) => contains(value, wanted),
-            ClaimOperator::Equals(wanted) => equals(value, wanted),
-            ClaimOperator::In(wanted) => is_in(value, wanted),
-            ClaimOperator::Matches(patterns) => matches(value, patterns),
-            ClaimOperator::Present(_) => Truth::Unknown,
+        self.operator.holds(value)
+    }
+}
+
+impl ClaimOperator {
+    /// For a claim that is there.
+    fn holds(&self, value: &Json) -> Truth {
+        match self {
+            Self::Contains(wanted) => contains(value, wanted),
+            Self::Equals(wanted) => equals(value, wanted),
+            Self::In(wanted) => is_in(value, wanted),
+            Self::Matches(patterns) => matches(value, patterns),
+            Self::Present(wanted) => (*wanted).into(),
         }
+    }
+
+    /// Whether the value is right.
+    pub(crate) fn accepts(&self, value: &Json) -> bool {
+        self.holds(value) == Truth::Holds
     }
 }
 
