@@ -5,8 +5,8 @@ import { ACCOUNTS, SCOPES } from "./accounts.js";
 import { errorPage } from "./pages.js";
 import { signIn } from "./sign-in.js";
 
+const DAY_SECONDS = 24 * 60 * 60;
 const ACCESS_TOKEN_SECONDS = 600;
-const LONGEST_ACCESS_TOKEN_SECONDS = 24 * 60 * 60;
 
 // The client of `make token`. It alone can choose how long its tokens live.
 const TOKEN_CLIENT = "make-token";
@@ -47,7 +47,14 @@ export function createProvider({ issuer, settings, keys, storage, cookieKeys }) 
     findAccount: (ctx, sub) =>
       ACCOUNTS.has(sub) ? { accountId: sub, claims: () => ({ sub }) } : undefined,
     extraTokenClaims: (ctx, token) => ACCOUNTS.get(token.accountId)?.claims,
-    ttl: { AccessToken: accessTokenSeconds },
+    ttl: {
+      AccessToken: accessTokenSeconds,
+      Grant: DAY_SECONDS,
+      IdToken: ACCESS_TOKEN_SECONDS,
+      Interaction: ACCESS_TOKEN_SECONDS,
+      RefreshToken: DAY_SECONDS,
+      Session: DAY_SECONDS,
+    },
     // Every sign-in makes a session of its own (see `forgetSession`); a token lives on without it.
     expiresWithSession: () => false,
     // Clients put the scope of the first challenge into their registration and
@@ -103,8 +110,8 @@ function accessTokenSeconds(ctx, token, client) {
     return ACCESS_TOKEN_SECONDS;
   }
   const seconds = Number(ctx.oidc.body.ttl);
-  if (!Number.isInteger(seconds) || seconds < 1 || seconds > LONGEST_ACCESS_TOKEN_SECONDS) {
-    throw new errors.InvalidRequest(`ttl is not a number of seconds from 1 to ${LONGEST_ACCESS_TOKEN_SECONDS}`);
+  if (!Number.isInteger(seconds) || seconds < 1 || seconds > DAY_SECONDS) {
+    throw new errors.InvalidRequest(`ttl is not a number of seconds from 1 to ${DAY_SECONDS}`);
   }
   return seconds;
 }

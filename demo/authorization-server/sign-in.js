@@ -38,7 +38,8 @@ export const signIn = (provider) => async (ctx, next) => {
 async function resultOf(provider, params, form) {
   const account = form.get("account");
   if (!ACCOUNTS.has(account)) {
-    return { error: "access_denied", error_description: "nobody signed in" };
+    const names = [...ACCOUNTS.keys()].join(", ");
+    return { error: "access_denied", error_description: `nobody signed in; the accounts are ${names}` };
   }
   const grant = new provider.Grant({ accountId: account, clientId: params.client_id });
   const asked = words(params.scope);

@@ -27,6 +27,9 @@ SUPPORTED = ("1.36.4", "1.37.0", "1.38.3", "1.39.3", PINNED)
 # one. `--mode validate` makes the VM, so that it fails without the V8 runtime.
 WASM_PROBE = Path(__file__).with_name("wasm-probe.json")
 
+# Without the listing of all its extensions, but with what the filter logs.
+LOG_LEVELS = ("-l", "warn", "--component-log-level", "wasm:info")
+
 # func-e downloads an Envoy when it has none, before it answers anything.
 PROBE_SECONDS = 300.0
 
@@ -47,7 +50,7 @@ class Envoy:
         admin_port: int,
         *,
         concurrency: int = 2,
-        arguments: Sequence[str] = (),
+        log_levels: Sequence[str] = LOG_LEVELS,
     ) -> Child:
         """Start it with a bootstrap file and wait until it is ready."""
         child = processes.start(
@@ -57,7 +60,7 @@ class Envoy:
                 *("-c", str(config), "--concurrency", str(concurrency)),
                 # Hot restart would share memory with every other Envoy of the machine.
                 "--disable-hot-restart",
-                *arguments,
+                *log_levels,
             ],
             env=self.env,
         )

@@ -171,8 +171,7 @@ def _step(
     except urllib.error.HTTPError as answer:
         if answer.code in (302, 303):
             return answer.headers["Location"]
-        page = answer.read().decode("utf-8", errors="replace")
-        raise Refused(f"HTTP {answer.code} from {url}", page) from answer
+        raise Refused(f"HTTP {answer.code} from {url.partition('?')[0]}", "") from answer
 
 
 def _one(url: str, parameter: str) -> str:
