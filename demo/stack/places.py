@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-import fcntl
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 import socket
+from contextlib import ExitStack
 
 from .places import LOOPBACK, Ports
 

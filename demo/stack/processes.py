@@ -8,10 +8,7 @@ the Envoy it runs).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 import os
-from pathlib import Path
 import signal
 import subprocess
 import sys
@@ -19,12 +16,18 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
 
 from .errors import StackError, Stopped
 
 POLL = 0.05
 GRACE = 10.0
 TAIL_LINES = 20
+STDERR = 2
 
 
 @dataclass(frozen=True)
@@ -111,8 +114,8 @@ class Processes:
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
     ) -> None:
-        """Run a step to its end, its output shown to the user as it comes."""
-        process = _spawn(command, cwd, env, None)
+        """Run a step to its end; its output goes to stderr, as it comes."""
+        process = _spawn(command, cwd, env, STDERR)
         if self._finish(process) != 0:
             raise StackError(f"{what} failed: {' '.join(command)}")
 
@@ -191,7 +194,7 @@ def _spawn(
     command: Sequence[str],
     cwd: Path | None,
     env: Mapping[str, str] | None,
-    output: object,
+    output: IO[bytes] | int,
 ) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         list(command),
@@ -199,7 +202,7 @@ def _spawn(
         env={**os.environ, **(env or {})},
         stdin=subprocess.DEVNULL,
         stdout=output,
-        stderr=subprocess.STDOUT if output is not None else None,
+        stderr=subprocess.STDOUT,
         start_new_session=True,
     )
 
@@ -209,10 +212,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + GRACE
     if process.poll() is None:
         _signal_group(process.pid, signal.SIGTERM)
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(GRACE)
-        except subprocess.TimeoutExpired:
-            pass
     members = _session_members(process.pid)
     for pid in members:
         _signal(pid, signal.SIGTERM)
@@ -262,14 +263,10 @@ def _session_of(pid: int) -> int | None:
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(group, number)
-    except ProcessLookupError:
-        pass
 
 
 def _signal(pid: int, number: signal.Signals) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass

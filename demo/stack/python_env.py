@@ -6,10 +6,10 @@ path of its interpreter.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
 import shutil
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 from .errors import StackError
 from .places import CACHE, ROOT

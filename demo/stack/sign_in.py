@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 import hashlib
-from http.client import HTTPMessage
-from http.cookiejar import CookieJar
 import json
 import secrets
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http.client import HTTPMessage
+from http.cookiejar import CookieJar
 
 TIMEOUT = 10
 MOST_STEPS = 10
@@ -123,7 +123,7 @@ class Client:
         )
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
-                return json.load(answer)
+                return dict(json.load(answer))
         except urllib.error.HTTPError as failure:
             problem = json.load(failure)
             raise Refused(problem["error"], problem.get("error_description", "")) from failure

@@ -95,18 +95,14 @@ def test_something_else_of_that_name_is_skipped(
     assert "it does not tell its version: a task runner" in capsys.readouterr().err
 
 
-def test_a_chosen_one_that_does_not_fit_is_an_error(
-    machine: Machine, processes: Processes
-) -> None:
+def test_a_chosen_one_that_does_not_fit_is_an_error(machine: Machine, processes: Processes) -> None:
     machine.has("envoy", "1.40.0")
     machine.chooses(machine.has("my-envoy", "1.20.0"))
     with pytest.raises(StackError, match=r"^\$ENVOY \(.*my-envoy\) does not fit: it is 1\.20\.0"):
         envoy.find(processes)
 
 
-def test_a_chosen_one_that_is_not_there_is_an_error(
-    machine: Machine, processes: Processes
-) -> None:
+def test_a_chosen_one_that_is_not_there_is_an_error(machine: Machine, processes: Processes) -> None:
     machine.chooses(machine.directory / "nowhere")
     with pytest.raises(StackError, match=r"^\$ENVOY \(.*nowhere\) does not fit: No such file"):
         envoy.find(processes)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 import os
-from pathlib import Path
 import sys
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -37,7 +37,9 @@ def is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     stat = Path(f"/proc/{pid}/stat")
-    return not stat.exists() or stat.read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+    return (
+        not stat.exists() or stat.read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+    )
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="process_group is of Python 3.11")
@@ -69,10 +71,19 @@ def test_a_child_that_ends_by_itself_is_named_with_the_end_of_its_log(own: Proce
 
 
 def test_waiting_has_an_end(own: Processes) -> None:
-    with pytest.raises(StackError, match="the impossible: not within 0 s"):
+    with pytest.raises(StackError, match=r"the impossible: not within 0 s"):
         own.wait_until("the impossible", lambda: False, seconds=0.1)
 
 
 def test_a_step_that_fails_is_named(own: Processes) -> None:
     with pytest.raises(StackError, match="^the step failed: "):
         own.run("the step", [sys.executable, "-c", "raise SystemExit(1)"])
+
+
+def test_one_child_can_be_taken_away_and_the_others_run_on(own: Processes) -> None:
+    first = own.start("first", [sys.executable, "-c", GOES])
+    second = own.start("second", [sys.executable, "-c", GOES])
+    own.stop_child(first)
+    own.check()
+    assert not is_alive(first.pid)
+    assert is_alive(second.pid)

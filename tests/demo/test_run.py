@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 import os
-from pathlib import Path
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -141,7 +141,10 @@ def test_a_taken_port_is_named_with_what_it_is_for(
     [
         ([], "error: cargo is not on the PATH; install Rust with rustup"),
         (["cargo"], "error: node is not on the PATH; install Node.js 20 or newer"),
-        (["cargo", "node", "npm"], "error: Node.js 20 or newer is needed; `node --version` says v18"),
+        (
+            ["cargo", "node", "npm"],
+            "error: Node.js 20 or newer is needed; `node --version` says v18",
+        ),
     ],
 )
 def test_a_missing_tool_is_named_with_where_to_get_it(

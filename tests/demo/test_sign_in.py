@@ -9,8 +9,8 @@ import time
 
 import httpx
 import pytest
-
 from conftest import CLIENT_DOCUMENT
+
 from demo.stack.authorization_server import AuthorizationServer
 from demo.stack.places import Ports
 from demo.stack.processes import Processes
@@ -237,9 +237,7 @@ def test_after_a_rotation_a_new_key_signs_and_the_old_one_is_still_published(
     assert {before, after} <= set(server.key_ids())
 
 
-@pytest.mark.parametrize(
-    "well_known", ["oauth-authorization-server", "openid-configuration"]
-)
+@pytest.mark.parametrize("well_known", ["oauth-authorization-server", "openid-configuration"])
 def test_both_discovery_documents_are_served_to_pages_of_any_origin(
     server: AuthorizationServer, well_known: str
 ) -> None:

@@ -7,13 +7,13 @@ import subprocess
 import sys
 
 import pytest
+from test_sign_in import parts
 
 from demo.stack.authorization_server import AuthorizationServer
 from demo.stack.errors import StackError
 from demo.stack.places import ROOT, Ports
 from demo.stack.ports import free_stack, is_taken
 from demo.token import access_token
-from test_sign_in import parts
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_an_error_names_the_field(
 
 
 def test_a_demonstration_that_does_not_run_is_named_with_the_way_to_start_it() -> None:
-    with pytest.raises(StackError, match="not running .* make run"):
+    with pytest.raises(StackError, match=r"not running .* make run"):
         access_token({"ACCOUNT": "reader"}, free_stack())
 
 
