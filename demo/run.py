@@ -103,7 +103,8 @@ Try, from another terminal in this directory:
       -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream'
   }}
   SESSION=$(mcp -D - -o /dev/null -d '{{"jsonrpc":"2.0","id":1,"method":"initialize","params":{{
-    "protocolVersion":"2025-11-25","capabilities":{{}},"clientInfo":{{"name":"curl","version":"1"}}}}}}' |
+    "protocolVersion":"2025-11-25","capabilities":{{}},
+    "clientInfo":{{"name":"curl","version":"1"}}}}}}' |
     tr -d '\\r' | sed -n 's/^mcp-session-id: //p')
 
   # Allowed.
