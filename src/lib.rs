@@ -1,1 +1,13 @@
 //! The authorization gate for MCP, as a proxy-wasm filter for Envoy.
+
+pub mod config;
+pub mod exchange;
+pub mod http;
+pub mod json;
+pub mod mcp;
+pub mod oauth;
+pub mod policy;
+pub mod record;
+pub mod reply;
+#[cfg(target_arch = "wasm32")]
+mod shell;

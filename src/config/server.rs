@@ -1,0 +1,143 @@
+//! What the configuration says of one MCP server.
+
+use std::rc::Rc;
+
+use crate::oauth::Scopes;
+use crate::policy::{Pattern, Policy};
+
+/// An MCP server behind the gate.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Name of the entry, unique.
+    pub id: Rc<str>,
+    /// The resource identifier (RFC 8707, RFC 9728): the URL that clients use.
+    pub resource: Resource,
+    /// The hosts whose requests are for this server.
+    pub hosts: Hosts,
+    /// The path whose requests are for this server; compared to the character.
+    pub path: String,
+    /// The trusted issuers, as indexes into `Config.issuers`. Not empty.
+    pub issuers: Vec<usize>,
+    /// One of these has to be in a token's `aud`. Not empty.
+    pub audiences: Vec<String>,
+    /// The scopes that every request needs.
+    pub scopes: Scopes,
+    /// What the protected resource metadata document says besides.
+    pub metadata: MetadataFields,
+    /// Serialized origins (RFC 6454, section 6.2) of browser clients.
+    pub allowed_origins: Vec<String>,
+    /// How denials are told to the client.
+    pub answers: Answers,
+    /// The protocol versions that clients may use. Not empty.
+    pub protocol_versions: Vec<String>,
+    /// Methods that may be asked for although MCP does not know them.
+    pub extra_methods: Vec<Pattern>,
+    /// The headers that tell the upstream who is calling.
+    pub identity_headers: IdentityHeaders,
+    /// Headers that are removed from the client's request, lower case.
+    pub remove_headers: Vec<String>,
+    /// Names of arguments whose values may be in the audit line.
+    pub audit_arguments: Vec<String>,
+    /// Who may do what.
+    pub policy: Policy,
+}
+
+/// A resource identifier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// The identifier, as it is written in the configuration.
+    pub url: String,
+    /// `http` or `https`.
+    pub scheme: String,
+    /// Host, and port where it is not the scheme's own.
+    pub authority: String,
+    /// The path; `/` for a bare origin.
+    pub path: String,
+}
+
+/// The hosts whose requests are for a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hosts {
+    /// Every host.
+    Any,
+    /// These, lower case, without the port that is the default of the
+    /// resource's scheme.
+    Listed(Vec<String>),
+}
+
+/// Fields of the protected resource metadata document (RFC 9728, section 2).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MetadataFields {
+    /// `scopes_supported`; the server's `scopes` where not configured.
+    pub scopes_supported: Scopes,
+    /// `resource_name`
+    pub resource_name: Option<String>,
+    /// `resource_documentation`, a URL
+    pub resource_documentation: Option<String>,
+    /// `resource_policy_uri`
+    pub resource_policy_uri: Option<String>,
+    /// `resource_tos_uri`
+    pub resource_tos_uri: Option<String>,
+}
+
+/// How each kind of denial is told to the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answers {
+    /// What this caller can never use, or no rule names.
+    pub unknown: AnswerStyle,
+    /// Arguments that a rule does not allow.
+    pub arguments: AnswerStyle,
+    /// What a deny rule forbids.
+    pub denied: AnswerStyle,
+}
+
+/// The form of an answer to a denied call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnswerStyle {
+    /// As if the target did not exist.
+    Hidden,
+    /// A tool result with `isError`, which the model sees.
+    ToolResult,
+    /// A JSON-RPC error with HTTP 200.
+    JsonRpcError,
+    /// HTTP 403.
+    Http403,
+}
+
+/// The headers that tell the upstream who is calling, lower case. `None`: not
+/// sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdentityHeaders {
+    /// The subject.
+    pub subject: Option<String>,
+    /// The issuer identifier.
+    pub issuer: Option<String>,
+    /// The OAuth client.
+    pub client: Option<String>,
+    /// The scopes, separated by spaces.
+    pub scopes: Option<String>,
+    /// The kind of subject.
+    pub subject_type: Option<String>,
+}
+
+impl Default for Answers {
+    fn default() -> Self {
+        Self {
+            unknown: AnswerStyle::Hidden,
+            arguments: AnswerStyle::ToolResult,
+            denied: AnswerStyle::ToolResult,
+        }
+    }
+}
+
+impl Default for IdentityHeaders {
+    fn default() -> Self {
+        Self {
+            subject: Some("x-mcp-subject".to_owned()),
+            issuer: Some("x-mcp-issuer".to_owned()),
+            client: Some("x-mcp-client".to_owned()),
+            scopes: None,
+            subject_type: None,
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! From a message to an admission: every call in it is decided on.
+
+use std::rc::Rc;
+
+use super::head::{Head, Verb};
+use crate::config::Limits;
+use crate::mcp::agreement::{self, AgreementError};
+use crate::mcp::envelope::{self, Body, BodyLimits, Message, RequestId};
+use crate::mcp::{Call, Era, Revision};
+use crate::oauth::Identity;
+use crate::policy::{Decision, Permit};
+use crate::record::CallRecord;
+use crate::reply::{Addressee, Denial, Reply, Subject, combine, refuse};
+
+/// The proof that every call of a request has a permit. Only this module
+/// makes one, and nothing is forwarded without.
+#[derive(Debug, PartialEq)]
+pub struct Admission {
+    permits: Vec<Permit>,
+}
+
+impl Admission {
+    /// Whether an audit-only rule or server let something pass.
+    pub fn is_unenforced(&self) -> bool {
+        self.permits
+            .iter()
+            .any(|permit| permit.unenforced().is_some())
+    }
+}
+
+/// What became of a request: admitted, or the answer and why.
+pub(super) struct Judgement {
+    pub(super) result: Result<Admission, (Denial, Reply)>,
+    pub(super) revision: Option<Revision>,
+    pub(super) calls: Vec<CallRecord>,
+}
+
+impl Judgement {
+    fn refused(
+        denial: Denial,
+        revision: Option<Revision>,
+        head: &Head,
+        subject: Subject<'_>,
+    ) -> Self {
+        let reply = refuse(&denial, addressee(head, subject));
+        Self {
+            result: Err((denial, reply)),
+            revision,
+            calls: Vec::new(),
+        }
+    }
+}
+
+/// Decides on a request of which head, body and caller are known.
+pub(super) fn judge(head: &Head, identity: &Identity, body: &[u8], limits: &Limits) -> Judgement {
+    match head.verb {
+        Verb::Post => judge_message(head, identity, body, limits),
+        Verb::Get => judge_bodiless(head, identity, body, Call::GET),
+        Verb::Delete => judge_bodiless(head, identity, body, Call::DELETE),
+    }
+}
+
+fn addressee<'a>(head: &'a Head, subject: Subject<'a>) -> Addressee<'a> {
+    Addressee {
+        site: Some(&head.site),
+        origin: &head.origin,
+        subject,
+    }
+}
+
+/// GET and DELETE: legacy only, and without a body.
+fn judge_bodiless(
+    head: &Head,
+    identity: &Identity,
+    body: &[u8],
+    method: &'static str,
+) -> Judgement {
+    let unanswerable = Subject::Unanswerable;
+    if !body.is_empty() {
+        return Judgement::refused(Denial::UnexpectedBody, None, head, unanswerable);
+    }
+    let supported = &head.site.revisions;
+    let revision = match agreement::header_revision(&head.headers, supported) {
+        Ok(named) => named.unwrap_or(Revision::ASSUMED),
+        Err(error) => {
+            return Judgement::refused(Denial::Agreement(error), None, head, unanswerable);
+        }
+    };
+    if revision.era() == Era::Modern
+        || supported
+            .iter()
+            .all(|revision| revision.era() == Era::Modern)
+    {
+        let denial = Denial::MethodNotAllowed {
+            allow: "POST, OPTIONS",
+        };
+        return Judgement::refused(denial, Some(revision), head, unanswerable);
+    }
+    if !supported.contains(&revision) {
+        let error = AgreementError::UnsupportedVersion {
+            requested: revision.as_str().to_owned(),
+        };
+        return Judgement::refused(Denial::Agreement(error), Some(revision), head, unanswerable);
+    }
+    let call = Call::pseudo(method);
+    let (decision, record) = decide(head, identity, &call);
+    let result = match decision {
+        Ok(permit) => Ok(Admission {
+            permits: vec![permit],
+        }),
+        Err(denial) => {
+            let reply = refuse(&denial, addressee(head, unanswerable));
+            Err((denial, reply))
+        }
+    };
+    Judgement {
+        result,
+        revision: Some(revision),
+        calls: vec![record],
+    }
+}
+
+fn judge_message(head: &Head, identity: &Identity, bytes: &[u8], limits: &Limits) -> Judgement {
+    let bounds = BodyLimits {
+        depth: limits.json_depth,
+        batch_elements: limits.batch_elements,
+    };
+    let body = match envelope::parse(bytes, bounds) {
+        Ok(body) => body,
+        Err(error) => {
+            return Judgement::refused(Denial::Envelope(error), None, head, Subject::Unread);
+        }
+    };
+    let revision = match agreement::revision(&head.headers, &body, &head.site.revisions) {
+        Ok(revision) => revision,
+        Err(error) => {
+            let subject = match &body {
+                Body::Single(Message::Request { id, method, .. }) => Subject::Request {
+                    id,
+                    method,
+                    era: Era::Modern,
+                    call: None,
+                },
+                _ => Subject::Unread,
+            };
+            return Judgement::refused(Denial::Agreement(error), None, head, subject);
+        }
+    };
+    match body {
+        Body::Single(message) => {
+            let (result, record) = judge_one(head, identity, &message, revision);
+            Judgement {
+                result: result.map(|permit| Admission {
+                    permits: vec![permit],
+                }),
+                revision: Some(revision),
+                calls: vec![record],
+            }
+        }
+        Body::Batch(messages) => judge_batch(head, identity, &messages, revision),
+    }
+}
+
+/// A batch goes on whole or not at all.
+fn judge_batch(
+    head: &Head,
+    identity: &Identity,
+    messages: &[Message],
+    revision: Revision,
+) -> Judgement {
+    let mut permits = Vec::new();
+    let mut calls = Vec::new();
+    let mut replies = Vec::new();
+    let mut first_denial = None;
+    for message in messages {
+        let (result, record) = match message {
+            Message::Request { id, method, .. } if method == "initialize" => {
+                let subject = Subject::Request {
+                    id,
+                    method,
+                    era: revision.era(),
+                    call: None,
+                };
+                let denial = Denial::Agreement(AgreementError::Batch);
+                let reply = refuse(&denial, addressee(head, subject));
+                let record = CallRecord::of(&Call::pseudo("initialize"), &[]);
+                (Err((denial, reply)), record)
+            }
+            message => judge_one(head, identity, message, revision),
+        };
+        calls.push(record);
+        match result {
+            Ok(permit) => {
+                permits.push(permit);
+                replies.push(Err(id_of(message)));
+            }
+            Err((denial, reply)) => {
+                first_denial.get_or_insert(denial);
+                replies.push(Ok(reply));
+            }
+        }
+    }
+    let result = match first_denial.zip(combine(replies, &head.origin)) {
+        Some(refused) => Err(refused),
+        None => Ok(Admission { permits }),
+    };
+    Judgement {
+        result,
+        revision: Some(revision),
+        calls,
+    }
+}
+
+fn id_of(message: &Message) -> Option<RequestId> {
+    match message {
+        Message::Request { id, .. } => Some(id.clone()),
+        Message::Notification { .. } | Message::Response { .. } => None,
+    }
+}
+
+fn judge_one(
+    head: &Head,
+    identity: &Identity,
+    message: &Message,
+    revision: Revision,
+) -> (Result<Permit, (Denial, Reply)>, CallRecord) {
+    let (method, params) = match message {
+        Message::Request { method, params, .. } | Message::Notification { method, params } => {
+            (method, params)
+        }
+        Message::Response { .. } => {
+            let call = Call::pseudo(Call::RESPONSE);
+            let (decision, record) = match revision.era() {
+                Era::Legacy => decide(head, identity, &call),
+                Era::Modern => (Err(Denial::ResponseInModernEra), CallRecord::of(&call, &[])),
+            };
+            return (
+                decision.map_err(|denial| answered(denial, head, Subject::Unanswerable)),
+                record,
+            );
+        }
+    };
+    let call = Call::of(method, params);
+    let subject = match message {
+        Message::Request { id, method, .. } => Subject::Request {
+            id,
+            method,
+            era: revision.era(),
+            call: call.as_ref().ok(),
+        },
+        _ => Subject::Unanswerable,
+    };
+    let known = match message {
+        Message::Request { .. } => revision.has_request(method),
+        _ => revision.has_notification(method),
+    } || head
+        .site
+        .server
+        .extra_methods
+        .iter()
+        .any(|pattern| pattern.matches(method));
+    let (decision, record) = match &call {
+        _ if !known => (Err(Denial::UnknownMethod), nameless(method)),
+        Err(error) => (Err(Denial::Params(error.clone())), nameless(method)),
+        Ok(call) => decide(head, identity, call),
+    };
+    let mut record = record;
+    if let Err(denial) = &decision {
+        record.reason = denial.reason();
+    }
+    (
+        decision.map_err(|denial| answered(denial, head, subject)),
+        record,
+    )
+}
+
+fn answered(denial: Denial, head: &Head, subject: Subject<'_>) -> (Denial, Reply) {
+    let reply = refuse(&denial, addressee(head, subject));
+    (denial, reply)
+}
+
+/// A record of a message whose target could not be read.
+fn nameless(method: &str) -> CallRecord {
+    CallRecord::of(
+        &Call {
+            method,
+            target: crate::mcp::Target::Method,
+            arguments: None,
+        },
+        &[],
+    )
+}
+
+/// Asks the policy, and writes down what it says.
+fn decide(
+    head: &Head,
+    identity: &Identity,
+    call: &Call<'_>,
+) -> (Result<Permit, Denial>, CallRecord) {
+    let server = &head.site.server;
+    let mut record = CallRecord::of(call, &server.audit_arguments);
+    match server.policy.decide(identity, call) {
+        Decision::Permit(permit) => {
+            record.allowed = true;
+            record.reason = "allowed";
+            record.rule = permit.rule().map(Rc::from);
+            record.unenforced = permit.unenforced().map(crate::policy::Denied::reason);
+            (Ok(permit), record)
+        }
+        Decision::Deny(denied) => {
+            record.reason = denied.reason();
+            record.rule = denied.rule().map(Rc::clone);
+            (Err(Denial::Policy(denied)), record)
+        }
+    }
+}

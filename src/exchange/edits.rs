@@ -1,0 +1,154 @@
+//! What the gate changes in the headers that it lets through.
+
+use crate::config::Server;
+use crate::http::Headers;
+use crate::http::origin::Origin;
+use crate::oauth::Identity;
+
+/// Changes to a header map: first the removals, then the settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HeaderEdits {
+    /// Names of headers to remove.
+    pub remove: Vec<String>,
+    /// Headers to set, in place of any of the same name.
+    pub set: Vec<(String, String)>,
+}
+
+/// The request as the upstream gets it: without the client's token, without
+/// anything that the client might pass off as the gate's word, with the
+/// identity.
+pub(super) fn request_edits(
+    server: &Server,
+    identity: &Identity,
+    headers: &Headers,
+) -> HeaderEdits {
+    let names = &server.identity_headers;
+    let settings = [
+        (&names.subject, Some(identity.subject().to_owned())),
+        (&names.issuer, Some(identity.issuer().to_owned())),
+        (&names.client, identity.client().map(str::to_owned)),
+        (&names.scopes, Some(identity.scopes().to_string())),
+        (
+            &names.subject_type,
+            Some(identity.subject_type().as_str().to_owned()),
+        ),
+    ];
+    let mut remove: Vec<String> = headers
+        .names()
+        .filter(|name| is_reserved(name, server))
+        .map(str::to_owned)
+        .collect();
+    remove.dedup();
+    let set = settings
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.clone()?, header_safe(&value?))))
+        .collect();
+    HeaderEdits { remove, set }
+}
+
+/// Whether a client's header must not reach the upstream. Frameworks in the
+/// manner of CGI read `x_mcp_subject` as `x-mcp-subject`, so both count.
+fn is_reserved(header: &str, server: &Server) -> bool {
+    let names = &server.identity_headers;
+    let own = [
+        &names.subject,
+        &names.issuer,
+        &names.client,
+        &names.scopes,
+        &names.subject_type,
+    ];
+    let same = |name: &str| {
+        header.len() == name.len()
+            && header
+                .bytes()
+                .zip(name.bytes())
+                .all(|(left, right)| left == right || (left == b'_' && right == b'-'))
+    };
+    same("authorization")
+        || own.into_iter().flatten().any(|name| same(name))
+        || server.remove_headers.iter().any(|name| same(name))
+}
+
+/// A value that any HTTP implementation takes as it is: what is not visible
+/// ASCII, and `%` itself, is percent-encoded (RFC 3986, section 2.1). Single
+/// spaces inside stay.
+fn header_safe(value: &str) -> String {
+    let mut safe = String::with_capacity(value.len());
+    let last = value.len().saturating_sub(1);
+    for (index, byte) in value.bytes().enumerate() {
+        match byte {
+            b'%' => safe.push_str("%25"),
+            0x21..=0x7e => safe.push(char::from(byte)),
+            b' ' if index != 0 && index != last => safe.push(' '),
+            _ => safe.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    safe
+}
+
+/// The response as the client gets it: the gate alone says who may read it
+/// in a browser.
+pub(super) fn response_edits(headers: &Headers, origin: &Origin) -> HeaderEdits {
+    let mut remove: Vec<String> = headers
+        .names()
+        .filter(|name| name.starts_with("access-control-"))
+        .map(str::to_owned)
+        .collect();
+    remove.dedup();
+    let mut set: Vec<(String, String)> = origin
+        .response_headers()
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
+    for (name, value) in &mut set {
+        if name == "vary" {
+            *value = with_upstream_vary(headers, value);
+        }
+    }
+    HeaderEdits { remove, set }
+}
+
+fn with_upstream_vary(headers: &Headers, own: &str) -> String {
+    let mut fields: Vec<String> = headers
+        .all("vary")
+        .filter_map(|value| core::str::from_utf8(value).ok())
+        .flat_map(|value| value.split(','))
+        .map(|field| field.trim().to_owned())
+        .filter(|field| !field.is_empty() && !field.eq_ignore_ascii_case(own))
+        .collect();
+    fields.push(own.to_owned());
+    fields.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identity_values_are_safe_in_a_header() {
+        assert_eq!(header_safe("auth0|jane doe"), "auth0|jane doe");
+        assert_eq!(header_safe(" a\r\nx: y"), "%20a%0D%0Ax: y");
+        assert_eq!(header_safe("é%"), "%C3%A9%25");
+        assert_eq!(header_safe(""), "");
+    }
+
+    #[test]
+    fn the_upstreams_word_on_cors_is_replaced() {
+        let headers = Headers::from([
+            ("access-control-allow-origin", "*"),
+            ("vary", "accept-encoding"),
+        ]);
+        let edits = response_edits(&headers, &Origin::Allowed("https://a.example".to_owned()));
+        assert_eq!(edits.remove, ["access-control-allow-origin"]);
+        assert!(edits.set.contains(&(
+            "access-control-allow-origin".to_owned(),
+            "https://a.example".to_owned()
+        )));
+        assert!(
+            edits
+                .set
+                .contains(&("vary".to_owned(), "accept-encoding, Origin".to_owned()))
+        );
+        assert!(response_edits(&headers, &Origin::Absent).set.is_empty());
+    }
+}

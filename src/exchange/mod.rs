@@ -1,0 +1,389 @@
+//! One HTTP exchange, as a state machine: what has happened so far, and what
+//! may happen next.
+//!
+//! The shell turns Envoy's callbacks into [`Input`]s and carries out the
+//! [`Step`] that each transition answers with. A transition consumes the
+//! state; an input that a state does not expect denies.
+
+mod admit;
+mod arrival;
+mod edits;
+mod head;
+mod site;
+mod worker;
+
+use std::rc::Rc;
+
+pub use admit::Admission;
+pub use edits::HeaderEdits;
+pub use site::{Place, Site, Sites};
+pub use worker::Worker;
+
+use self::admit::{Judgement, judge};
+use self::head::Head;
+use crate::config::HeaderMode;
+use crate::http::Headers;
+use crate::http::origin::Origin;
+use crate::oauth::Identity;
+use crate::record::{Outcome, Record};
+use crate::reply::{Addressee, Denial, Reply, Subject, refuse};
+
+/// The state of an exchange.
+#[derive(Debug, Default)]
+pub enum Exchange {
+    /// Nothing has come yet.
+    #[default]
+    Fresh,
+    /// The token cannot be judged before somebody else has answered.
+    Identifying(Box<Identifying>),
+    /// The caller is known; the body is not complete.
+    Reading(Box<Reading>),
+    /// The upstream has it.
+    Admitted(Origin),
+    /// The gate has answered itself.
+    Answered,
+}
+
+/// Waiting for keys or introspection.
+#[derive(Debug)]
+pub struct Identifying {
+    head: Head,
+    body: Arriving,
+}
+
+/// Waiting for the body.
+#[derive(Debug)]
+pub struct Reading {
+    head: Head,
+    identity: Rc<Identity>,
+    /// The header changes, until they are made.
+    edits: Option<HeaderEdits>,
+}
+
+/// A body that may be complete before anybody can look at it.
+#[derive(Debug)]
+enum Arriving {
+    Open,
+    Complete(Vec<u8>),
+}
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// The request headers are there.
+    RequestHeaders {
+        /// All of them.
+        headers: Headers,
+        /// Whether the request has no body.
+        end_of_stream: bool,
+    },
+    /// More of the request body is there.
+    RequestBody {
+        /// The bytes held so far.
+        held: usize,
+        /// Whether this was the last of it.
+        end_of_stream: bool,
+    },
+    /// The whole request body, which [`Step::ReadBody`] asked for.
+    Message(&'a [u8]),
+    /// An answer came in that this exchange may wait for, or time has passed.
+    Wake,
+    /// Response headers are there.
+    ResponseHeaders {
+        /// All of them.
+        headers: Headers,
+        /// Whether the upstream sent them, and not Envoy itself.
+        from_upstream: bool,
+    },
+    /// The exchange is over.
+    Gone,
+}
+
+/// What the shell has to do.
+#[derive(Debug, PartialEq)]
+pub enum Step {
+    /// Hold what is there.
+    Wait,
+    /// Let what is there go its way; it was decided on already.
+    Continue,
+    /// Read the whole body and give it back as [`Input::Message`].
+    ReadBody,
+    /// Plain mode: change the headers and let them go, and no body yet.
+    ReleaseHeaders(HeaderEdits),
+    /// Change the headers, if that is still to do, and let everything go.
+    Forward {
+        /// The proof that this is permitted.
+        admission: Admission,
+        /// The header changes.
+        edits: Option<HeaderEdits>,
+        /// What to write down.
+        record: Box<Record>,
+    },
+    /// Answer, and let nothing go.
+    Reply {
+        /// The answer.
+        reply: Reply,
+        /// A `:path` to set first, where the one that came holds a token that
+        /// must not reach an access log.
+        path: Option<String>,
+        /// What to write down.
+        record: Box<Record>,
+    },
+    /// Change the response headers and let them go.
+    EditResponse(HeaderEdits),
+    /// Nothing more to do but to write this down.
+    Note(Box<Record>),
+}
+
+impl Exchange {
+    /// Whether it waits for [`Input::Wake`].
+    pub const fn is_waiting(&self) -> bool {
+        matches!(self, Self::Identifying(_))
+    }
+
+    /// One transition. `now_ms` is in milliseconds since 1970.
+    pub fn advance(self, input: Input<'_>, worker: &mut Worker, now_ms: u64) -> (Self, Step) {
+        if self.is_waiting() {
+            worker.waiting = worker.waiting.saturating_sub(1);
+        }
+        let (next, step) = self.transition(input, worker, now_ms);
+        if next.is_waiting() {
+            worker.waiting = worker.waiting.saturating_add(1);
+        }
+        (next, step)
+    }
+
+    fn transition(self, input: Input<'_>, worker: &mut Worker, now_ms: u64) -> (Self, Step) {
+        match (self, input) {
+            (
+                Self::Fresh,
+                Input::RequestHeaders {
+                    headers,
+                    end_of_stream,
+                },
+            ) => arrival::arrive(headers, end_of_stream, worker, now_ms),
+
+            (Self::Identifying(state), Input::Wake) => state.identify(worker, now_ms),
+            (
+                Self::Identifying(state),
+                Input::RequestBody {
+                    held,
+                    end_of_stream,
+                },
+            ) => {
+                let Identifying { head, body } = *state;
+                match (body, receive(held, end_of_stream, worker)) {
+                    (Arriving::Open, Ok(step)) => (
+                        Self::Identifying(Box::new(Identifying {
+                            head,
+                            body: Arriving::Open,
+                        })),
+                        step,
+                    ),
+                    (_, Err(denial)) => deny(denial, &head, None, now_ms),
+                    (Arriving::Complete(_), Ok(_)) => {
+                        deny(Denial::UnexpectedBody, &head, None, now_ms)
+                    }
+                }
+            }
+            (Self::Identifying(state), Input::Message(bytes)) => {
+                let body = Arriving::Complete(bytes.to_vec());
+                (
+                    Self::Identifying(Box::new(Identifying { body, ..*state })),
+                    Step::Wait,
+                )
+            }
+
+            (
+                Self::Reading(state),
+                Input::RequestBody {
+                    held,
+                    end_of_stream,
+                },
+            ) => match receive(held, end_of_stream, worker) {
+                Ok(step) => (Self::Reading(state), step),
+                Err(denial) => deny(denial, &state.head, Some(state.identity), now_ms),
+            },
+            (Self::Reading(state), Input::Message(bytes)) => state.decide(bytes, worker, now_ms),
+            // An exchange that was woken while it had stopped waiting.
+            (state @ (Self::Reading(_) | Self::Admitted(_) | Self::Answered), Input::Wake) => {
+                (state, Step::Wait)
+            }
+
+            (Self::Identifying(state), Input::ResponseHeaders { .. }) => {
+                undecided(&state.head, None, now_ms)
+            }
+            (Self::Reading(state), Input::ResponseHeaders { from_upstream, .. }) => {
+                let Reading { head, identity, .. } = *state;
+                if from_upstream && worker.header_mode == HeaderMode::Plain {
+                    return deny(Denial::EarlyResponse, &head, Some(identity), now_ms);
+                }
+                undecided(&head, Some(identity), now_ms)
+            }
+            (Self::Admitted(origin), Input::ResponseHeaders { headers, .. }) => {
+                let edits = edits::response_edits(&headers, &origin);
+                (Self::Admitted(origin), Step::EditResponse(edits))
+            }
+            (Self::Fresh | Self::Answered, Input::ResponseHeaders { .. }) => {
+                (Self::Answered, Step::Continue)
+            }
+
+            (Self::Identifying(state), Input::Gone) => undecided(&state.head, None, now_ms),
+            (Self::Reading(state), Input::Gone) => {
+                undecided(&state.head, Some(state.identity), now_ms)
+            }
+            (_, Input::Gone) => (Self::Answered, Step::Continue),
+
+            (Self::Admitted(origin), Input::RequestBody { held: 0, .. }) => {
+                (Self::Admitted(origin), Step::Continue)
+            }
+            (state @ Self::Answered, _) => (state, Step::Wait),
+            (Self::Fresh | Self::Identifying(_) | Self::Reading(_) | Self::Admitted(_), _) => {
+                unexpected()
+            }
+        }
+    }
+}
+
+/// Holds a body until it is complete.
+fn receive(held: usize, end_of_stream: bool, worker: &Worker) -> Result<Step, Denial> {
+    if held > worker.limits.body_bytes {
+        return Err(Denial::BodyTooLarge);
+    }
+    Ok(if end_of_stream {
+        Step::ReadBody
+    } else {
+        Step::Wait
+    })
+}
+
+impl Reading {
+    fn decide(self, bytes: &[u8], worker: &Worker, now_ms: u64) -> (Exchange, Step) {
+        let Self {
+            head,
+            identity,
+            edits,
+        } = self;
+        let Judgement {
+            result,
+            revision,
+            calls,
+        } = judge(&head, &identity, bytes, &worker.limits);
+        let record = Record {
+            revision,
+            calls,
+            body_bytes: bytes.len(),
+            ..record_of(&head, Some(identity), now_ms)
+        };
+        match result {
+            Ok(admission) => {
+                let record = Box::new(Record {
+                    outcome: Outcome::Allowed,
+                    reason: "allowed",
+                    ..record
+                });
+                (
+                    Exchange::Admitted(head.origin),
+                    Step::Forward {
+                        admission,
+                        edits,
+                        record,
+                    },
+                )
+            }
+            Err((denial, reply)) => refused(&denial, reply, record),
+        }
+    }
+}
+
+fn record_of(head: &Head, identity: Option<Rc<Identity>>, now_ms: u64) -> Record {
+    Record {
+        server: Some(Rc::clone(&head.site.server.id)),
+        identity,
+        request_id: request_id(&head.headers),
+        http_method: head.verb.as_str().to_owned(),
+        elapsed_ms: now_ms.saturating_sub(head.arrived_ms),
+        ..Record::default()
+    }
+}
+
+/// Envoy makes the id where a client sends none, and may keep a client's.
+fn request_id(headers: &Headers) -> Option<String> {
+    const CHARACTERS: usize = 64;
+    let id = headers.single("x-request-id").ok().flatten()?;
+    Some(id.chars().take(CHARACTERS).collect())
+}
+
+/// Refuses a request whose message was not read.
+fn deny(
+    denial: Denial,
+    head: &Head,
+    identity: Option<Rc<Identity>>,
+    now_ms: u64,
+) -> (Exchange, Step) {
+    let to = Addressee {
+        site: Some(&head.site),
+        origin: &head.origin,
+        subject: Subject::Unread,
+    };
+    let reply = refuse(&denial, to);
+    refused(&denial, reply, record_of(head, identity, now_ms))
+}
+
+fn refused(denial: &Denial, reply: Reply, record: Record) -> (Exchange, Step) {
+    let challenged = reply
+        .headers
+        .iter()
+        .any(|(name, _)| *name == "www-authenticate");
+    let outcome = if challenged {
+        Outcome::Challenged
+    } else {
+        Outcome::Denied
+    };
+    let record = Box::new(Record {
+        outcome,
+        reason: denial.reason(),
+        status: reply.status,
+        ..record
+    });
+    (
+        Exchange::Answered,
+        Step::Reply {
+            reply,
+            path: None,
+            record,
+        },
+    )
+}
+
+/// The client left, or Envoy answered by itself, before a decision.
+fn undecided(head: &Head, identity: Option<Rc<Identity>>, now_ms: u64) -> (Exchange, Step) {
+    let record = Record {
+        outcome: Outcome::Aborted,
+        reason: "aborted",
+        ..record_of(head, identity, now_ms)
+    };
+    (Exchange::Answered, Step::Note(Box::new(record)))
+}
+
+/// A callback that should not have come: nothing goes on.
+fn unexpected() -> (Exchange, Step) {
+    let reply = Reply {
+        status: 500,
+        headers: Vec::new(),
+        body: String::new(),
+    };
+    let record = Record {
+        reason: "unexpected_callback",
+        status: 500,
+        ..Record::default()
+    };
+    (
+        Exchange::Answered,
+        Step::Reply {
+            reply,
+            path: None,
+            record: Box::new(record),
+        },
+    )
+}

@@ -1,0 +1,162 @@
+//! Where requests go: the servers of the configuration, by host and path,
+//! with everything about them that does not depend on a request.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use crate::config::{Config, Hosts, Server};
+use crate::http::target::normal_authority;
+use crate::mcp::Revision;
+use crate::oauth::challenge::{Challenge, ChallengeError};
+use crate::oauth::metadata::{ResourceMetadata, document, well_known_path};
+use crate::oauth::{Audience, Scopes};
+
+/// One server, made ready to be asked.
+#[derive(Debug)]
+pub struct Site {
+    /// Its entry in the configuration.
+    pub server: Rc<Server>,
+    /// Its index in the configuration.
+    pub index: usize,
+    /// The revisions that clients may use, oldest first.
+    pub revisions: Vec<Revision>,
+    /// Scheme and authority of the resource, as a serialized origin.
+    pub own_origin: String,
+    /// URL of the protected resource metadata, which every challenge names.
+    pub metadata_url: String,
+    /// The protected resource metadata (RFC 9728).
+    pub metadata_document: String,
+    /// The challenge to a request without credentials.
+    pub challenge: String,
+}
+
+/// What a path is, for the server that it belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The MCP endpoint.
+    Endpoint,
+    /// The protected resource metadata document.
+    Metadata,
+}
+
+/// All servers, by path.
+#[derive(Debug, Default)]
+pub struct Sites {
+    by_path: HashMap<String, Vec<(Rc<Site>, Place)>>,
+}
+
+impl Sites {
+    /// From a configuration.
+    pub fn new(config: &Config) -> Self {
+        let mut sites = Self::default();
+        for (index, server) in config.servers.iter().enumerate() {
+            let issuers: Vec<&str> = server
+                .issuers
+                .iter()
+                .filter_map(|index| config.issuers.get(*index))
+                .map(|issuer| issuer.issuer.as_ref())
+                .collect();
+            let site = Rc::new(Site::new(index, server, &issuers));
+            sites.add(server.path.clone(), &site, Place::Endpoint);
+            sites.add(
+                well_known_path(&server.resource.path),
+                &site,
+                Place::Metadata,
+            );
+        }
+        sites
+    }
+
+    fn add(&mut self, path: String, site: &Rc<Site>, place: Place) {
+        self.by_path
+            .entry(path)
+            .or_default()
+            .push((Rc::clone(site), place));
+    }
+
+    /// The server of a request, and what of it is asked for. Paths are
+    /// compared to the character: whatever spelling an upstream might also
+    /// take for the path (`%2f`, `//`, `/../`, another case) belongs to none.
+    pub fn find(&self, authority: &str, path: &str) -> Option<(&Rc<Site>, Place)> {
+        self.by_path
+            .get(path)?
+            .iter()
+            .find(|(site, _)| site.has_host(authority))
+            .map(|(site, place)| (site, *place))
+    }
+}
+
+impl Site {
+    fn new(index: usize, server: &Rc<Server>, issuers: &[&str]) -> Self {
+        let resource = &server.resource;
+        let own_origin = format!("{}://{}", resource.scheme, resource.authority);
+        let metadata_url = format!("{own_origin}{}", well_known_path(&resource.path));
+        let challenge = Challenge {
+            error: None,
+            description: None,
+            scope: Some(&server.scopes),
+            resource_metadata: &metadata_url,
+        }
+        .header_value();
+        let metadata_document = document(&ResourceMetadata {
+            resource: &resource.url,
+            authorization_servers: issuers,
+            scopes_supported: &server.metadata.scopes_supported,
+            resource_name: server.metadata.resource_name.as_deref(),
+            resource_documentation: server.metadata.resource_documentation.as_deref(),
+            resource_policy_uri: server.metadata.resource_policy_uri.as_deref(),
+            resource_tos_uri: server.metadata.resource_tos_uri.as_deref(),
+        });
+        Self {
+            server: Rc::clone(server),
+            index,
+            revisions: server
+                .protocol_versions
+                .iter()
+                .filter_map(|name| Revision::parse(name))
+                .collect(),
+            own_origin,
+            metadata_url,
+            metadata_document,
+            challenge,
+        }
+    }
+
+    fn has_host(&self, authority: &str) -> bool {
+        match &self.server.hosts {
+            Hosts::Any => true,
+            Hosts::Listed(hosts) => {
+                // Nearly every request has the listed spelling already.
+                hosts.iter().any(|host| host == authority) || {
+                    let normal = normal_authority(authority, &self.server.resource.scheme);
+                    hosts.contains(&normal)
+                }
+            }
+        }
+    }
+
+    /// Whom this server's tokens have to be meant for.
+    pub fn audience(&self) -> Audience<'_> {
+        Audience {
+            server: self.index,
+            issuers: &self.server.issuers,
+            audiences: &self.server.audiences,
+        }
+    }
+
+    /// A challenge with an error.
+    pub fn challenge_with(
+        &self,
+        error: ChallengeError,
+        description: &str,
+        scope: &Scopes,
+    ) -> String {
+        Challenge {
+            error: Some(error),
+            description: Some(description),
+            scope: Some(scope),
+            resource_metadata: &self.metadata_url,
+        }
+        .header_value()
+    }
+}

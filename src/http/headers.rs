@@ -1,0 +1,101 @@
+//! A snapshot of a header map. Values are bytes until somebody asks for text.
+
+use core::fmt;
+
+/// The headers of one request or response, names in lower case, pseudo
+/// headers included.
+#[derive(Clone, Default)]
+pub struct Headers(Vec<(String, Vec<u8>)>);
+
+/// Why a header has no single text value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeaderError {
+    /// It is there more than once.
+    Repeated,
+    /// Its value is not visible ASCII, spaces and tabs.
+    NotText,
+}
+
+impl Headers {
+    /// From name and value pairs as the host gives them.
+    pub const fn new(pairs: Vec<(String, Vec<u8>)>) -> Self {
+        Self(pairs)
+    }
+
+    /// Every value of a header.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        self.0
+            .iter()
+            .filter_map(move |(header, value)| (header == name).then_some(value.as_slice()))
+    }
+
+    /// Whether the header is there.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(header, _)| header == name)
+    }
+
+    /// The value of a header that may be there once, without surrounding
+    /// white space (RFC 9110, section 5.5).
+    ///
+    /// # Errors
+    /// See [`HeaderError`].
+    pub fn single<'a>(&'a self, name: &'a str) -> Result<Option<&'a str>, HeaderError> {
+        let mut values = self.all(name);
+        let Some(value) = values.next() else {
+            return Ok(None);
+        };
+        if values.next().is_some() {
+            return Err(HeaderError::Repeated);
+        }
+        if !value.iter().all(|byte| matches!(byte, b'\t' | 0x20..=0x7e)) {
+            return Err(HeaderError::NotText);
+        }
+        let text = core::str::from_utf8(value).map_err(|_| HeaderError::NotText)?;
+        Ok(Some(text.trim_matches([' ', '\t'])))
+    }
+
+    /// The names of all headers, as often as they appear.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+}
+
+/// Names only: values can be secret.
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.names()).finish()
+    }
+}
+
+/// Builds a snapshot from text, for tests.
+#[cfg(test)]
+impl<const N: usize> From<[(&str, &str); N]> for Headers {
+    fn from(pairs: [(&str, &str); N]) -> Self {
+        Self(
+            pairs
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()))
+                .collect(),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_single_header_is_trimmed_text_or_an_error() {
+        let headers = Headers::from([("a", " x\t"), ("b", "1"), ("b", "2"), ("c", "é")]);
+        assert_eq!(headers.single("a"), Ok(Some("x")));
+        assert_eq!(headers.single("b"), Err(HeaderError::Repeated));
+        assert_eq!(headers.single("c"), Err(HeaderError::NotText));
+        assert_eq!(headers.single("d"), Ok(None));
+    }
+
+    #[test]
+    fn debug_shows_no_value() {
+        let headers = Headers::from([("authorization", "Bearer secret")]);
+        assert_eq!(format!("{headers:?}"), "[\"authorization\"]");
+    }
+}

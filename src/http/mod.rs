@@ -1,0 +1,7 @@
+//! HTTP as the gate sees it: header snapshots, paths, origins.
+
+pub mod headers;
+pub mod origin;
+pub mod target;
+
+pub use headers::{HeaderError, Headers};

@@ -1,0 +1,181 @@
+//! Strict JSON: the one parser for every foreign byte (messages, tokens, key
+//! sets, configuration, answers to callouts).
+//!
+//! What `serde_json::Value` lets pass and this does not: a member name that
+//! appears twice in one object, at any depth and in any escaped spelling
+//! (another parser may keep the other one), and nesting over a bound.
+
+mod parse;
+
+pub use parse::{JsonError, parse};
+pub use serde_json::Number;
+
+/// A JSON value (RFC 8259). Member names are unique within an object.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Json {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// A number, as an integer where it is written as one and fits.
+    Number(Number),
+    /// A string.
+    String(String),
+    /// An array.
+    Array(Vec<Self>),
+    /// An object.
+    Object(Object),
+}
+
+/// The members of a JSON object, in the order in which they were written.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Object(Vec<(String, Json)>);
+
+impl Json {
+    /// The string, if this is one.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The boolean, if this is one.
+    pub const fn as_bool(&self) -> Option<bool> {
+        match self {
+            Self::Bool(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The number, if this is one that an unsigned 64-bit integer can hold.
+    pub fn as_u64(&self) -> Option<u64> {
+        match self {
+            Self::Number(number) => number.as_u64(),
+            _ => None,
+        }
+    }
+
+    /// The elements, if this is an array.
+    pub fn as_array(&self) -> Option<&[Self]> {
+        match self {
+            Self::Array(elements) => Some(elements),
+            _ => None,
+        }
+    }
+
+    /// The members, if this is an object.
+    pub const fn as_object(&self) -> Option<&Object> {
+        match self {
+            Self::Object(members) => Some(members),
+            _ => None,
+        }
+    }
+
+    /// What kind of value this is, in the words of the JSON grammar.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool(_) => "boolean",
+            Self::Number(_) => "number",
+            Self::String(_) => "string",
+            Self::Array(_) => "array",
+            Self::Object(_) => "object",
+        }
+    }
+
+    /// Equality by value: `1` and `1.0` are the same number, and the order
+    /// of members has no meaning.
+    pub fn same_value(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Number(left), Self::Number(right)) => same_number(left, right),
+            (Self::Array(left), Self::Array(right)) => {
+                left.len() == right.len() && left.iter().zip(right).all(|(l, r)| l.same_value(r))
+            }
+            (Self::Object(left), Self::Object(right)) => {
+                left.len() == right.len()
+                    && left
+                        .iter()
+                        .all(|(name, l)| right.get(name).is_some_and(|r| l.same_value(r)))
+            }
+            (left, right) => left == right,
+        }
+    }
+}
+
+/// Exact for integers; a float equals an integer where the float has exactly
+/// that value.
+fn same_number(left: &Number, right: &Number) -> bool {
+    match (integer(left), integer(right)) {
+        (Some(left), Some(right)) => left == right,
+        (None, None) => left.as_f64() == right.as_f64(),
+        _ => false,
+    }
+}
+
+/// The number as an integer, also where it is written as `1.0` or `1e2`.
+fn integer(number: &Number) -> Option<i128> {
+    /// Every integer up to 2^53 has a float of its own; beyond it, a float
+    /// stands for several integers.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if let Some(value) = number.as_i64() {
+        return Some(value.into());
+    }
+    if let Some(value) = number.as_u64() {
+        return Some(value.into());
+    }
+    let value = number.as_f64()?;
+    if value.fract() == 0.0 && value.abs() <= EXACT {
+        #[expect(clippy::cast_possible_truncation, reason = "whole and within 2^53")]
+        return Some(value as i128);
+    }
+    None
+}
+
+// === impl Object ===
+
+impl Object {
+    /// The member of that name.
+    pub fn get(&self, name: &str) -> Option<&Json> {
+        self.0
+            .iter()
+            .find_map(|(member, value)| (member == name).then_some(value))
+    }
+
+    /// The member of that name, taken out of the object.
+    pub fn into_member(self, name: &str) -> Option<Json> {
+        self.0
+            .into_iter()
+            .find_map(|(member, value)| (member == name).then_some(value))
+    }
+
+    /// The members, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Json)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// How many members there are.
+    pub const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no member.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+// === serialisation ===
+
+impl serde::Serialize for Json {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_unit(),
+            Self::Bool(value) => serializer.serialize_bool(*value),
+            Self::Number(number) => number.serialize(serializer),
+            Self::String(text) => serializer.serialize_str(text),
+            Self::Array(elements) => serializer.collect_seq(elements),
+            Self::Object(members) => serializer.collect_map(members.iter()),
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! What a message asks for, in the terms that rules are written in.
+
+use super::envelope::{folded_name, has_lookalike, same_letters};
+use crate::json::{Json, Object};
+
+/// One thing that a client asks for. The gate decides on calls only.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call<'a> {
+    /// The JSON-RPC method. Three pseudo-methods stand for what has none:
+    /// [`Call::GET`], [`Call::DELETE`] and [`Call::RESPONSE`].
+    pub method: &'a str,
+    /// What it is aimed at.
+    pub target: Target<'a>,
+    /// The arguments of a tool call or a prompt, if there are any.
+    pub arguments: Option<&'a Object>,
+}
+
+/// What a call is aimed at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target<'a> {
+    /// A tool (`tools/call`).
+    Tool(&'a str),
+    /// A prompt (`prompts/get`, `completion/complete` of a prompt).
+    Prompt(&'a str),
+    /// A resource or a resource template (`resources/read`, `subscribe`,
+    /// `unsubscribe`, `completion/complete` of a template).
+    Resource(&'a str),
+    /// Resources that have to be permitted each, besides the method itself
+    /// (`subscriptions/listen`).
+    Subscriptions(Vec<&'a str>),
+    /// Nothing but the method itself.
+    Method,
+}
+
+/// Parameters that do not say what the method needs to know (-32602).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParamsError(pub &'static str);
+
+impl<'a> Call<'a> {
+    /// Reads the call out of a request's or a notification's parameters.
+    ///
+    /// # Errors
+    /// [`ParamsError`] where the target is missing, of the wrong type, or
+    /// could be read in two ways.
+    pub fn of(method: &'a str, params: &'a Object) -> Result<Self, ParamsError> {
+        const READ: [&str; 7] = [
+            "name",
+            "arguments",
+            "uri",
+            "ref",
+            "notifications",
+            "_meta",
+            "task",
+        ];
+        if has_lookalike(params, &READ) {
+            return Err(ParamsError(
+                "a parameter's name differs from the protocol's only in letter case",
+            ));
+        }
+        let (target, arguments) = match method {
+            "tools/call" => (Target::Tool(text(params, "name")?), arguments(params)?),
+            "prompts/get" => (Target::Prompt(text(params, "name")?), arguments(params)?),
+            "resources/read" | "resources/subscribe" | "resources/unsubscribe" => {
+                (Target::Resource(text(params, "uri")?), None)
+            }
+            "completion/complete" => (completed(params)?, None),
+            "subscriptions/listen" => (subscriptions(params)?, None),
+            _ => (Target::Method, None),
+        };
+        Ok(Self {
+            method,
+            target,
+            arguments,
+        })
+    }
+
+    /// A call that has a pseudo-method only.
+    pub const fn pseudo(method: &'static str) -> Self {
+        Self {
+            method,
+            target: Target::Method,
+            arguments: None,
+        }
+    }
+
+    /// Opening the legacy event stream (HTTP GET).
+    pub const GET: &'static str = "GET";
+    /// Ending a legacy session (HTTP DELETE).
+    pub const DELETE: &'static str = "DELETE";
+    /// A JSON-RPC response of the client to a request of the server.
+    pub const RESPONSE: &'static str = "response";
+}
+
+fn text<'a>(params: &'a Object, name: &'static str) -> Result<&'a str, ParamsError> {
+    params
+        .get(name)
+        .and_then(Json::as_str)
+        .ok_or(ParamsError(match name {
+            "name" => "\"name\" must be a string",
+            "uri" => "\"uri\" must be a string",
+            _ => "\"type\" must be a string",
+        }))
+}
+
+fn arguments(params: &Object) -> Result<Option<&Object>, ParamsError> {
+    match params.get("arguments") {
+        None => Ok(None),
+        Some(Json::Object(arguments)) if has_case_twins(arguments) => {
+            Err(ParamsError("two arguments differ in letter case only"))
+        }
+        Some(Json::Object(arguments)) => Ok(Some(arguments)),
+        Some(_) => Err(ParamsError("\"arguments\" must be an object")),
+    }
+}
+
+/// Two arguments that a reader without regard to case would take for one:
+/// rules would look at the one, the tool at the other.
+fn has_case_twins(arguments: &Object) -> bool {
+    const SMALL: usize = 16;
+    let names: Vec<&str> = arguments.iter().map(|(name, _)| name).collect();
+    if names.len() <= SMALL {
+        return names.iter().enumerate().any(|(index, name)| {
+            names
+                .iter()
+                .take(index)
+                .any(|earlier| same_letters(earlier, name))
+        });
+    }
+    let mut folded: Vec<String> = names.iter().map(|name| folded_name(name)).collect();
+    folded.sort_unstable();
+    folded
+        .windows(2)
+        .any(|pair| matches!(pair, [left, right] if left == right))
+}
+
+fn completed(params: &Object) -> Result<Target<'_>, ParamsError> {
+    let reference = params
+        .get("ref")
+        .and_then(Json::as_object)
+        .ok_or(ParamsError("\"ref\" must be an object"))?;
+    if has_lookalike(reference, &["type", "name", "uri"]) {
+        return Err(ParamsError(
+            "a member of \"ref\" differs from the protocol's only in letter case",
+        ));
+    }
+    match text(reference, "type")? {
+        "ref/prompt" => text(reference, "name").map(Target::Prompt),
+        "ref/resource" => text(reference, "uri").map(Target::Resource),
+        _ => Err(ParamsError(
+            "\"ref\" must be of type ref/prompt or ref/resource",
+        )),
+    }
+}
+
+fn subscriptions(params: &Object) -> Result<Target<'_>, ParamsError> {
+    const INVALID: ParamsError =
+        ParamsError("\"resourceSubscriptions\" must be an array of strings");
+    let filter = match params.get("notifications") {
+        None => return Ok(Target::Subscriptions(Vec::new())),
+        Some(filter) => filter
+            .as_object()
+            .ok_or(ParamsError("\"notifications\" must be an object"))?,
+    };
+    if has_lookalike(filter, &["resourceSubscriptions"]) {
+        return Err(INVALID);
+    }
+    let uris = match filter.get("resourceSubscriptions") {
+        None => &[][..],
+        Some(uris) => uris.as_array().ok_or(INVALID)?,
+    };
+    let uris = uris
+        .iter()
+        .map(|uri| uri.as_str().ok_or(INVALID))
+        .collect::<Result<_, _>>()?;
+    Ok(Target::Subscriptions(uris))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::parse;
+
+    fn target(method: &str, params: &str) -> Result<String, ParamsError> {
+        let params = parse(params.as_bytes(), 16).unwrap();
+        Call::of(method, params.as_object().unwrap()).map(|call| format!("{:?}", call.target))
+    }
+
+    #[test]
+    fn each_method_has_its_target() {
+        for (method, params, expected) in [
+            (
+                "tools/call",
+                r#"{"name":"echo","arguments":{"a":1}}"#,
+                r#"Tool("echo")"#,
+            ),
+            ("prompts/get", r#"{"name":"p"}"#, r#"Prompt("p")"#),
+            (
+                "resources/read",
+                r#"{"uri":"demo://a"}"#,
+                r#"Resource("demo://a")"#,
+            ),
+            (
+                "completion/complete",
+                r#"{"ref":{"type":"ref/prompt","name":"p"}}"#,
+                r#"Prompt("p")"#,
+            ),
+            (
+                "completion/complete",
+                r#"{"ref":{"type":"ref/resource","uri":"demo://{id}"}}"#,
+                r#"Resource("demo://{id}")"#,
+            ),
+            (
+                "subscriptions/listen",
+                r#"{"notifications":{"resourceSubscriptions":["demo://a","demo://b"]}}"#,
+                r#"Subscriptions(["demo://a", "demo://b"])"#,
+            ),
+            ("tools/list", "{}", "Method"),
+        ] {
+            assert_eq!(target(method, params).as_deref(), Ok(expected), "{method}");
+        }
+    }
+
+    #[test]
+    fn a_target_that_cannot_be_read_in_one_way_is_refused() {
+        for (method, params) in [
+            ("tools/call", "{}"),
+            ("tools/call", r#"{"name":1}"#),
+            ("tools/call", r#"{"name":"echo","Name":"get-env"}"#),
+            ("tools/call", r#"{"name":"echo","arguments":[]}"#),
+            ("tools/call", r#"{"name":"echo","arguments":null}"#),
+            (
+                "tools/call",
+                r#"{"name":"sum","arguments":{"a":1,"A":5000}}"#,
+            ),
+            ("resources/read", r#"{"URI":"demo://a"}"#),
+            ("completion/complete", "{}"),
+            (
+                "completion/complete",
+                r#"{"ref":{"type":"ref/other","name":"p"}}"#,
+            ),
+            (
+                "subscriptions/listen",
+                r#"{"notifications":{"resourceSubscriptions":[1]}}"#,
+            ),
+            (
+                "subscriptions/listen",
+                r#"{"notifications":{"ResourceSubscriptions":["demo://a"]}}"#,
+            ),
+            ("subscriptions/listen", r#"{"notifications":[]}"#),
+        ] {
+            assert!(target(method, params).is_err(), "{method} {params}");
+        }
+    }
+
+    #[test]
+    fn many_arguments_are_still_told_apart_by_more_than_case() {
+        let many: String = (0..40).map(|n| format!("\"k{n}\":0,")).collect();
+        assert!(
+            target(
+                "tools/call",
+                &format!(r#"{{"name":"t","arguments":{{{many}"K7":1}}}}"#)
+            )
+            .is_err()
+        );
+        assert!(
+            target(
+                "tools/call",
+                &format!(r#"{{"name":"t","arguments":{{{many}"z":1}}}}"#)
+            )
+            .is_ok()
+        );
+    }
+}

@@ -1,0 +1,294 @@
+//! JSON-RPC 2.0 as MCP uses it: requests, notifications, responses, batches.
+
+use core::fmt;
+
+use crate::json::{self, Json, JsonError, Object};
+
+/// The body of a POST.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Body {
+    /// One message.
+    Single(Message),
+    /// A batch (MCP 2025-03-26 only); not empty.
+    Batch(Vec<Message>),
+}
+
+/// One JSON-RPC message of a client.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Message {
+    /// Wants an answer.
+    Request {
+        /// What the answer refers to.
+        id: RequestId,
+        /// The method.
+        method: String,
+        /// Its parameters; empty where the message has none.
+        params: Object,
+    },
+    /// Wants none.
+    Notification {
+        /// The method.
+        method: String,
+        /// Its parameters; empty where the message has none.
+        params: Object,
+    },
+    /// Answers a request of the server.
+    Response {
+        /// The request of the server.
+        id: RequestId,
+    },
+}
+
+/// A JSON-RPC id: MCP allows strings and integers, and no null.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RequestId {
+    /// A string.
+    String(String),
+    /// An integer.
+    Integer(i64),
+}
+
+/// Why a body is no message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EnvelopeError {
+    /// Not strict JSON.
+    Json(JsonError),
+    /// JSON, but no JSON-RPC message; says what is wrong.
+    Invalid(&'static str),
+    /// More elements in a batch than allowed.
+    BatchTooLong,
+}
+
+impl fmt::Display for EnvelopeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Json(error) => error.fmt(f),
+            Self::Invalid(what) => f.write_str(what),
+            Self::BatchTooLong => f.write_str("the batch has too many elements"),
+        }
+    }
+}
+
+/// Bounds on a body.
+#[derive(Clone, Copy, Debug)]
+pub struct BodyLimits {
+    /// How many arrays and objects may stand inside each other.
+    pub depth: usize,
+    /// How many messages a batch may have.
+    pub batch_elements: usize,
+}
+
+/// Parses the body of a POST.
+///
+/// # Errors
+/// [`EnvelopeError`] for anything that two JSON-RPC implementations could
+/// read in two ways.
+pub fn parse(bytes: &[u8], limits: BodyLimits) -> Result<Body, EnvelopeError> {
+    match json::parse(bytes, limits.depth).map_err(EnvelopeError::Json)? {
+        Json::Array(elements) if elements.is_empty() => {
+            Err(EnvelopeError::Invalid("the batch is empty"))
+        }
+        Json::Array(elements) if elements.len() > limits.batch_elements => {
+            Err(EnvelopeError::BatchTooLong)
+        }
+        Json::Array(elements) => elements
+            .into_iter()
+            .map(message)
+            .collect::<Result<_, _>>()
+            .map(Body::Batch),
+        value => message(value).map(Body::Single),
+    }
+}
+
+fn message(value: Json) -> Result<Message, EnvelopeError> {
+    use EnvelopeError::Invalid;
+    let Json::Object(members) = value else {
+        return Err(Invalid("a message must be an object"));
+    };
+    if has_lookalike(
+        &members,
+        &["jsonrpc", "id", "method", "params", "result", "error"],
+    ) {
+        return Err(Invalid(
+            "a member name differs from the protocol's only in letter case",
+        ));
+    }
+    if members.get("jsonrpc").and_then(Json::as_str) != Some("2.0") {
+        return Err(Invalid("\"jsonrpc\" must be \"2.0\""));
+    }
+    let id = members.get("id").map(RequestId::from_json).transpose()?;
+    let answers = members.get("result").is_some() || members.get("error").is_some();
+    let Some(method) = members.get("method") else {
+        if members.get("result").is_some() == members.get("error").is_some() {
+            return Err(Invalid(
+                "a message needs \"method\", or else one of \"result\" and \"error\"",
+            ));
+        }
+        let id = id.ok_or(Invalid("a response needs \"id\""))?;
+        return Ok(Message::Response { id });
+    };
+    if answers {
+        return Err(Invalid(
+            "a message has either \"method\" or one of \"result\" and \"error\"",
+        ));
+    }
+    let method = method
+        .as_str()
+        .ok_or(Invalid("\"method\" must be a string"))?
+        .to_owned();
+    let params = match members.into_member("params") {
+        None => Object::default(),
+        Some(Json::Object(params)) => params,
+        Some(_) => return Err(Invalid("\"params\" must be an object")),
+    };
+    Ok(match id {
+        Some(id) => Message::Request { id, method, params },
+        None => Message::Notification { method, params },
+    })
+}
+
+/// Whether a member is spelled like one of the names but for letter case.
+/// Go's encoding/json, for one, takes `Method` for `method`, and the last of
+/// both wins; what such an upstream would read must not differ from what was
+/// authorized.
+pub(super) fn has_lookalike(members: &Object, names: &[&str]) -> bool {
+    members.iter().any(|(member, _)| {
+        names
+            .iter()
+            .any(|name| *name != member && same_letters(name, member))
+    })
+}
+
+/// Equality under the simple Unicode case folding that Go uses: ASCII, and
+/// the two letters outside of it that fold to ASCII ones.
+pub(super) fn same_letters(left: &str, right: &str) -> bool {
+    left.chars().map(fold).eq(right.chars().map(fold))
+}
+
+/// The name that all names with the same letters share.
+pub(super) fn folded_name(name: &str) -> String {
+    name.chars().map(fold).collect()
+}
+
+const fn fold(character: char) -> char {
+    match character {
+        '\u{212a}' => 'k',
+        '\u{17f}' => 's',
+        other => other.to_ascii_lowercase(),
+    }
+}
+
+// === impl RequestId ===
+
+impl RequestId {
+    fn from_json(value: &Json) -> Result<Self, EnvelopeError> {
+        match value {
+            Json::String(text) => Ok(Self::String(text.clone())),
+            Json::Number(number) => {
+                number
+                    .as_i64()
+                    .map(Self::Integer)
+                    .ok_or(EnvelopeError::Invalid(
+                        "\"id\" must be a string or an integer",
+                    ))
+            }
+            _ => Err(EnvelopeError::Invalid(
+                "\"id\" must be a string or an integer",
+            )),
+        }
+    }
+}
+
+impl serde::Serialize for RequestId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::String(text) => serializer.serialize_str(text),
+            Self::Integer(number) => serializer.serialize_i64(*number),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: BodyLimits = BodyLimits {
+        depth: 8,
+        batch_elements: 3,
+    };
+
+    fn parsed(text: &str) -> Result<Body, EnvelopeError> {
+        parse(text.as_bytes(), LIMITS)
+    }
+
+    #[test]
+    fn requests_notifications_and_responses_are_told_apart() {
+        assert!(matches!(
+            parsed(r#"{"jsonrpc":"2.0","id":"a","method":"ping"}"#),
+            Ok(Body::Single(Message::Request { id: RequestId::String(id), .. })) if id == "a"
+        ));
+        assert!(matches!(
+            parsed(r#"{"jsonrpc":"2.0","method":"notifications/initialized","params":{}}"#),
+            Ok(Body::Single(Message::Notification { .. }))
+        ));
+        for text in [
+            r#"{"jsonrpc":"2.0","id":7,"result":{}}"#,
+            r#"{"jsonrpc":"2.0","id":7,"error":{"code":1}}"#,
+        ] {
+            assert_eq!(
+                parsed(text),
+                Ok(Body::Single(Message::Response {
+                    id: RequestId::Integer(7)
+                }))
+            );
+        }
+    }
+
+    #[test]
+    fn what_two_parsers_could_read_differently_is_refused() {
+        for text in [
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","Method":"tools/call"}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","param\u017f":{}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"ping","result":{}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"result":{},"error":{}}"#,
+            r#"{"jsonrpc":"2.0","result":{}}"#,
+            r#"{"jsonrpc":"2.0","id":1}"#,
+            r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#,
+            r#"{"jsonrpc":"2.0","id":1.5,"method":"ping"}"#,
+            r#"{"jsonrpc":"2.0","id":{},"method":"ping"}"#,
+            r#"{"jsonrpc":2.0,"id":1,"method":"ping"}"#,
+            r#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#,
+            r#"{"id":1,"method":"ping"}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":["ping"]}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"ping","params":[]}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"ping","params":null}"#,
+            r#""ping""#,
+            "[]",
+            "[1]",
+        ] {
+            assert!(
+                matches!(parsed(text), Err(EnvelopeError::Invalid(_))),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_batch_is_bounded() {
+        let ping = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+        assert!(
+            matches!(parsed(&format!("[{ping},{ping},{ping}]")), Ok(Body::Batch(batch)) if batch.len() == 3)
+        );
+        assert_eq!(
+            parsed(&format!("[{ping},{ping},{ping},{ping}]")),
+            Err(EnvelopeError::BatchTooLong)
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_a_body_or_an_error(bytes: Vec<u8>) {
+            let _ = parse(&bytes, LIMITS);
+        }
+    }
+}

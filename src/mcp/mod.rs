@@ -1,0 +1,9 @@
+//! The Model Context Protocol: from bytes to calls.
+
+pub mod agreement;
+pub mod call;
+pub mod envelope;
+pub mod revision;
+
+pub use call::{Call, Target};
+pub use revision::{Era, Revision};

@@ -1,0 +1,143 @@
+//! Protocol revisions: which there are, and which methods a client may send
+//! in each.
+
+use core::fmt;
+
+/// A released MCP revision that the gate speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Revision {
+    /// 2025-03-26: the only one with batches.
+    V2025_03_26,
+    /// 2025-06-18
+    V2025_06_18,
+    /// 2025-11-25
+    V2025_11_25,
+    /// 2026-07-28: no sessions, no `initialize`.
+    V2026_07_28,
+}
+
+/// The two ways of MCP over Streamable HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Era {
+    /// Sessions and `initialize`: up to 2025-11-25.
+    Legacy,
+    /// Each request stands alone: from 2026-07-28.
+    Modern,
+}
+
+impl Revision {
+    /// All of them, oldest first.
+    pub const ALL: [Self; 4] = [
+        Self::V2025_03_26,
+        Self::V2025_06_18,
+        Self::V2025_11_25,
+        Self::V2026_07_28,
+    ];
+
+    /// What a request without `MCP-Protocol-Version` is taken for (MCP
+    /// 2025-06-18, Streamable HTTP, "Protocol Version Header").
+    pub const ASSUMED: Self = Self::V2025_03_26;
+
+    /// The revision of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|revision| revision.as_str() == name)
+    }
+
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::V2025_03_26 => "2025-03-26",
+            Self::V2025_06_18 => "2025-06-18",
+            Self::V2025_11_25 => "2025-11-25",
+            Self::V2026_07_28 => "2026-07-28",
+        }
+    }
+
+    /// The era it belongs to.
+    pub const fn era(self) -> Era {
+        match self {
+            Self::V2025_03_26 | Self::V2025_06_18 | Self::V2025_11_25 => Era::Legacy,
+            Self::V2026_07_28 => Era::Modern,
+        }
+    }
+
+    /// Whether a client may send this request in this revision.
+    pub fn has_request(self, method: &str) -> bool {
+        match method {
+            "tools/list"
+            | "tools/call"
+            | "resources/list"
+            | "resources/templates/list"
+            | "resources/read"
+            | "prompts/list"
+            | "prompts/get"
+            | "completion/complete" => true,
+            "initialize"
+            | "ping"
+            | "resources/subscribe"
+            | "resources/unsubscribe"
+            | "logging/setLevel" => self.era() == Era::Legacy,
+            "server/discover" | "subscriptions/listen" | "tasks/update" => {
+                self.era() == Era::Modern
+            }
+            "tasks/get" | "tasks/cancel" => self >= Self::V2025_11_25,
+            "tasks/result" | "tasks/list" => self == Self::V2025_11_25,
+            _ => false,
+        }
+    }
+
+    /// Whether a client may send this notification in this revision.
+    pub fn has_notification(self, method: &str) -> bool {
+        match method {
+            "notifications/initialized"
+            | "notifications/cancelled"
+            | "notifications/progress"
+            | "notifications/roots/list_changed" => self.era() == Era::Legacy,
+            "notifications/tasks/status" => self == Self::V2025_11_25,
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Whether any revision has a request or a notification of that name.
+pub fn is_known_method(method: &str) -> bool {
+    Revision::ALL
+        .into_iter()
+        .any(|revision| revision.has_request(method) || revision.has_notification(method))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_revision_has_its_own_methods() {
+        use Revision::{V2025_03_26, V2025_06_18, V2025_11_25, V2026_07_28};
+        for (method, revisions) in [
+            ("initialize", &[V2025_03_26, V2025_06_18, V2025_11_25][..]),
+            ("tools/call", &Revision::ALL),
+            ("server/discover", &[V2026_07_28]),
+            ("tasks/get", &[V2025_11_25, V2026_07_28]),
+            ("tasks/result", &[V2025_11_25]),
+            ("tasks/update", &[V2026_07_28]),
+            ("sampling/createMessage", &[]),
+            ("Tools/call", &[]),
+        ] {
+            let have: Vec<_> = Revision::ALL
+                .into_iter()
+                .filter(|r| r.has_request(method))
+                .collect();
+            assert_eq!(have, revisions, "{method}");
+        }
+        assert!(V2025_06_18.has_notification("notifications/cancelled"));
+        assert!(!V2026_07_28.has_notification("notifications/cancelled"));
+    }
+}

@@ -1,0 +1,422 @@
+//! From a bearer token to an identity: what a worker remembers and asks for.
+
+use core::fmt;
+use std::rc::Rc;
+
+use super::Identity;
+use super::bearer::BearerToken;
+use super::fetch::{Fetch, FetchAnswer, FetchFailure, FetchId};
+use super::introspector::{Introspector, Known};
+use super::issuer::{Algorithm, Issuer};
+use super::jws::{self, Jws, Shape};
+use super::key_store::{Freshness, KeyOutcome, KeyStore};
+use super::keys::{Candidates, KeySetError};
+use super::signature::verify_signature;
+use super::token_cache::{CacheKey, TokenCache, TokenHash};
+use super::token_error::TokenError;
+use super::verify::{check_audience, check_jwt, identity};
+use crate::json::Json;
+
+/// The token side of one worker: the issuers' keys, the tokens verified so
+/// far, and the calls under way. Time is always an argument, in milliseconds
+/// since 1970.
+pub struct Authenticator {
+    issuers: Vec<Rc<Issuer>>,
+    /// One for each issuer.
+    stores: Vec<KeyStore>,
+    verified: TokenCache<VerifiedToken>,
+    introspector: Introspector,
+    last_id: u64,
+    token_bytes: usize,
+}
+
+/// Bounds on what tokens may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenLimits {
+    /// The longest token, in bytes.
+    pub token_bytes: usize,
+    /// How many verified tokens are remembered.
+    pub cache_entries: usize,
+}
+
+/// Whom a token has to be meant for.
+#[derive(Clone, Copy, Debug)]
+pub struct Audience<'a> {
+    /// Which server this is: verified tokens are remembered per server.
+    pub server: usize,
+    /// The issuers that the server trusts, as indices into the list that
+    /// [`Authenticator::new`] got.
+    pub issuers: &'a [usize],
+    /// The values of `aud` of which a token needs one.
+    pub audiences: &'a [String],
+}
+
+/// What is known of a token.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Authentication {
+    /// Verified.
+    Verified(Rc<Identity>),
+    /// Not acceptable: 401 `invalid_token`.
+    Refused(TokenError),
+    /// Not known yet: ask again when an answer has come. The caller bounds
+    /// the wait.
+    Pending(PendingReason),
+    /// Whom to ask is out of reach: 503 with Retry-After.
+    Unavailable,
+}
+
+/// What a token waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PendingReason {
+    /// The issuer's first key set.
+    Keys,
+    /// A newer key set: the token names a key that the present one lacks.
+    UnknownKey,
+    /// The issuer's answer about this token.
+    Introspection,
+}
+
+/// A key set in the configuration that has no usable key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InlineKeyError {
+    /// The index of the issuer.
+    pub issuer: usize,
+    /// What is wrong.
+    pub error: KeySetError,
+}
+
+/// Something for the log; no secrets in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyEvent {
+    /// The `id` of the issuer's entry.
+    pub issuer_id: Rc<str>,
+    /// What happened.
+    pub kind: KeyEventKind,
+}
+
+/// What happened to a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyEventKind {
+    /// A key set was loaded.
+    Loaded {
+        /// How many keys can be used.
+        usable: usize,
+        /// How many cannot.
+        skipped: usize,
+    },
+    /// Keys could not be fetched; the earlier ones stay.
+    KeysFailed(FetchFailure),
+    /// The issuer could not be asked about a token.
+    IntrospectionFailed(FetchFailure),
+}
+
+impl Authenticator {
+    /// With the issuers of the configuration.
+    ///
+    /// # Errors
+    /// [`InlineKeyError`] if a key set in the configuration has no usable key.
+    pub fn new(issuers: Vec<Rc<Issuer>>, limits: TokenLimits) -> Result<Self, InlineKeyError> {
+        let stores = issuers
+            .iter()
+            .enumerate()
+            .map(|(index, issuer)| {
+                KeyStore::new(Rc::clone(issuer)).map_err(|error| InlineKeyError {
+                    issuer: index,
+                    error,
+                })
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            stores,
+            verified: TokenCache::new(limits.cache_entries),
+            introspector: Introspector::new(limits.cache_entries),
+            last_id: 0,
+            token_bytes: limits.token_bytes,
+            issuers,
+        })
+    }
+
+    /// What is known of `token`. A request that waits asks again with the
+    /// same `arrived_ms`, the time at which it came. What costs little is
+    /// checked before keys are waited for and before the signature.
+    pub fn authenticate(
+        &mut self,
+        audience: &Audience<'_>,
+        token: &BearerToken<'_>,
+        arrived_ms: u64,
+        now_ms: u64,
+    ) -> Authentication {
+        if token.as_str().len() > self.token_bytes {
+            return Authentication::Refused(TokenError::TooLarge);
+        }
+        let hash = TokenHash::of(token.as_str());
+        let key = CacheKey {
+            owner: audience.server,
+            token: hash,
+        };
+        if let Some(known) = self.remembered(&key, now_ms) {
+            return known;
+        }
+        let answer = match jws::shape(token.as_str()) {
+            Shape::Jwe => Err(TokenError::Encrypted),
+            Shape::Jws => self.jwt(audience, token, key, arrived_ms, now_ms),
+            Shape::Opaque => self
+                .only_introspecting_issuer(audience)
+                .ok_or(TokenError::Malformed)
+                .map(|issuer| self.introspect(issuer, audience, token, hash, arrived_ms, now_ms)),
+        };
+        answer.unwrap_or_else(Authentication::Refused)
+    }
+
+    /// The calls to make now. Each has to be reported to [`Self::answered`],
+    /// also if it could not be dispatched.
+    pub fn due(&mut self, now_ms: u64) -> Vec<Fetch> {
+        let last_id = &mut self.last_id;
+        let mut next_id = || {
+            *last_id = last_id.wrapping_add(1);
+            FetchId(*last_id)
+        };
+        let mut fetches = self.introspector.due(&self.issuers, &mut next_id, now_ms);
+        for store in &mut self.stores {
+            if store.has_due(now_ms) {
+                fetches.extend(store.due(next_id(), now_ms));
+            }
+        }
+        fetches
+    }
+
+    /// Whether [`Self::due`] has something to do.
+    pub fn has_due(&self, now_ms: u64) -> bool {
+        self.introspector.has_due() || self.stores.iter().any(|store| store.has_due(now_ms))
+    }
+
+    /// Takes the answer of a call; `None` where there was none. Requests that
+    /// wait can ask again now, and [`Self::due`] may have the next call.
+    pub fn answered(
+        &mut self,
+        id: FetchId,
+        answer: Option<FetchAnswer<'_>>,
+        now_ms: u64,
+    ) -> Vec<KeyEvent> {
+        let introspected = self
+            .introspector
+            .answered(id, answer, &self.issuers, now_ms);
+        if let Some((issuer, outcome)) = introspected {
+            return outcome
+                .err()
+                .and_then(|failure| self.event(issuer, KeyEventKind::IntrospectionFailed(failure)))
+                .into_iter()
+                .collect();
+        }
+        let kind = self
+            .stores
+            .iter_mut()
+            .enumerate()
+            .find_map(|(index, store)| Some((index, store.answered(id, answer)?)));
+        let event = match kind {
+            None | Some((_, KeyOutcome::Continues)) => None,
+            Some((index, KeyOutcome::Loaded { usable, skipped })) => {
+                self.event(index, KeyEventKind::Loaded { usable, skipped })
+            }
+            Some((index, KeyOutcome::Failed(failure))) => {
+                self.event(index, KeyEventKind::KeysFailed(failure))
+            }
+        };
+        event.into_iter().collect()
+    }
+
+    fn event(&self, issuer: usize, kind: KeyEventKind) -> Option<KeyEvent> {
+        self.issuers.get(issuer).map(|issuer| KeyEvent {
+            issuer_id: Rc::clone(&issuer.id),
+            kind,
+        })
+    }
+
+    /// A JWT that was verified before, with keys that are still there.
+    fn remembered(&mut self, key: &CacheKey, now_ms: u64) -> Option<Authentication> {
+        let entry = self.verified.find(key)?;
+        if now_ms >= entry.expires_ms {
+            self.verified.remove(key);
+            return Some(Authentication::Refused(TokenError::Expired));
+        }
+        let generation = self.stores.get(entry.issuer).map(KeyStore::generation);
+        if generation != Some(entry.generation) {
+            self.verified.remove(key);
+            return None;
+        }
+        Some(Authentication::Verified(entry.identity))
+    }
+
+    /// A token in the shape of a JWT: its own `iss` says whose it claims to be.
+    fn jwt(
+        &mut self,
+        audience: &Audience<'_>,
+        token: &BearerToken<'_>,
+        key: CacheKey,
+        arrived_ms: u64,
+        now_ms: u64,
+    ) -> Result<Authentication, TokenError> {
+        let jws = Jws::parse(token.as_str())?;
+        let (index, issuer) = self.claimed_issuer(audience, &jws)?;
+        if issuer.keys.is_none() {
+            return Ok(self.introspect(index, audience, token, key.token, arrived_ms, now_ms));
+        }
+        let algorithm = jws.allowed_algorithm(&issuer)?;
+        let checked = check_jwt(&jws, &issuer, audience.audiences, now_ms)?;
+        let Some(store) = self.stores.get_mut(index) else {
+            return Ok(Authentication::Unavailable);
+        };
+        match check_signature(store, &jws, algorithm, arrived_ms) {
+            Signature::Right => {}
+            Signature::Wrong(error) => return Err(error),
+            Signature::Unclear(answer) => return Ok(answer),
+        }
+        let generation = store.generation();
+        let identity = Rc::new(identity(jws.claims, &issuer, &checked)?);
+        let leeway_ms = issuer.leeway_seconds.saturating_mul(1000);
+        let entry = VerifiedToken {
+            identity: Rc::clone(&identity),
+            issuer: index,
+            generation,
+            expires_ms: checked.expires_ms.saturating_add(leeway_ms),
+        };
+        self.verified.insert(key, entry);
+        Ok(Authentication::Verified(identity))
+    }
+
+    fn claimed_issuer(
+        &self,
+        audience: &Audience<'_>,
+        jws: &Jws<'_>,
+    ) -> Result<(usize, Rc<Issuer>), TokenError> {
+        let claimed = jws.claims.get("iss").and_then(Json::as_str);
+        audience
+            .issuers
+            .iter()
+            .filter_map(|index| Some((*index, self.issuers.get(*index)?)))
+            .find(|(_, issuer)| claimed == Some(&issuer.issuer))
+            .map(|(index, issuer)| (index, Rc::clone(issuer)))
+            .ok_or(TokenError::UnknownIssuer)
+    }
+
+    /// The one issuer of the server that can be asked about opaque tokens;
+    /// with several, nothing tells whose token it is.
+    fn only_introspecting_issuer(&self, audience: &Audience<'_>) -> Option<usize> {
+        let mut introspecting = audience.issuers.iter().copied().filter(|index| {
+            self.issuers
+                .get(*index)
+                .is_some_and(|issuer| issuer.introspection.is_some())
+        });
+        let only = introspecting.next()?;
+        introspecting.next().is_none().then_some(only)
+    }
+
+    fn introspect(
+        &mut self,
+        issuer: usize,
+        audience: &Audience<'_>,
+        token: &BearerToken<'_>,
+        hash: TokenHash,
+        arrived_ms: u64,
+        now_ms: u64,
+    ) -> Authentication {
+        let Some(entry) = self.issuers.get(issuer) else {
+            return Authentication::Unavailable;
+        };
+        if entry.introspection.is_none() {
+            return Authentication::Refused(TokenError::Malformed);
+        }
+        let leeway_ms = entry.leeway_seconds.saturating_mul(1000);
+        let key = CacheKey {
+            owner: issuer,
+            token: hash,
+        };
+        match self.introspector.look_up(key, token, arrived_ms, now_ms) {
+            Known::Pending => Authentication::Pending(PendingReason::Introspection),
+            Known::Unavailable => Authentication::Unavailable,
+            Known::Refused(error) => Authentication::Refused(error),
+            Known::Active(active) => {
+                if now_ms >= active.expires_ms.saturating_add(leeway_ms) {
+                    return Authentication::Refused(TokenError::Expired);
+                }
+                match check_audience(&active.audiences, audience.audiences) {
+                    Ok(()) => Authentication::Verified(Rc::clone(&active.identity)),
+                    Err(error) => Authentication::Refused(error),
+                }
+            }
+        }
+    }
+}
+
+/// What the issuer's keys say of a signature.
+enum Signature {
+    Right,
+    Wrong(TokenError),
+    /// Other keys may know more.
+    Unclear(Authentication),
+}
+
+/// Looks for the key and checks the signature. A key that is not there may
+/// have come since the last fetch: that is found out, once per request.
+fn check_signature(
+    store: &mut KeyStore,
+    jws: &Jws<'_>,
+    algorithm: Algorithm,
+    arrived_ms: u64,
+) -> Signature {
+    let Some(keys) = store.keys() else {
+        store.want(arrived_ms);
+        return Signature::Unclear(Authentication::Pending(PendingReason::Keys));
+    };
+    match keys.candidates(jws.key_id.as_deref(), algorithm) {
+        Candidates::OtherAlgorithm => Signature::Wrong(TokenError::Algorithm),
+        Candidates::TooMany => Signature::Wrong(TokenError::AmbiguousKey),
+        Candidates::Named(key) => match verify_signature(key.public(), algorithm, jws) {
+            Ok(()) => Signature::Right,
+            Err(error) => Signature::Wrong(error),
+        },
+        Candidates::Unnamed(keys) => {
+            let right = keys
+                .iter()
+                .any(|key| verify_signature(key.public(), algorithm, jws).is_ok());
+            if right {
+                return Signature::Right;
+            }
+            // Nothing says that a key is missing, so nobody waits; but if one
+            // is, it will be there soon.
+            if store.freshness(arrived_ms) == Freshness::Stale {
+                store.want(arrived_ms);
+            }
+            Signature::Wrong(TokenError::BadSignature)
+        }
+        Candidates::Unknown => match store.freshness(arrived_ms) {
+            Freshness::Current => Signature::Wrong(TokenError::UnknownKey),
+            Freshness::Failed => Signature::Unclear(Authentication::Unavailable),
+            Freshness::Stale => {
+                store.want(arrived_ms);
+                Signature::Unclear(Authentication::Pending(PendingReason::UnknownKey))
+            }
+        },
+    }
+}
+
+/// A JWT whose signature was right.
+#[derive(Clone, Debug)]
+struct VerifiedToken {
+    identity: Rc<Identity>,
+    issuer: usize,
+    /// The generation of the keys that verified it.
+    generation: u64,
+    /// `exp` with the leeway, in milliseconds since 1970.
+    expires_ms: u64,
+}
+
+impl fmt::Debug for Authenticator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authenticator")
+            .field("stores", &self.stores)
+            .field("verified", &self.verified.len())
+            .field("introspector", &self.introspector)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,194 @@
+//! What the configuration says of an issuer of tokens.
+
+use core::fmt;
+use std::rc::Rc;
+
+use super::{ClaimPath, SubjectType};
+use crate::json::Json;
+
+/// An issuer whose tokens servers may trust.
+#[derive(Clone, Debug)]
+pub struct Issuer {
+    /// Name of the entry, unique.
+    pub id: Rc<str>,
+    /// Issuer identifier: `iss` has to equal it to the character.
+    pub issuer: Rc<str>,
+    /// Where the keys come from. `None`: the issuer's tokens are opaque, and
+    /// introspection is configured.
+    pub keys: Option<KeySource>,
+    /// The algorithms that its tokens may be signed with. Not empty where
+    /// there are keys.
+    pub algorithms: Vec<Algorithm>,
+    /// The values of the header member `typ` that its access tokens may have,
+    /// lower case, without the prefix `application/`. An empty string stands
+    /// for a token without `typ`.
+    pub token_types: Vec<String>,
+    /// How far clocks may differ, in seconds.
+    pub leeway_seconds: u64,
+    /// Which claims say what.
+    pub claims: ClaimNames,
+    /// RFC 7662 introspection for tokens that are no JWT.
+    pub introspection: Option<Introspection>,
+}
+
+/// JWS algorithms (RFC 7518, RFC 8037).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names are the RFC's")]
+pub enum Algorithm {
+    RS256,
+    RS384,
+    RS512,
+    PS256,
+    PS384,
+    PS512,
+    ES256,
+    ES384,
+    EdDSA,
+}
+
+impl Algorithm {
+    /// Every algorithm that the gate can verify.
+    pub const ALL: [Self; 9] = [
+        Self::RS256,
+        Self::RS384,
+        Self::RS512,
+        Self::PS256,
+        Self::PS384,
+        Self::PS512,
+        Self::ES256,
+        Self::ES384,
+        Self::EdDSA,
+    ];
+
+    /// The algorithm of that name; case matters (RFC 7515, section 4.1.1).
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.as_str() == name)
+    }
+
+    /// The name in `alg`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RS256 => "RS256",
+            Self::RS384 => "RS384",
+            Self::RS512 => "RS512",
+            Self::PS256 => "PS256",
+            Self::PS384 => "PS384",
+            Self::PS512 => "PS512",
+            Self::ES256 => "ES256",
+            Self::ES384 => "ES384",
+            Self::EdDSA => "EdDSA",
+        }
+    }
+}
+
+/// Where an issuer's keys come from.
+#[derive(Clone, Debug)]
+pub enum KeySource {
+    /// A JWK Set in the configuration itself (RFC 7517, section 5). The
+    /// configuration checks that it has a usable key.
+    Inline(Json),
+    /// A JWK Set at a known address.
+    Jwks {
+        /// The address.
+        endpoint: Endpoint,
+        /// When to ask.
+        schedule: FetchSchedule,
+    },
+    /// The `jwks_uri` of the issuer's metadata (RFC 8414, else OpenID Connect
+    /// Discovery), both through one cluster.
+    Discovery {
+        /// Name of the Envoy cluster.
+        cluster: String,
+        /// When to ask.
+        schedule: FetchSchedule,
+    },
+}
+
+/// An HTTP address behind a named Envoy cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Name of the Envoy cluster that the call goes through.
+    pub cluster: String,
+    /// `http` or `https`, as written in the address.
+    pub scheme: String,
+    /// Host and port, as in the Host header.
+    pub authority: String,
+    /// Path and query, beginning with `/`.
+    pub path: String,
+}
+
+/// When keys are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FetchSchedule {
+    /// From one success to the next fetch, in seconds.
+    pub refresh_seconds: u64,
+    /// The least time between two fetches, whatever asks for them (a failure,
+    /// an unknown `kid`), in seconds.
+    pub retry_seconds: u64,
+    /// How long one call may take, in milliseconds.
+    pub timeout_ms: u64,
+}
+
+/// Which claims carry what the gate needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClaimNames {
+    /// The subject. `sub` has to be there in any case.
+    pub subject: ClaimPath,
+    /// The kind of subject.
+    pub subject_type: SubjectTypeSource,
+    /// The scopes: a space-separated string or an array of strings. The first
+    /// of these claims that is there counts.
+    pub scopes: Vec<ClaimPath>,
+    /// The OAuth client.
+    pub client: ClaimPath,
+}
+
+/// How the kind of subject is known.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SubjectTypeSource {
+    /// The claim that tells, if any, and what its values stand for. A value
+    /// that is not listed refuses the token.
+    pub claim: Option<(ClaimPath, Vec<(String, SubjectType)>)>,
+    /// For a token without that claim.
+    pub default: SubjectType,
+}
+
+/// RFC 7662 token introspection.
+#[derive(Clone, Debug)]
+pub struct Introspection {
+    /// The introspection endpoint.
+    pub endpoint: Endpoint,
+    /// The gate's own client at the authorization server, sent by HTTP Basic
+    /// (RFC 6749, section 2.3.1).
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: Secret,
+    /// How long an answer is believed, in seconds; never beyond `exp`.
+    pub cache_seconds: u64,
+    /// How long one call may take, in milliseconds.
+    pub timeout_ms: u64,
+}
+
+/// A text that is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps the text.
+    pub const fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text, for the one place that sends it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}

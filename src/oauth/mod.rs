@@ -1,0 +1,30 @@
+//! The OAuth 2.1 resource server: from a bearer token to an [`Identity`].
+
+pub mod authenticator;
+pub mod bearer;
+pub mod challenge;
+pub mod claims;
+pub mod discovery;
+pub mod fetch;
+pub mod identity;
+mod introspection;
+mod introspector;
+pub mod issuer;
+mod jws;
+mod key_store;
+pub mod keys;
+pub mod metadata;
+pub mod scopes;
+mod signature;
+mod token_cache;
+pub mod token_error;
+mod verify;
+
+pub use authenticator::{Audience, Authentication, Authenticator, PendingReason, TokenLimits};
+pub use bearer::{BearerError, BearerToken, bearer_token};
+pub use challenge::{Challenge, ChallengeError};
+pub use claims::ClaimPath;
+pub use identity::{Identity, SubjectType};
+pub use issuer::Issuer;
+pub use scopes::Scopes;
+pub use token_error::TokenError;

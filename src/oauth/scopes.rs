@@ -1,0 +1,127 @@
+//! Sets of OAuth scopes (RFC 6749, section 3.3).
+
+use core::fmt;
+
+/// A set of scopes, kept sorted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Scopes(Vec<String>);
+
+/// A text that is no scope: empty, or with a character that RFC 6749 keeps
+/// out of scopes (white space, `"`, `\`, controls, anything but ASCII).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidScope;
+
+impl Scopes {
+    /// From the space-separated form of a token or a challenge.
+    ///
+    /// # Errors
+    /// [`InvalidScope`] if any part is none. Several spaces in a row, and
+    /// spaces at the ends, are let pass: authorization servers write them.
+    pub fn parse(text: &str) -> Result<Self, InvalidScope> {
+        Self::from_names(text.split(' ').filter(|name| !name.is_empty()))
+    }
+
+    /// From single names.
+    ///
+    /// # Errors
+    /// [`InvalidScope`] if any of them is none.
+    pub fn from_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidScope> {
+        let mut scopes = Vec::new();
+        for name in names {
+            if !is_scope(name) {
+                return Err(InvalidScope);
+            }
+            scopes.push(name.to_owned());
+        }
+        scopes.sort_unstable();
+        scopes.dedup();
+        Ok(Self(scopes))
+    }
+
+    /// Whether the scope is in the set.
+    pub fn contains(&self, scope: &str) -> bool {
+        self.0
+            .binary_search_by(|member| member.as_str().cmp(scope))
+            .is_ok()
+    }
+
+    /// Whether every scope of `other` is in the set.
+    pub fn contains_all(&self, other: &Self) -> bool {
+        other.iter().all(|scope| self.contains(scope))
+    }
+
+    /// The scopes of this set that are not in `other`.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        Self(
+            self.0
+                .iter()
+                .filter(|scope| !other.contains(scope))
+                .cloned()
+                .collect(),
+        )
+    }
+
+    /// The scopes of both sets.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        let mut scopes: Vec<String> = self.0.iter().chain(&other.0).cloned().collect();
+        scopes.sort_unstable();
+        scopes.dedup();
+        Self(scopes)
+    }
+
+    /// The scopes, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    /// How many scopes there are.
+    pub const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// The space-separated form.
+impl fmt::Display for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(" "))
+    }
+}
+
+/// `1*( %x21 / %x23-5B / %x5D-7E )`
+fn is_scope(name: &str) -> bool {
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_are_a_set_in_order() {
+        let scopes = Scopes::parse(" b  a b").unwrap();
+        assert_eq!(scopes.to_string(), "a b");
+        assert!(scopes.contains("a") && !scopes.contains("c"));
+        assert_eq!(
+            scopes.without(&Scopes::parse("a").unwrap()).to_string(),
+            "b"
+        );
+        assert!(Scopes::parse("").unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_the_grammar_keeps_out_is_refused() {
+        for text in ["a\"b", "a\\b", "a\tb", "é", "a\nb"] {
+            assert_eq!(Scopes::parse(text), Err(InvalidScope), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Who may do what: the rules of one server.
+//!
+//! One allow rule that holds completely is enough, unless a deny rule holds.
+//! The order of rules has no meaning. Nothing matched means denied.
+
+mod arguments;
+mod condition;
+mod decision;
+mod judge;
+pub mod methods;
+mod pattern;
+mod rule;
+mod uri;
+mod who;
+
+#[cfg(test)]
+mod tests;
+
+use std::rc::Rc;
+
+pub use decision::{Decision, Denied, Permit};
+pub use pattern::{InvalidPattern, Pattern};
+
+pub(crate) use arguments::{ArgumentCondition, ArgumentOperator};
+pub(crate) use condition::{compare, is_scalar};
+pub(crate) use rule::{Effect, Rule, What};
+pub(crate) use uri::pattern_is_ambiguous;
+pub(crate) use who::{ClaimCondition, ClaimOperator, Who};
+
+use self::judge::Judge;
+use self::rule::Index;
+use crate::json::Object;
+use crate::mcp::{Call, Target};
+use crate::oauth::{Identity, Scopes};
+
+/// The rules of one server, compiled.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    base: Scopes,
+    obtainable: Vec<Obtainable>,
+    audit_only: bool,
+    tools: Index,
+    prompts: Index,
+    resources: Index,
+    methods: Index,
+}
+
+/// Scopes that some callers can obtain.
+#[derive(Clone, Debug)]
+pub(crate) struct Obtainable {
+    pub(crate) scopes: Scopes,
+    pub(crate) who: Who,
+}
+
+impl Policy {
+    /// `base` are the scopes that every request needs.
+    pub(crate) fn new(
+        base: Scopes,
+        obtainable: Vec<Obtainable>,
+        audit_only: bool,
+        rules: Vec<Rule>,
+    ) -> Self {
+        let rules: Vec<Rc<Rule>> = rules.into_iter().map(Rc::new).collect();
+        Self {
+            base,
+            obtainable,
+            audit_only,
+            tools: Index::new(&rules, |what| &what.tools),
+            prompts: Index::new(&rules, |what| &what.prompts),
+            resources: Index::new(&rules, |what| &what.resources),
+            methods: Index::new(&rules, |what| &what.methods),
+        }
+    }
+
+    /// Whether denials are recorded and not enforced.
+    pub const fn audit_only(&self) -> bool {
+        self.audit_only
+    }
+
+    /// Decides on one call. In an audit-only policy nothing is denied.
+    pub fn decide(&self, identity: &Identity, call: &Call<'_>) -> Decision {
+        match self.enforced(identity, call) {
+            Decision::Deny(denied) if self.audit_only => Decision::Permit(Permit {
+                rule: None,
+                unenforced: Some(denied),
+            }),
+            decision => decision,
+        }
+    }
+
+    fn enforced(&self, identity: &Identity, call: &Call<'_>) -> Decision {
+        let arguments = call.arguments;
+        match &call.target {
+            Target::Tool(name) => self.judge(identity, arguments, &self.tools.naming(name)),
+            Target::Prompt(name) => self.judge(identity, arguments, &self.prompts.naming(name)),
+            Target::Resource(uri) => self.resource(identity, arguments, uri),
+            Target::Method => self.method(identity, call.method),
+            Target::Subscriptions(uris) => self.subscriptions(identity, call.method, uris),
+        }
+    }
+
+    fn method(&self, identity: &Identity, method: &str) -> Decision {
+        self.judge(identity, None, &self.methods.naming(method))
+    }
+
+    /// No rule names an ambiguous URI, whatever its patterns.
+    fn resource(&self, identity: &Identity, arguments: Option<&Object>, uri: &str) -> Decision {
+        let rules = if uri::is_ambiguous(uri) {
+            Vec::new()
+        } else {
+            self.resources.naming_uri(uri)
+        };
+        self.judge(identity, arguments, &rules)
+    }
+
+    /// The method, then each resource; the first denial is the answer.
+    fn subscriptions(&self, identity: &Identity, method: &str, uris: &[&str]) -> Decision {
+        let mut permit = match self.method(identity, method) {
+            Decision::Permit(permit) => permit,
+            denied => return denied,
+        };
+        for uri in uris {
+            match self.resource(identity, None, uri) {
+                Decision::Permit(Permit { unenforced, .. }) => {
+                    permit.unenforced = permit.unenforced.or(unenforced);
+                }
+                denied => return denied,
+            }
+        }
+        Decision::Permit(permit)
+    }
+
+    fn judge(&self, identity: &Identity, arguments: Option<&Object>, rules: &[&Rule]) -> Decision {
+        Judge {
+            identity,
+            arguments,
+            rules,
+            base: &self.base,
+            obtainable: &self.obtainable,
+        }
+        .decide()
+    }
+}

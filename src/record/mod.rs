@@ -1,0 +1,155 @@
+//! What was decided: one record for each exchange, as an audit line, as
+//! filter state and as metrics. Tokens and keys never reach a record;
+//! argument values do only where the server's entry names them.
+
+mod audit;
+pub mod metrics;
+mod state;
+
+use std::rc::Rc;
+
+pub use audit::audit_line;
+pub use state::filter_state;
+
+use crate::json::Json;
+use crate::mcp::{Call, Revision, Target};
+use crate::oauth::Identity;
+use crate::policy::Denied;
+
+/// The decision on one exchange.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Record {
+    /// The `id` of the server's entry.
+    pub server: Option<Rc<str>>,
+    /// Who asked, once the token was verified.
+    pub identity: Option<Rc<Identity>>,
+    /// The `x-request-id` of Envoy.
+    pub request_id: Option<String>,
+    /// The HTTP method.
+    pub http_method: String,
+    /// The protocol revision, once it is known.
+    pub revision: Option<Revision>,
+    /// What was asked for: one call, or those of a batch. Empty where the
+    /// exchange ended before a message was read.
+    pub calls: Vec<CallRecord>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why, as a short name of a fixed set.
+    pub reason: &'static str,
+    /// The HTTP status of the gate's own answer; 0 where the request went on.
+    pub status: u16,
+    /// From the arrival of the headers to the decision, in milliseconds.
+    pub elapsed_ms: u64,
+    /// The length of the request body, in bytes.
+    pub body_bytes: usize,
+}
+
+/// How an exchange ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// The upstream gets it.
+    Allowed,
+    /// The client was refused.
+    #[default]
+    Denied,
+    /// The client was sent to sign in, or for more scopes.
+    Challenged,
+    /// Nothing was decided on: a metadata document, a preflight.
+    Answered,
+    /// The client or the host ended it before a decision.
+    Aborted,
+}
+
+/// The decision on one call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CallRecord {
+    /// The method.
+    pub method: String,
+    /// What kind of target it has: `tool`, `prompt`, `resource`, or empty.
+    pub kind: &'static str,
+    /// The target; several are separated by spaces.
+    pub target: String,
+    /// The rule that decided, if one did.
+    pub rule: Option<Rc<str>>,
+    /// Whether it was allowed.
+    pub allowed: bool,
+    /// Why.
+    pub reason: &'static str,
+    /// What an audit-only rule or server would have refused, and why.
+    pub unenforced: Option<&'static str>,
+    /// The values of the arguments that the server's entry names.
+    pub arguments: Vec<(String, Json)>,
+}
+
+impl Outcome {
+    /// The name in audit lines and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Denied => "denied",
+            Self::Challenged => "challenged",
+            Self::Answered => "answered",
+            Self::Aborted => "aborted",
+        }
+    }
+}
+
+impl CallRecord {
+    /// What is asked for, before anything is decided; `audited` are the names
+    /// of arguments whose values may be recorded.
+    pub fn of(call: &Call<'_>, audited: &[String]) -> Self {
+        let (kind, target) = match &call.target {
+            Target::Tool(name) => ("tool", shortened(name)),
+            Target::Prompt(name) => ("prompt", shortened(name)),
+            Target::Resource(uri) => ("resource", shortened(uri)),
+            Target::Subscriptions(uris) if !uris.is_empty() => {
+                ("resource", shortened(&uris.join(" ")))
+            }
+            Target::Subscriptions(_) | Target::Method => ("", String::new()),
+        };
+        let arguments = call.arguments.map_or_else(Vec::new, |arguments| {
+            arguments
+                .iter()
+                .filter(|(name, _)| audited.iter().any(|audited| audited == name))
+                .map(|(name, value)| (name.to_owned(), value.clone()))
+                .collect()
+        });
+        Self {
+            method: shortened(call.method),
+            kind,
+            target,
+            rule: None,
+            allowed: false,
+            reason: "",
+            unenforced: None,
+            arguments,
+        }
+    }
+}
+
+/// Names come from clients: the record keeps the beginning of long ones.
+fn shortened(text: &str) -> String {
+    const CHARACTERS: usize = 256;
+    text.chars().take(CHARACTERS).collect()
+}
+
+impl Denied {
+    /// A short name, one of a fixed set.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::MissingScopes { .. } => "insufficient_scope",
+            Self::Unknown { rule: None } => "no_rule",
+            Self::Unknown { rule: Some(_) } => "hidden",
+            Self::Argument { .. } => "arguments",
+            Self::Rule { .. } => "denied_by_rule",
+        }
+    }
+
+    /// The rule that it comes from, if any.
+    pub const fn rule(&self) -> Option<&Rc<str>> {
+        match self {
+            Self::MissingScopes { rule, .. } | Self::Unknown { rule } => rule.as_ref(),
+            Self::Argument { rule, .. } | Self::Rule { rule } => Some(rule),
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! From a denial to a response.
+
+use serde_json::{Value, json};
+
+use super::json_rpc::{self, Error, tool_error};
+use super::{Denial, Reply};
+use crate::config::AnswerStyle;
+use crate::exchange::Site;
+use crate::http::origin::Origin;
+use crate::mcp::agreement::AgreementError;
+use crate::mcp::envelope::{EnvelopeError, RequestId};
+use crate::mcp::{Call, Era, Revision, Target};
+use crate::oauth::challenge::ChallengeError;
+use crate::policy::Denied;
+
+/// To whom a refusal goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Addressee<'a> {
+    /// The server that was asked, if it is known.
+    pub site: Option<&'a Site>,
+    /// Where the request comes from.
+    pub origin: &'a Origin,
+    /// What of the request is known.
+    pub subject: Subject<'a>,
+}
+
+/// What of a request is known when it is refused.
+#[derive(Clone, Copy, Debug)]
+pub enum Subject<'a> {
+    /// Its message was not read, or is none.
+    Unread,
+    /// A notification, a response, a GET or a DELETE: nothing that a JSON-RPC
+    /// answer could refer to.
+    Unanswerable,
+    /// A request.
+    Request {
+        /// Its id.
+        id: &'a RequestId,
+        /// Its method.
+        method: &'a str,
+        /// The era of its revision.
+        era: Era,
+        /// The call, if it could be read.
+        call: Option<&'a Call<'a>>,
+    },
+}
+
+const RETRY_AFTER_SECONDS: &str = "5";
+
+/// The response to a request that is refused.
+pub fn refuse(denial: &Denial, to: Addressee<'_>) -> Reply {
+    let (status, body) = status_and_body(denial, to);
+    let mut headers = vec![("cache-control", "no-store".to_owned())];
+    if body.is_some() {
+        headers.push(("content-type", "application/json".to_owned()));
+    }
+    match denial {
+        Denial::MethodNotAllowed { allow } => headers.push(("allow", (*allow).to_owned())),
+        Denial::KeysUnavailable | Denial::TooManyWaiting => {
+            headers.push(("retry-after", RETRY_AFTER_SECONDS.to_owned()));
+        }
+        _ => {}
+    }
+    if let Some(challenge) = to.site.and_then(|site| challenge(denial, site)) {
+        headers.push(("www-authenticate", challenge));
+    }
+    Reply {
+        status,
+        headers,
+        body: body.map(|body| body.to_string()).unwrap_or_default(),
+    }
+    .for_origin(to.origin)
+}
+
+/// The response to a batch of which at least one element is refused. None of
+/// it goes on, so every request gets an error: `refused` holds each element's
+/// reply or, for those that would have been allowed, the request's id.
+pub fn combine(refused: Vec<Result<Reply, Option<RequestId>>>, origin: &Origin) -> Option<Reply> {
+    let first = refused.iter().find_map(|element| element.as_ref().ok())?;
+    if first.status != 200 {
+        return Some(first.clone());
+    }
+    let withheld = Error::new(
+        json_rpc::REFUSED,
+        "Not sent: another message of the batch was refused",
+    );
+    let answers: Vec<String> = refused
+        .into_iter()
+        .filter_map(|element| match element {
+            Ok(reply) if reply.status == 200 => Some(reply.body),
+            Ok(_) | Err(None) => None,
+            Err(Some(id)) => Some(withheld.answer(Some(&id)).to_string()),
+        })
+        .collect();
+    Some(
+        Reply {
+            status: 200,
+            headers: vec![
+                ("cache-control", "no-store".to_owned()),
+                ("content-type", "application/json".to_owned()),
+            ],
+            body: format!("[{}]", answers.join(",")),
+        }
+        .for_origin(origin),
+    )
+}
+
+/// The challenge of RFC 6750, section 3, with the metadata of RFC 9728.
+fn challenge(denial: &Denial, site: &Site) -> Option<String> {
+    let base = &site.server.scopes;
+    match denial {
+        Denial::NoToken => Some(site.challenge.clone()),
+        Denial::MalformedCredentials => {
+            Some(site.challenge_with(ChallengeError::InvalidRequest, MALFORMED_CREDENTIALS, base))
+        }
+        Denial::InvalidToken(error) => {
+            Some(site.challenge_with(ChallengeError::InvalidToken, error.description(), base))
+        }
+        Denial::Policy(Denied::MissingScopes { scopes, .. }) => {
+            Some(site.challenge_with(ChallengeError::InsufficientScope, MISSING_SCOPES, scopes))
+        }
+        _ => None,
+    }
+}
+
+const MALFORMED_CREDENTIALS: &str = "Send exactly one bearer token, in the Authorization header";
+const MISSING_SCOPES: &str = "The token lacks scopes that this operation needs";
+
+fn status_and_body(denial: &Denial, to: Addressee<'_>) -> (u16, Option<Value>) {
+    let oauth = |error: &str, description: &str| {
+        Some(json!({"error": error, "error_description": description}))
+    };
+    match denial {
+        Denial::NoServer => (404, oauth("not_found", "No MCP server at this address")),
+        Denial::MethodNotAllowed { .. } => (405, None),
+        Denial::NoToken => (401, oauth("unauthorized", "An access token is needed")),
+        Denial::InvalidToken(error) => (401, oauth("invalid_token", error.description())),
+        Denial::MalformedCredentials => (400, oauth("invalid_request", MALFORMED_CREDENTIALS)),
+        Denial::KeysUnavailable => (
+            503,
+            oauth(
+                "temporarily_unavailable",
+                "The access token cannot be verified at the moment",
+            ),
+        ),
+        Denial::TooManyWaiting => (
+            503,
+            oauth(
+                "temporarily_unavailable",
+                "Too many requests wait for the authorization server",
+            ),
+        ),
+        Denial::ForeignOrigin => plain(
+            403,
+            json_rpc::REFUSED,
+            "Requests from this origin are not accepted",
+        ),
+        Denial::UnsupportedMediaType(what) => plain(415, json_rpc::INVALID_REQUEST, what),
+        Denial::BodyTooLarge => plain(413, json_rpc::INVALID_REQUEST, "The message is too large"),
+        Denial::UnexpectedBody => plain(
+            400,
+            json_rpc::INVALID_REQUEST,
+            "A body is not expected here",
+        ),
+        Denial::Envelope(EnvelopeError::Json(error)) => {
+            plain(400, json_rpc::PARSE_ERROR, &format!("Parse error: {error}"))
+        }
+        Denial::Envelope(error) => plain(
+            400,
+            json_rpc::INVALID_REQUEST,
+            &format!("Invalid request: {error}"),
+        ),
+        Denial::ResponseInModernEra => plain(
+            400,
+            json_rpc::INVALID_REQUEST,
+            "Invalid request: clients send no responses in this protocol version",
+        ),
+        Denial::EarlyResponse => plain(
+            502,
+            json_rpc::REFUSED,
+            "The server answered before the request was complete",
+        ),
+        Denial::Agreement(error) => agreement(error, to),
+        Denial::UnknownMethod => unknown_method(to),
+        Denial::Params(error) => answer(
+            to,
+            200,
+            &Error::new(
+                json_rpc::INVALID_PARAMS,
+                format!("Invalid params: {}", error.0),
+            ),
+        ),
+        Denial::Policy(denied) => policy(denied, to),
+    }
+}
+
+fn plain(status: u16, code: i32, message: &str) -> (u16, Option<Value>) {
+    (status, Some(Error::new(code, message).answer(None)))
+}
+
+/// An error for a request; what is no request gets 403 and no id.
+fn answer(to: Addressee<'_>, status: u16, error: &Error) -> (u16, Option<Value>) {
+    match to.subject {
+        Subject::Request { id, .. } => (status, Some(error.answer(Some(id)))),
+        Subject::Unanswerable | Subject::Unread => (403, Some(error.answer(None))),
+    }
+}
+
+/// MCP 2026-07-28 wants HTTP 400 for all of these, with the request's id
+/// where there is one.
+fn agreement(error: &AgreementError, to: Addressee<'_>) -> (u16, Option<Value>) {
+    let error = match error {
+        AgreementError::UnsupportedVersion { requested } => {
+            let supported: Vec<&str> = to
+                .site
+                .map(|site| {
+                    site.revisions
+                        .iter()
+                        .copied()
+                        .map(Revision::as_str)
+                        .collect()
+                })
+                .unwrap_or_default();
+            Error {
+                data: Some(json!({"supported": supported, "requested": requested})),
+                ..Error::new(
+                    json_rpc::UNSUPPORTED_PROTOCOL_VERSION,
+                    "Unsupported protocol version",
+                )
+            }
+        }
+        AgreementError::Mismatch(header) => Error::new(
+            json_rpc::HEADER_MISMATCH,
+            format!("Header mismatch: {header} is missing, repeated, or differs from the body"),
+        ),
+        AgreementError::MissingMeta(member) => Error::new(
+            json_rpc::INVALID_PARAMS,
+            format!("Invalid params: _meta needs \"{member}\""),
+        ),
+        AgreementError::Batch => Error::new(
+            json_rpc::INVALID_REQUEST,
+            "Invalid request: this protocol version has no batches",
+        ),
+    };
+    let id = match to.subject {
+        Subject::Request { id, .. } => Some(id),
+        Subject::Unanswerable | Subject::Unread => None,
+    };
+    (400, Some(error.answer(id)))
+}
+
+fn unknown_method(to: Addressee<'_>) -> (u16, Option<Value>) {
+    let status = match to.subject {
+        Subject::Request {
+            era: Era::Modern, ..
+        } => 404,
+        _ => 200,
+    };
+    answer(
+        to,
+        status,
+        &Error::new(json_rpc::METHOD_NOT_FOUND, "Method not found"),
+    )
+}
+
+fn policy(denied: &Denied, to: Addressee<'_>) -> (u16, Option<Value>) {
+    let answers = to.site.map(|site| site.server.answers).unwrap_or_default();
+    let (style, text) = match denied {
+        Denied::MissingScopes { scopes, .. } => {
+            let error = Error::new(json_rpc::REFUSED, format!("{MISSING_SCOPES}: {scopes}"));
+            return answer(to, 403, &error);
+        }
+        Denied::Unknown { .. } => (answers.unknown, "Not allowed".to_owned()),
+        Denied::Argument { rule, expectation } => (
+            answers.arguments,
+            format!("Denied by rule \"{rule}\": {expectation}"),
+        ),
+        Denied::Rule { rule } => (answers.denied, format!("Denied by rule \"{rule}\"")),
+    };
+    let error = Error::new(json_rpc::REFUSED, text.as_str());
+    match (style, to.subject) {
+        (AnswerStyle::Hidden, _) => hidden(to),
+        (
+            AnswerStyle::ToolResult,
+            Subject::Request {
+                id,
+                method: "tools/call",
+                era,
+                ..
+            },
+        ) => (200, Some(tool_error(id, era, &text))),
+        (AnswerStyle::ToolResult | AnswerStyle::JsonRpcError, _) => answer(to, 200, &error),
+        (AnswerStyle::Http403, _) => answer(to, 403, &error),
+    }
+}
+
+/// The words of a target that does not exist, whatever the reason is.
+fn hidden(to: Addressee<'_>) -> (u16, Option<Value>) {
+    let Subject::Request {
+        era,
+        call: Some(call),
+        ..
+    } = to.subject
+    else {
+        return answer(to, 403, &Error::new(json_rpc::REFUSED, "Not allowed"));
+    };
+    let error = match &call.target {
+        Target::Tool(name) => Error::new(json_rpc::INVALID_PARAMS, format!("Unknown tool: {name}")),
+        Target::Prompt(name) => {
+            Error::new(json_rpc::INVALID_PARAMS, format!("Unknown prompt: {name}"))
+        }
+        Target::Resource(uri) => resource_not_found(era, Some(uri)),
+        Target::Subscriptions(uris) if !uris.is_empty() => resource_not_found(era, None),
+        Target::Subscriptions(_) | Target::Method => return unknown_method(to),
+    };
+    answer(to, 200, &error)
+}
+
+fn resource_not_found(era: Era, uri: Option<&str>) -> Error {
+    let code = match era {
+        Era::Legacy => json_rpc::RESOURCE_NOT_FOUND,
+        Era::Modern => json_rpc::INVALID_PARAMS,
+    };
+    Error {
+        data: uri.map(|uri| json!({"uri": uri})),
+        ..Error::new(code, "Resource not found")
+    }
+}

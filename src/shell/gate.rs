@@ -1,0 +1,105 @@
+//! The gate role: one HTTP exchange downstream.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::{Action, MapType};
+
+use super::host;
+use super::shared::Shared;
+use crate::exchange::{Exchange, Input, Step};
+
+/// The stream of one HTTP exchange. Its state is shared with the root
+/// context, which wakes it when a callout has been answered.
+pub(super) struct Gate {
+    context: u32,
+    shared: Rc<RefCell<Shared>>,
+    exchange: Rc<RefCell<Exchange>>,
+    /// Bytes of the request body that the host holds.
+    held: usize,
+}
+
+impl Gate {
+    pub(super) fn new(context: u32, shared: Rc<RefCell<Shared>>) -> Self {
+        Self {
+            context,
+            shared,
+            exchange: Rc::default(),
+            held: 0,
+        }
+    }
+
+    /// One transition, and what it asks for.
+    fn feed(&self, input: Input<'_>) -> Action {
+        let mut shared = self.shared.borrow_mut();
+        let mut step = shared.advance(&self.exchange, input);
+        if step == Step::ReadBody {
+            let body = if self.held == 0 {
+                Vec::new()
+            } else {
+                host::request_body(self.held)
+            };
+            step = if body.len() == self.held {
+                shared.advance(&self.exchange, Input::Message(&body))
+            } else {
+                // The host did not give what it says it holds.
+                shared.advance(
+                    &self.exchange,
+                    Input::RequestBody {
+                        held: usize::MAX,
+                        end_of_stream: true,
+                    },
+                )
+            };
+        }
+        shared.set_waiting(self.context, &self.exchange);
+        shared.carry_out(step)
+    }
+
+    fn body(&mut self, held: usize, end_of_stream: bool) -> Action {
+        self.held = held;
+        self.feed(Input::RequestBody {
+            held,
+            end_of_stream,
+        })
+    }
+}
+
+impl Context for Gate {
+    fn on_done(&mut self) -> bool {
+        self.shared.borrow_mut().forget(self.context);
+        true
+    }
+}
+
+impl HttpContext for Gate {
+    fn on_http_request_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
+        let headers = host::headers(MapType::HttpRequestHeaders);
+        self.feed(Input::RequestHeaders {
+            headers,
+            end_of_stream,
+        })
+    }
+
+    fn on_http_request_body(&mut self, body_size: usize, end_of_stream: bool) -> Action {
+        self.body(body_size, end_of_stream)
+    }
+
+    /// With HTTP/2 trailers no body callback says that it is the last one.
+    fn on_http_request_trailers(&mut self, _: usize) -> Action {
+        self.body(self.held, true)
+    }
+
+    fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
+        let headers = host::headers(MapType::HttpResponseHeaders);
+        self.feed(Input::ResponseHeaders {
+            headers,
+            from_upstream: host::is_from_upstream(),
+        })
+    }
+
+    fn on_log(&mut self) {
+        self.feed(Input::Gone);
+    }
+}

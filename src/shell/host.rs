@@ -1,0 +1,94 @@
+//! What the host can do, in the core's terms.
+
+use proxy_wasm::types::{BufferType, MapType};
+
+use super::abi;
+use crate::exchange::HeaderEdits;
+use crate::http::Headers;
+use crate::reply::Reply;
+
+/// Milliseconds since 1970.
+pub(super) fn now_ms() -> u64 {
+    abi::current_time_ns() / 1_000_000
+}
+
+/// A snapshot of a header map. Empty if the host does not give it: then no
+/// host or path is known, and nothing goes on.
+pub(super) fn headers(map: MapType) -> Headers {
+    abi::header_map(map)
+        .and_then(|bytes| parsed_map(&bytes))
+        .unwrap_or_default()
+}
+
+/// The body of the request, up to a length.
+pub(super) fn request_body(max_size: usize) -> Vec<u8> {
+    abi::buffer(BufferType::HttpRequestBody, max_size).unwrap_or_default()
+}
+
+/// The answer to a callout: its status, and the body up to a length.
+pub(super) fn call_answer(body_size: usize, max_size: usize) -> Option<(u16, Vec<u8>)> {
+    let headers = headers(MapType::HttpCallResponseHeaders);
+    let status = headers.single(":status").ok().flatten()?.parse().ok()?;
+    let body = match body_size {
+        0 => Vec::new(),
+        // One byte more than allowed, so that the core sees that it is.
+        _ => abi::buffer(BufferType::HttpCallResponseBody, max_size.saturating_add(1))
+            .unwrap_or_default(),
+    };
+    Some((status, body))
+}
+
+/// Changes a header map; `false` if the host refused any of it.
+pub(super) fn edit(map: MapType, edits: &HeaderEdits) -> bool {
+    let removed = edits
+        .remove
+        .iter()
+        .all(|name| abi::remove_header(map, name));
+    removed
+        && edits
+            .set
+            .iter()
+            .all(|(name, value)| abi::set_header(map, name, value))
+}
+
+/// Sends the gate's own answer.
+pub(super) fn send(reply: &Reply) -> bool {
+    let headers: Vec<(&str, &str)> = reply
+        .headers
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    abi::send_local_response(reply.status, &headers, reply.body.as_bytes())
+}
+
+/// Whether the response at hand came from the upstream, not from Envoy
+/// itself (attribute `response.code_details`).
+pub(super) fn is_from_upstream() -> bool {
+    abi::property(&["response", "code_details"]).is_none_or(|details| details == b"via_upstream")
+}
+
+/// Header pairs out of the form of the ABI. Names are bytes to the host; one
+/// that is not text is kept in a form that equals no name.
+fn parsed_map(bytes: &[u8]) -> Option<Headers> {
+    let word = |index: usize| -> Option<usize> {
+        let start = index.checked_mul(4)?;
+        let word: [u8; 4] = bytes.get(start..start.checked_add(4)?)?.try_into().ok()?;
+        usize::try_from(u32::from_le_bytes(word)).ok()
+    };
+    let count = word(0)?;
+    let mut position = count.checked_mul(8)?.checked_add(4)?;
+    let mut text = |size: usize| -> Option<&[u8]> {
+        let end = position.checked_add(size)?;
+        let text = bytes.get(position..end)?;
+        position = end.checked_add(1)?;
+        Some(text)
+    };
+    let mut pairs = Vec::new();
+    for index in 0..count {
+        let sizes = index.checked_mul(2)?.checked_add(1)?;
+        let name = text(word(sizes)?)?;
+        let value = text(word(sizes.checked_add(1)?)?)?;
+        pairs.push((String::from_utf8_lossy(name).into_owned(), value.to_vec()));
+    }
+    Some(Headers::new(pairs))
+}

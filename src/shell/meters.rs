@@ -1,0 +1,73 @@
+//! The gate's metrics in Envoy's stats.
+
+use std::collections::HashMap;
+
+use proxy_wasm::types::MetricType;
+
+use super::abi;
+use crate::record::metrics::{
+    BODY_BYTES, DECISION_MILLISECONDS, MEMORY_BYTES, UNENFORCED, decision_counter,
+};
+use crate::record::{Outcome, Record};
+
+/// The metrics defined so far. One that the host refuses is not counted, and
+/// that stops nothing.
+#[derive(Debug, Default)]
+pub(super) struct Meters {
+    ids: HashMap<String, Option<u32>>,
+}
+
+impl Meters {
+    /// Counts a decision.
+    pub(super) fn count(&mut self, record: &Record) {
+        if let Some(id) = self.id(MetricType::Counter, &decision_counter(record)) {
+            abi::increment_metric(id);
+        }
+        if record.calls.iter().any(|call| call.unenforced.is_some())
+            && let Some(id) = self.id(MetricType::Counter, UNENFORCED)
+        {
+            abi::increment_metric(id);
+        }
+        if matches!(record.outcome, Outcome::Answered | Outcome::Aborted) {
+            return;
+        }
+        self.record(
+            MetricType::Histogram,
+            DECISION_MILLISECONDS,
+            record.elapsed_ms,
+        );
+        if record.body_bytes > 0 {
+            self.record(
+                MetricType::Histogram,
+                BODY_BYTES,
+                record.body_bytes.try_into().unwrap_or(u64::MAX),
+            );
+        }
+    }
+
+    /// Tells the size of this VM's memory.
+    pub(super) fn measure_memory(&mut self) {
+        const PAGE_BYTES: u64 = 65_536;
+        let pages = u64::try_from(core::arch::wasm32::memory_size(0)).unwrap_or(u64::MAX);
+        self.record(
+            MetricType::Gauge,
+            MEMORY_BYTES,
+            pages.saturating_mul(PAGE_BYTES),
+        );
+    }
+
+    fn record(&mut self, kind: MetricType, name: &str, value: u64) {
+        if let Some(id) = self.id(kind, name) {
+            abi::record_metric(id, value);
+        }
+    }
+
+    fn id(&mut self, kind: MetricType, name: &str) -> Option<u32> {
+        if let Some(id) = self.ids.get(name) {
+            return *id;
+        }
+        let id = abi::define_metric(kind, name);
+        self.ids.insert(name.to_owned(), id);
+        id
+    }
+}

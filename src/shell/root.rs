@@ -1,0 +1,211 @@
+//! The root context: configuration, callouts, time.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::rc::Rc;
+use std::time::Duration;
+
+use proxy_wasm::hostcalls;
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::{ContextType, LogLevel};
+
+use super::gate::Gate;
+use super::shared::Shared;
+use super::{abi, host};
+use crate::config;
+use crate::exchange::Worker;
+use crate::oauth::authenticator::{InlineKeyError, KeyEvent, KeyEventKind};
+use crate::oauth::fetch::{Fetch, FetchAnswer, FetchId};
+
+/// How often waiting requests and the keys' age are looked at.
+const TICK: Duration = Duration::from_millis(100);
+/// How often, in ticks, the size of the memory is told.
+const MEMORY_TICKS: u64 = 50;
+
+/// How much of an answer is read; the core has tighter bounds of its own.
+const MAX_ANSWER_BYTES: usize = 1 << 20;
+
+/// The root context of one plugin in one worker.
+pub(super) struct Root {
+    context: u32,
+    shared: Option<Rc<RefCell<Shared>>>,
+    /// The calls under way, by the host's token.
+    calls: HashMap<u32, FetchId>,
+    queue: Option<u32>,
+    ticks: u64,
+}
+
+impl Root {
+    pub(super) fn new(context: u32) -> Self {
+        Self {
+            context,
+            shared: None,
+            calls: HashMap::new(),
+            queue: None,
+            ticks: 0,
+        }
+    }
+
+    /// Makes the calls that are due. One that the host refuses counts as
+    /// answered with nothing.
+    fn dispatch_due(&mut self) {
+        let Some(shared) = &self.shared else { return };
+        let due = shared.borrow_mut().worker.authenticator.due(host::now_ms());
+        for fetch in due {
+            match dispatch(&fetch) {
+                Some(token) => {
+                    self.calls.insert(token, fetch.id);
+                }
+                None => {
+                    let cluster = &fetch.cluster;
+                    abi::log(
+                        LogLevel::Warn,
+                        &format!("cluster \"{cluster}\": the call could not be made"),
+                    );
+                    answered(shared, fetch.id, None);
+                }
+            }
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(shared) = &self.shared {
+            shared.borrow_mut().wake_all(self.context);
+        }
+    }
+}
+
+fn dispatch(fetch: &Fetch) -> Option<u32> {
+    let headers = fetch
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let body = (!fetch.body.is_empty()).then_some(fetch.body.as_slice());
+    let timeout = Duration::from_millis(fetch.timeout_ms);
+    hostcalls::dispatch_http_call(&fetch.cluster, headers, body, Vec::new(), timeout).ok()
+}
+
+fn answered(shared: &Rc<RefCell<Shared>>, id: FetchId, answer: Option<FetchAnswer<'_>>) {
+    let events = shared
+        .borrow_mut()
+        .worker
+        .authenticator
+        .answered(id, answer, host::now_ms());
+    for event in events {
+        log_event(&event);
+    }
+}
+
+fn log_event(event: &KeyEvent) {
+    let issuer = &event.issuer_id;
+    match event.kind {
+        KeyEventKind::Loaded { usable, skipped } => abi::log(
+            LogLevel::Info,
+            &format!("issuer \"{issuer}\": {usable} keys loaded, {skipped} of no use here"),
+        ),
+        KeyEventKind::KeysFailed(failure) => {
+            abi::log(
+                LogLevel::Warn,
+                &format!("issuer \"{issuer}\": keys could not be fetched: {failure}"),
+            );
+        }
+        KeyEventKind::IntrospectionFailed(failure) => {
+            abi::log(
+                LogLevel::Warn,
+                &format!("issuer \"{issuer}\": introspection failed: {failure}"),
+            );
+        }
+    }
+}
+
+impl Context for Root {
+    fn on_http_call_response(&mut self, token: u32, headers: usize, body_size: usize, _: usize) {
+        let (Some(id), Some(shared)) = (self.calls.remove(&token), &self.shared) else {
+            return;
+        };
+        // Without headers the call failed, and there is no map to read.
+        let answer = if headers == 0 {
+            None
+        } else {
+            host::call_answer(body_size, MAX_ANSWER_BYTES)
+        };
+        let answer = answer.as_ref().map(|(status, body)| FetchAnswer {
+            status: *status,
+            body,
+        });
+        answered(shared, id, answer);
+        self.dispatch_due();
+        self.wake();
+    }
+}
+
+impl RootContext for Root {
+    fn on_configure(&mut self, _: usize) -> bool {
+        let bytes = hostcalls::get_buffer(
+            proxy_wasm::types::BufferType::PluginConfiguration,
+            0,
+            usize::MAX,
+        );
+        let bytes = bytes.ok().flatten().unwrap_or_default();
+        let config = match config::parse(&bytes, &|name| std::env::var(name).ok()) {
+            Ok(config) => config,
+            Err(errors) => {
+                for error in errors {
+                    abi::log(LogLevel::Error, &format!("configuration: {error}"));
+                }
+                return false;
+            }
+        };
+        for warning in &config.warnings {
+            abi::log(LogLevel::Warn, &format!("configuration: {warning}"));
+        }
+        let worker = match Worker::new(&config) {
+            Ok(worker) => worker,
+            Err(error) => {
+                let InlineKeyError { issuer, error } = error;
+                abi::log(
+                    LogLevel::Error,
+                    &format!("configuration: /issuers/{issuer}/keys/inline: {error:?}"),
+                );
+                return false;
+            }
+        };
+        // Only this VM may get the entries, so the name is its own: hashers
+        // begin with a random state.
+        let name = format!("mcp_auth.{:x}", RandomState::new().build_hasher().finish());
+        self.queue = abi::register_queue(&name);
+        self.shared = Some(Rc::new(RefCell::new(Shared::new(worker, self.queue))));
+        if hostcalls::set_tick_period(TICK).is_err() {
+            abi::log(LogLevel::Error, "the host has no timer");
+            return false;
+        }
+        true
+    }
+
+    fn on_tick(&mut self) {
+        self.dispatch_due();
+        self.wake();
+        if self.ticks.is_multiple_of(MEMORY_TICKS)
+            && let Some(shared) = &self.shared
+        {
+            shared.borrow_mut().meters.measure_memory();
+        }
+        self.ticks = self.ticks.wrapping_add(1);
+    }
+
+    fn on_queue_ready(&mut self, queue: u32) {
+        while abi::dequeue(queue) {}
+        self.dispatch_due();
+    }
+
+    fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
+        let shared = Rc::clone(self.shared.as_ref()?);
+        Some(Box::new(Gate::new(context, shared)))
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}
