@@ -1,0 +1,33 @@
+"""The tools that the user's machine has to have."""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+from .errors import StackError
+from .processes import Processes
+
+OLDEST_NODE = 20
+
+
+def require_cargo() -> None:
+    """Rust, to build the module. rustup then fetches the version and target by itself."""
+    if shutil.which("cargo") is None:
+        raise StackError("cargo is not on the PATH; install Rust with rustup: https://rustup.rs")
+
+
+def require_node(processes: Processes) -> None:
+    """Node.js with npm, for the authorization server and the MCP server."""
+    for tool in ("node", "npm"):
+        if shutil.which(tool) is None:
+            raise StackError(
+                f"{tool} is not on the PATH; install Node.js {OLDEST_NODE} or newer: "
+                "https://nodejs.org"
+            )
+    _, output = processes.capture(["node", "--version"])
+    found = re.search(r"v(\d+)\.", output)
+    if found is None or int(found.group(1)) < OLDEST_NODE:
+        raise StackError(
+            f"Node.js {OLDEST_NODE} or newer is needed; `node --version` says {output.strip()}"
+        )
