@@ -13,6 +13,8 @@ mod reader;
 mod rules;
 mod server;
 mod servers;
+#[cfg(test)]
+mod tests;
 mod warnings;
 mod words;
 

@@ -195,12 +195,14 @@ impl<'a> Node<'a> {
         value
     }
 
-    /// A whole number within bounds that belong to the range.
+    /// A whole number, also written as `30.0`, within bounds that belong to
+    /// the range.
     pub(super) fn integer(&self, minimum: u64, maximum: u64) -> Option<u64> {
-        let value = self
-            .value
-            .as_u64()
-            .filter(|value| (minimum..=maximum).contains(value));
+        let value = match self.value {
+            Json::Number(number) => number.as_u64().or_else(|| whole(number.as_f64()?)),
+            _ => None,
+        }
+        .filter(|value| (minimum..=maximum).contains(value));
         if value.is_none() {
             self.expected(format_args!("a whole number from {minimum} to {maximum}"));
         }
@@ -277,6 +279,12 @@ impl<'a> Members<'a> {
     pub(super) fn error(&self, expected: impl Display, found: impl Display) {
         self.report.error(&self.pointer, expected, found);
     }
+}
+
+fn whole(number: f64) -> Option<u64> {
+    #[expect(clippy::cast_possible_truncation, reason = "whole; saturates")]
+    #[expect(clippy::cast_sign_loss, reason = "not negative")]
+    (number.fract() == 0.0 && number >= 0.0).then_some(number as u64)
 }
 
 /// The pointer of a member or an element (RFC 6901, section 3).

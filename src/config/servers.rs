@@ -154,12 +154,14 @@ fn path(node: &Node<'_>) -> Option<String> {
 /// The issuers, as indexes. At most one of them is asked about opaque tokens,
 /// and a token names one of them only.
 fn issuers(node: &Node<'_>, known: &[KnownIssuer]) -> Option<Vec<usize>> {
+    // An entry whose id could not be read may be the one that is meant.
+    let all_known = !known.is_empty() && known.iter().all(|issuer| issuer.id.is_some());
     let indexes = node.some_unique(|node| {
         let text = node.string()?;
         let index = known
             .iter()
             .position(|issuer| issuer.id.as_deref() == Some(text));
-        if index.is_none() {
+        if index.is_none() && all_known {
             node.expected("the id of an entry of issuers");
         }
         index

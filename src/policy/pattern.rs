@@ -104,6 +104,26 @@ impl Pattern {
         !stops && !self.text.contains('?') && self.matches(&other.text)
     }
 
+    /// Whether some text may match both. `true` where that is not certain.
+    pub(crate) fn may_overlap(&self, other: &Self) -> bool {
+        if self.is_exact() {
+            return other.matches(&self.text);
+        }
+        if other.is_exact() {
+            return self.matches(&other.text);
+        }
+        let (left, right) = (self.head(), other.head());
+        left.starts_with(right) || right.starts_with(left)
+    }
+
+    /// What every match begins with.
+    fn head(&self) -> &str {
+        match &self.shape {
+            Shape::Exact => &self.text,
+            Shape::Prefix(head) | Shape::Tokens { head, .. } => head,
+        }
+    }
+
     fn has(&self, token: Token) -> bool {
         match &self.shape {
             Shape::Exact => false,
@@ -390,13 +410,16 @@ mod tests {
         }
 
         #[test]
-        fn what_is_covered_is_matched(
+        fn what_is_covered_is_matched_and_what_both_match_overlaps(
             left in "[ab/*?]{1,5}", right in "[ab/*?]{1,5}", text in "[ab/]{0,6}",
         ) {
             for make in [Pattern::name, Pattern::uri] {
                 let (left, right) = (make(&left).unwrap(), make(&right).unwrap());
                 if left.covers(&right) && right.matches(&text) {
                     prop_assert!(left.matches(&text));
+                }
+                if left.matches(&text) && right.matches(&text) {
+                    prop_assert!(left.may_overlap(&right));
                 }
             }
         }
