@@ -20,11 +20,21 @@ mod token_cache;
 pub mod token_error;
 mod verify;
 
-pub use authenticator::{Audience, Authentication, Authenticator, PendingReason, TokenLimits};
-pub use bearer::{BearerError, BearerToken, bearer_token};
+#[cfg(test)]
+mod tests;
+
+pub use authenticator::{
+    Audience, Authentication, Authenticator, InlineKeyError, KeyEvent, KeyEventKind, PendingReason,
+    TokenLimits,
+};
+pub use bearer::{
+    BearerError, BearerToken, bearer_token, query_has_access_token, query_without_access_token,
+};
 pub use challenge::{Challenge, ChallengeError};
 pub use claims::ClaimPath;
+pub use fetch::{Fetch, FetchAnswer, FetchFailure, FetchId};
 pub use identity::{Identity, SubjectType};
 pub use issuer::Issuer;
+pub use keys::{KeySet, KeySetError};
 pub use scopes::Scopes;
 pub use token_error::TokenError;
