@@ -6,6 +6,7 @@
 mod arguments;
 mod condition;
 mod decision;
+mod glob;
 mod judge;
 pub mod methods;
 mod pattern;
