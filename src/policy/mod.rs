@@ -8,7 +8,6 @@ mod condition;
 mod decision;
 mod glob;
 mod judge;
-pub mod methods;
 mod pattern;
 mod rule;
 mod uri;

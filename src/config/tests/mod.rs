@@ -4,6 +4,7 @@ mod warnings;
 use std::path::{Path, PathBuf};
 
 use super::*;
+use crate::mcp::Revision;
 use crate::policy::Pattern;
 
 fn environment(name: &str) -> Option<String> {
@@ -80,7 +81,7 @@ fn what_is_left_out_has_the_documented_default() {
     assert_eq!(server.hosts, Hosts::Listed(vec!["mcp.example".to_owned()]));
     assert_eq!(server.audiences, ["https://mcp.example/one"]);
     assert_eq!(server.issuers, [0]);
-    assert_eq!(server.protocol_versions, PROTOCOL_VERSIONS);
+    assert_eq!(server.protocol_versions, Revision::ALL);
     assert_eq!(server.answers, Answers::default());
     assert_eq!(server.identity_headers, IdentityHeaders::default());
     assert!(!server.policy.audit_only());

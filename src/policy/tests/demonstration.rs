@@ -1,7 +1,8 @@
 use super::*;
+use crate::mcp::call::untargeted;
 
 #[test]
-fn the_demonstration_decides_tools_as_the_issue_says() {
+fn the_demonstration_decides_tools_as_its_table_says() {
     let demo = demo();
     let sum = r#"{"a":1,"b":2}"#;
     let step_up = "scopes sum [mcp:read mcp:write]";
@@ -106,7 +107,7 @@ fn the_demonstration_decides_tools_as_the_issue_says() {
 }
 
 #[test]
-fn the_demonstration_decides_prompts_and_resources_as_the_issue_says() {
+fn the_demonstration_decides_prompts_and_resources_as_its_table_says() {
     let demo = demo();
     let admin_rule = "unknown admin-prompts-and-resources";
     for (who, name, wanted) in [
@@ -164,7 +165,7 @@ fn the_demonstration_decides_prompts_and_resources_as_the_issue_says() {
 #[test]
 fn the_demonstration_allows_every_other_method_with_the_base_scope() {
     let demo = demo();
-    for method in methods::UNTARGETED {
+    for method in untargeted() {
         let decision = decide(&demo, READER, method, Target::Method, "{}");
         assert_eq!(decision, "permit protocol", "{method}");
         let decision = decide(&demo, ("", "{}"), method, Target::Method, "{}");
