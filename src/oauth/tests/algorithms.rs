@@ -6,7 +6,7 @@ use jwt_simple::prelude::*;
 use serde_json::{Value, json};
 
 use super::support::*;
-use crate::oauth::authenticator::Authentication;
+use crate::oauth::authentication::Authentication;
 use crate::oauth::issuer::Algorithm;
 use crate::oauth::token_error::TokenError;
 
