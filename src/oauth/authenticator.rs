@@ -4,9 +4,8 @@ use core::fmt;
 use std::rc::Rc;
 
 use super::Identity;
-use super::authentication::{
-    Audience, Authentication, InlineKeyError, KeyEvent, KeyEventKind, PendingReason, TokenLimits,
-};
+use super::authentication::{Audience, Authentication, PendingReason, TokenLimits};
+pub use super::authentication::{InlineKeyError, KeyEvent, KeyEventKind};
 use super::bearer::BearerToken;
 use super::fetch::{Fetch, FetchAnswer, FetchId};
 use super::introspector::{Introspector, Known};
