@@ -9,7 +9,8 @@ use jwt_simple::prelude::{Ed25519KeyPair, EdDSAKeyPairLike as _, RS256KeyPair};
 use serde_json::{Value, json};
 
 use crate::json::{self, Json};
-use crate::oauth::authenticator::{Audience, Authentication, Authenticator, TokenLimits};
+use crate::oauth::authentication::{Audience, Authentication, TokenLimits};
+use crate::oauth::authenticator::Authenticator;
 use crate::oauth::bearer::{BearerToken, bearer_token};
 use crate::oauth::fetch::{Fetch, FetchAnswer};
 use crate::oauth::identity::{Identity, SubjectType};
