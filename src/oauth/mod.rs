@@ -24,7 +24,7 @@ pub mod token_error;
 mod verify;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use authentication::{
     Audience, Authentication, InlineKeyError, KeyEvent, KeyEventKind, PendingReason, TokenLimits,
