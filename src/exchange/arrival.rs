@@ -228,6 +228,14 @@ fn identified(
     worker: &Worker,
     now_ms: u64,
 ) -> (Exchange, Step) {
+    // A body that is announced is refused before the headers go anywhere.
+    let announced = head
+        .headers
+        .all("content-length")
+        .any(|length| length != b"0");
+    if head.verb != Verb::Post && announced {
+        return deny(Denial::UnexpectedBody, &head, Some(identity), now_ms);
+    }
     if head.verb == Verb::Post
         && let Err(wanted) = json_body(&head.headers)
     {
