@@ -1,6 +1,12 @@
 //! The seeds of the fuzz targets `message`, `configuration` and `exchange`,
 //! as plain tests.
-#![allow(clippy::expect_used, clippy::panic, reason = "a test may panic")]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
 
 #[path = "../fuzz/checks/configuration.rs"]
 mod configuration;
