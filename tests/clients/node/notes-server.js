@@ -1,0 +1,36 @@
+// An MCP server of both protocol eras on the official SDK, for loopback:
+// something of each kind, allowed and not, and an operation that takes a while.
+import { createServer } from "node:http";
+
+import { toNodeHandler } from "@modelcontextprotocol/node";
+import { createMcpHandler, McpServer } from "@modelcontextprotocol/server";
+import { z } from "zod";
+
+const text = (words) => ({ content: [{ type: "text", text: String(words) }] });
+const told = (words) => ({ messages: [{ role: "user", content: { type: "text", text: words } }] });
+
+function notes() {
+  const server = new McpServer({ name: "notes", version: "1" });
+
+  server.registerTool("add", { inputSchema: z.object({ a: z.number(), b: z.number() }) }, ({ a, b }) => text(a + b));
+  server.registerTool("secret", {}, () => text("the secret"));
+  server.registerTool("nobody", {}, () => text("for nobody"));
+  server.registerTool("count", { inputSchema: z.object({ to: z.int() }) }, async ({ to }, { mcpReq }) => {
+    const progressToken = mcpReq._meta?.progressToken;
+    for (let progress = 1; progressToken !== undefined && progress <= to; progress += 1) {
+      await mcpReq.notify({ method: "notifications/progress", params: { progressToken, progress, total: to } });
+    }
+    return text(`counted to ${to}`);
+  });
+
+  server.registerPrompt("summary", { argsSchema: z.object({ of: z.string() }) }, ({ of }) => told(`Sum up ${of}`));
+  server.registerPrompt("secret-prompt", {}, () => told("the secret"));
+
+  for (const uri of ["notes://open/1", "notes://secret/1"]) {
+    server.registerResource(uri, uri, {}, () => ({ contents: [{ uri, text: `the text of ${uri}` }] }));
+  }
+  return server;
+}
+
+const handler = toNodeHandler(createMcpHandler(notes));
+createServer(handler).listen(Number(process.env.PORT), "127.0.0.1");

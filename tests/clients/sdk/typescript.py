@@ -1,0 +1,95 @@
+"""The official TypeScript client, in a Node.js process of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from demo.stack.sign_in import follow
+
+from .lines import Program
+from .node import DIRECTORY
+
+
+class ClientError(Exception):
+    """What the TypeScript client threw."""
+
+    def __init__(self, fields: dict, authorization_url: str | None) -> None:
+        super().__init__(f"{fields['type']}: {fields['message']}")
+        self.type: str = fields["type"]
+        self.message: str = fields["message"]
+        self.code: object = fields.get("code")
+        self.data: object = fields.get("data")
+        self.authorization_url = authorization_url
+
+
+@dataclass(frozen=True)
+class Connection:
+    """What the client knows once it is connected."""
+
+    protocol_version: str
+    has_session: bool
+
+
+class TypeScriptClient:
+    """One client with what it keeps: its registration and its tokens."""
+
+    def __init__(self, log: Path) -> None:
+        self._program = Program(["node", str(DIRECTORY / "client.js")], log)
+
+    def __enter__(self) -> TypeScriptClient:
+        self._program.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._program.__exit__()
+
+    def connect(self, url: str, **options: object) -> Connection:
+        """Connect with what the client has; `options` are those of the SDK's `Client`."""
+        connected = self._do("connect", url=url, options=options)
+        return Connection(connected["protocolVersion"], connected["session"])
+
+    def finish_auth(self, callback: str) -> None:
+        """Tell the client that the user came back with this URL."""
+        self._do("finishAuth", callback=callback)
+
+    def sign_in(self, url: str, account: str, **options: object) -> Connection:
+        """Connect without a token, as an application does with a user who signs in."""
+        try:
+            return self.connect(url, **options)
+        except ClientError as error:
+            if error.authorization_url is None:
+                raise
+            self.finish_auth(follow(error.authorization_url, account))
+        return self.connect(url, **options)
+
+    def granted_scopes(self) -> set[str]:
+        """The scopes of the client's token."""
+        return set((self._do("granted") or "").split())
+
+    def call_tool(self, name: str, **arguments: object) -> dict:
+        """Call a tool."""
+        return self.request("callTool", {"name": name, "arguments": arguments})
+
+    def call_tool_with_progress(self, name: str, **arguments: object) -> tuple[dict, list[dict]]:
+        """Call a tool; its result and the progress that was told."""
+        outcome = self._do("callWithProgress", params={"name": name, "arguments": arguments})
+        return outcome["result"], outcome["progress"]
+
+    def request(self, method: str, *args: object) -> dict:
+        """Call a method of the SDK's `Client`."""
+        return self._do("request", method=method, args=args)
+
+    def notifications(self) -> list[dict]:
+        """The notifications that came and that the SDK does not handle itself."""
+        return self._do("notifications")
+
+    def close(self) -> None:
+        """End the session, as an application does when it is closed."""
+        self._do("close")
+
+    def _do(self, command: str, **fields: object):
+        outcome = self._program.ask(command, **fields)
+        if "error" in outcome:
+            raise ClientError(outcome["error"], outcome.get("authorizationUrl"))
+        return outcome["result"]
