@@ -89,3 +89,9 @@ def typescript(tmp_path: Path) -> Iterator[TypeScriptClient]:
     """A TypeScript client that has never been here."""
     with TypeScriptClient(tmp_path / "client.log") as client:
         yield client
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """What the Python client's tests run on."""
+    return "asyncio"

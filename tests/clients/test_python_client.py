@@ -1,0 +1,81 @@
+"""The official Python client, unmodified, against the demonstration's policy."""
+
+from __future__ import annotations
+
+import pytest
+from mcp import MCPError
+from mcp.types import CallToolResult
+from sdk.gate import Gate
+from sdk.python import User, connected
+
+pytestmark = pytest.mark.anyio
+
+# Both header modes answer alike, so the flows are run in both.
+both_modes = pytest.mark.parametrize("gate", ["holding", "plain"], indirect=True)
+
+
+def text_of(result: CallToolResult) -> str:
+    [content] = result.content
+    return content.text
+
+
+@both_modes
+async def test_without_a_token_the_challenge_leads_through_sign_in_to_a_tool_call(
+    gate: Gate,
+) -> None:
+    reader = User("reader")
+    async with connected(gate.everything, reader) as client:
+        tools = {tool.name for tool in (await client.list_tools()).tools}
+        assert {"echo", "get-tiny-image"} <= tools
+        assert text_of(await client.call_tool("echo", {"message": "hello"})) == "Echo: hello"
+    assert [scopes - {"offline_access"} for scopes in reader.asked] == [{"mcp:read"}]
+
+
+async def test_it_probes_for_the_modern_era_and_falls_back_to_initialize(gate: Gate) -> None:
+    async with connected(gate.everything, User("reader")) as client:
+        assert client.protocol_version == "2025-11-25"
+    methods = [decision.get("method") for decision in gate.decisions()]
+    assert methods.index("server/discover") < methods.index("initialize")
+
+
+@both_modes
+async def test_a_missing_scope_is_a_step_up_that_the_caller_does_not_notice(gate: Gate) -> None:
+    writer = User("writer")
+    async with connected(gate.everything, writer) as client:
+        await client.call_tool("echo", {"message": "hello"})
+        assert len(writer.asked) == 1
+        result = await client.call_tool("get-sum", {"a": 1, "b": 2})
+        assert text_of(result) == "The sum of 1 and 2 is 3."
+    assert [scopes - {"offline_access"} for scopes in writer.asked] == [
+        {"mcp:read"},
+        {"mcp:read", "mcp:write"},
+    ]
+
+
+async def test_who_never_gets_the_scope_is_asked_once_and_then_told(gate: Gate) -> None:
+    reader = User("reader")
+    async with connected(gate.everything, reader) as client:
+        with pytest.raises(MCPError, match="mcp:write"):
+            await client.call_tool("get-sum", {"a": 1, "b": 2})
+        assert len(reader.asked) == 2
+        assert text_of(await client.call_tool("echo", {"message": "still"})) == "Echo: still"
+
+
+@both_modes
+async def test_the_model_is_told_which_rule_on_arguments_does_not_hold_and_what_it_wants(
+    gate: Gate,
+) -> None:
+    async with connected(gate.everything, User("writer")) as client:
+        await client.call_tool("get-sum", {"a": 1, "b": 2})
+        result = await client.call_tool("get-sum", {"a": 5000, "b": 2})
+    assert result.is_error
+    assert 'rule "sum"' in text_of(result)
+    assert "1000" in text_of(result)
+
+
+async def test_a_tool_for_others_is_unknown_and_works_for_an_admin(gate: Gate) -> None:
+    async with connected(gate.everything, User("writer")) as client:
+        with pytest.raises(MCPError, match="Unknown tool: get-env"):
+            await client.call_tool("get-env")
+    async with connected(gate.everything, User("admin")) as client:
+        assert "PATH" in text_of(await client.call_tool("get-env"))
