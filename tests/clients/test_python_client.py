@@ -19,6 +19,10 @@ def text_of(result: CallToolResult) -> str:
     return content.text
 
 
+def has_ended(decisions: list[dict]) -> bool:
+    return any(decision["http_method"] == "DELETE" for decision in decisions)
+
+
 @both_modes
 async def test_without_a_token_the_challenge_leads_through_sign_in_to_a_tool_call(
     gate: Gate,
@@ -32,10 +36,12 @@ async def test_without_a_token_the_challenge_leads_through_sign_in_to_a_tool_cal
 
 
 async def test_it_probes_for_the_modern_era_and_falls_back_to_initialize(gate: Gate) -> None:
-    async with connected(gate.everything, User("reader")) as client:
+    reader = User("reader")
+    async with connected(gate.everything, reader) as client:
         assert client.protocol_version == "2025-11-25"
-    methods = [decision.get("method") for decision in gate.decisions()]
-    assert methods.index("server/discover") < methods.index("initialize")
+    decisions = gate.decisions(reader.client_id, has_ended)
+    posted = [each["method"] for each in decisions if each["http_method"] == "POST"]
+    assert posted == ["server/discover", "initialize", "notifications/initialized"]
 
 
 @both_modes

@@ -10,11 +10,18 @@ const text = (words) => ({ content: [{ type: "text", text: String(words) }] });
 const told = (words) => ({ messages: [{ role: "user", content: { type: "text", text: words } }] });
 
 function notes() {
-  const server = new McpServer({ name: "notes", version: "1" });
+  const server = new McpServer(
+    { name: "notes", version: "1" },
+    { capabilities: { resources: { subscribe: true } } },
+  );
 
   server.registerTool("add", { inputSchema: z.object({ a: z.number(), b: z.number() }) }, ({ a, b }) => text(a + b));
   server.registerTool("secret", {}, () => text("the secret"));
   server.registerTool("nobody", {}, () => text("for nobody"));
+  server.registerTool("touch", { inputSchema: z.object({ uri: z.string() }) }, ({ uri }) => {
+    mcp.notify.resourceUpdated(uri);
+    return text(`touched ${uri}`);
+  });
   server.registerTool("count", { inputSchema: z.object({ to: z.int() }) }, async ({ to }, { mcpReq }) => {
     const progressToken = mcpReq._meta?.progressToken;
     for (let progress = 1; progressToken !== undefined && progress <= to; progress += 1) {
@@ -32,5 +39,5 @@ function notes() {
   return server;
 }
 
-const handler = toNodeHandler(createMcpHandler(notes));
-createServer(handler).listen(Number(process.env.PORT), "127.0.0.1");
+const mcp = createMcpHandler(notes);
+createServer(toNodeHandler(mcp)).listen(Number(process.env.PORT), "127.0.0.1");

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -22,6 +22,7 @@ from demo.stack import bootstrap, envoy, module
 from demo.stack.envoy import Envoy
 from demo.stack.places import Ports
 from demo.stack.processes import Child, Processes
+from demo.stack.sign_in import Client
 
 Mode = Literal["holding", "plain"]
 
@@ -34,6 +35,7 @@ class Gate:
     """A running Envoy with the filter."""
 
     ports: Ports
+    processes: Processes
     child: Child
 
     @property
@@ -46,6 +48,13 @@ class Gate:
         """The endpoint of the server that speaks both eras."""
         return notes(self.ports)
 
+    def token(self, account: str, resource: str) -> str:
+        """An access token with all that an account may have, without a client."""
+        answer = Client.for_tokens(self.ports.issuer).sign_in(
+            self.ports.issuer, account, scope="mcp:read mcp:write", resource=resource
+        )
+        return str(answer["access_token"])
+
     def requests_upstream(self, cluster: str) -> int:
         """How many requests a server behind the gate has been sent."""
         name = f"cluster.{cluster}.upstream_rq_total"
@@ -55,10 +64,21 @@ class Gate:
         )
         return int(stats.text.removeprefix(f"{name}:"))
 
-    def decisions(self) -> list[dict[str, object]]:
-        """The audit lines so far; Envoy writes them at the end of each request."""
-        lines = self.child.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        return [json.loads(line) for line in lines if line.startswith("{")]
+    def decisions(self, client: str, until: Callable[[list[dict]], bool]) -> list[dict]:
+        """The audit lines about one OAuth client, as soon as they are complete.
+
+        Envoy writes them at the end of each request, and not at once.
+        """
+        about: list[dict] = []
+
+        def complete() -> bool:
+            lines = self.child.log.read_text(encoding="utf-8", errors="replace").splitlines()
+            decisions = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+            about[:] = [decision for decision in decisions if decision.get("client") == client]
+            return until(about)
+
+        self.processes.wait_until("the audit lines are written", complete)
+        return about
 
 
 @dataclass(frozen=True)
@@ -67,11 +87,6 @@ class Gates:
 
     holding: Gate
     plain: Gate
-
-    def resources(self) -> Iterator[str]:
-        """The resource identifiers of all of them."""
-        for gate in (self.holding, self.plain):
-            yield from (gate.everything, gate.notes)
 
 
 def notes(ports: Ports) -> str:
@@ -110,7 +125,7 @@ def start(
         del plugin["allow_on_headers_stop_iteration"]
     file = directory / "envoy.yaml"
     file.write_text(yaml.safe_dump(configuration), encoding="utf-8")
-    return Gate(ports, found.start(processes, file, ports.envoy_admin, concurrency=1))
+    return Gate(ports, processes, found.start(processes, file, ports.envoy_admin, concurrency=1))
 
 
 def find_envoy(processes: Processes) -> Envoy:
@@ -158,7 +173,7 @@ def _notes_policy(resource: str) -> dict:
         "scopes": ["mcp:read"],
         "obtainable_scopes": [{"scopes": ["mcp:write"]}],
         "rules": [
-            {"id": "count", "who": {"scopes": ["mcp:read"]}, "what": {"tools": ["count"]}},
+            {"id": "read-tools", "who": {"scopes": ["mcp:read"]}, "what": {"tools": ["count", "touch"]}},
             {
                 "id": "add",
                 "who": {"scopes": ["mcp:write"]},

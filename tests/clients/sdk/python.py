@@ -29,12 +29,15 @@ class User:
     """Who sits before the client; `asked` are the scopes of each sign-in."""
 
     account: str
+    client_id: str = ""
     asked: list[set[str]] = field(default_factory=list)
     _callback: str = ""
 
     async def redirected(self, authorization_url: str) -> None:
         """The client opens a browser window."""
-        self.asked.append(set(_parameters(authorization_url)["scope"].split()))
+        request = _parameters(authorization_url)
+        self.client_id = request["client_id"]
+        self.asked.append(set(request["scope"].split()))
         self._callback = await anyio.to_thread.run_sync(follow, authorization_url, self.account)
 
     async def came_back(self) -> AuthorizationCodeResult:
