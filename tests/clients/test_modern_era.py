@@ -25,7 +25,7 @@ def test_the_typescript_client_discovers_lists_and_calls(
     gate: Gate, typescript: TypeScriptClient
 ) -> None:
     connection = typescript.sign_in(gate.notes, "reader", **AUTO)
-    assert (connection.protocol_version, connection.has_session) == (MODERN, False)
+    assert (connection.protocol_version, connection.session_id) == (MODERN, None)
 
     assert "count" in {tool["name"] for tool in typescript.request("listTools")["tools"]}
     result, progress = typescript.call_tool_with_progress("count", to=3)

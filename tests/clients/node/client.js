@@ -1,44 +1,60 @@
 // One client of the official TypeScript SDK, unmodified, that does what it is
 // told: a command per line on stdin, its outcome per line on stdout.
-import { createInterface } from "node:readline";
-
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 
 import { MemoryProvider } from "./provider.js";
+import { serve } from "./serve.js";
 
 const provider = new MemoryProvider();
 const notifications = [];
 let client;
 let transport;
 
+// With what the provider knows by now, as after a restart.
+function connection(url, options, resumed) {
+  const made = new Client({ name: "typescript-client", version: "1" }, options);
+  made.fallbackNotificationHandler = async (notification) => {
+    notifications.push(notification);
+  };
+  if (options.capabilities?.elicitation) {
+    made.setRequestHandler("elicitation/create", () => ({ action: "decline" }));
+  }
+  return [made, new StreamableHTTPClientTransport(new URL(url), { authProvider: provider, ...resumed })];
+}
+
 const commands = {
-  // A new connection with what the provider knows by now, as after a restart.
   async connect({ url, options }) {
-    client = new Client({ name: "typescript-client", version: "1" }, options);
-    client.fallbackNotificationHandler = async (notification) => {
-      notifications.push(notification);
-    };
-    transport = new StreamableHTTPClientTransport(new URL(url), { authProvider: provider });
+    [client, transport] = connection(url, options);
     await client.connect(transport);
-    return {
-      protocolVersion: client.getNegotiatedProtocolVersion(),
-      session: transport.sessionId !== undefined,
-    };
+    return { protocolVersion: client.getNegotiatedProtocolVersion(), sessionId: transport.sessionId };
   },
 
   finishAuth: ({ callback }) => transport.finishAuth(new URL(callback).searchParams),
 
   granted: () => provider.tokens()?.scope,
 
-  async request({ method, args }) {
-    return client[method](...args);
-  },
+  request: ({ method, args }) => client[method](...args),
 
-  // A call whose progress is wanted too.
   async callWithProgress({ params }) {
     const progress = [];
     const result = await client.callTool(params, { onprogress: (step) => progress.push(step) });
     return { result, progress };
+  },
+
+  // Makes a call; then, on a new connection of the same session, asks for what
+  // came after the call's first event.
+  async callAndReplay({ url, params }) {
+    const tokens = [];
+    const onresumptiontoken = (token) => tokens.push(token);
+    const result = await client.callTool(params, { onprogress: () => {}, onresumptiontoken });
+    const [second, secondTransport] = connection(url, {}, {
+      sessionId: transport.sessionId,
+      protocolVersion: client.getNegotiatedProtocolVersion(),
+    });
+    await second.connect(secondTransport);
+    const replayed = await second.callTool(params, { resumptionToken: tokens[0] });
+    await second.close();
+    return { result, replayed, events: tokens.length };
   },
 
   notifications: () => notifications,
@@ -50,20 +66,8 @@ const commands = {
 };
 
 const told = (error) => ({
-  type: error.constructor.name,
-  message: error.message,
-  code: error.code,
-  data: error.data,
+  error: { type: error.constructor.name, message: error.message, code: error.code, data: error.data },
+  authorizationUrl: provider.takeAuthorizationUrl(),
 });
 
-for await (const line of createInterface({ input: process.stdin })) {
-  const { command, ...fields } = JSON.parse(line);
-  let outcome;
-  try {
-    outcome = { result: (await commands[command](fields)) ?? null };
-  } catch (error) {
-    outcome = { error: told(error), authorizationUrl: provider.takeAuthorizationUrl() };
-  }
-  process.stdout.write(`${JSON.stringify(outcome)}\n`);
-}
-process.exit();
+await serve(commands, told);

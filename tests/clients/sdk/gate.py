@@ -20,7 +20,7 @@ import yaml
 
 from demo.stack import bootstrap, envoy, module
 from demo.stack.envoy import Envoy
-from demo.stack.places import Ports
+from demo.stack.places import LOOPBACK, Ports
 from demo.stack.processes import Child, Processes
 from demo.stack.sign_in import Client
 
@@ -44,6 +44,11 @@ class Gate:
         return self.ports.everything
 
     @property
+    def everything_itself(self) -> str:
+        """The same server without the gate."""
+        return f"http://{LOOPBACK}:{self.ports.everything_server}/mcp"
+
+    @property
     def notes(self) -> str:
         """The endpoint of the server that speaks both eras."""
         return notes(self.ports)
@@ -59,7 +64,7 @@ class Gate:
         """How many requests a server behind the gate has been sent."""
         name = f"cluster.{cluster}.upstream_rq_total"
         stats = httpx.get(
-            f"http://127.0.0.1:{self.ports.envoy_admin}/stats",
+            f"http://{LOOPBACK}:{self.ports.envoy_admin}/stats",
             params={"filter": f"^{re.escape(name)}$"},
         )
         return int(stats.text.removeprefix(f"{name}:"))

@@ -28,7 +28,7 @@ class Connection:
     """What the client knows once it is connected."""
 
     protocol_version: str
-    has_session: bool
+    session_id: str | None
 
 
 class TypeScriptClient:
@@ -47,7 +47,7 @@ class TypeScriptClient:
     def connect(self, url: str, **options: object) -> Connection:
         """Connect with what the client has; `options` are those of the SDK's `Client`."""
         connected = self._do("connect", url=url, options=options)
-        return Connection(connected["protocolVersion"], connected["session"])
+        return Connection(connected["protocolVersion"], connected.get("sessionId"))
 
     def finish_auth(self, callback: str) -> None:
         """Tell the client that the user came back with this URL."""
@@ -75,6 +75,10 @@ class TypeScriptClient:
         """Call a tool; its result and the progress that was told."""
         outcome = self._do("callWithProgress", params={"name": name, "arguments": arguments})
         return outcome["result"], outcome["progress"]
+
+    def call_and_replay(self, url: str, name: str, **arguments: object) -> dict:
+        """Call a tool, and again get what came after the first event of its stream."""
+        return self._do("callAndReplay", url=url, params={"name": name, "arguments": arguments})
 
     def request(self, method: str, *args: object) -> dict:
         """Call a method of the SDK's `Client`."""
