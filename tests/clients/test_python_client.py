@@ -39,7 +39,7 @@ async def test_it_probes_for_the_modern_era_and_falls_back_to_initialize(gate: G
     reader = User("reader")
     async with connected(gate.everything, reader) as client:
         assert client.protocol_version == "2025-11-25"
-    decisions = gate.decisions(reader.client_id, has_ended)
+    decisions = gate.decisions({"client": reader.client_id}, has_ended)
     posted = [each["method"] for each in decisions if each["http_method"] == "POST"]
     assert posted == ["server/discover", "initialize", "notifications/initialized"]
 

@@ -2,10 +2,19 @@
 // told: a command per line on stdin, its outcome per line on stdout.
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 
-import { MemoryProvider } from "./provider.js";
+import { Provider } from "./provider.js";
 import { serve } from "./serve.js";
 
-const provider = new MemoryProvider();
+// The test is the user: it is told the address instead of being sent there.
+let authorizationUrl;
+const provider = new Provider({
+  name: "the TypeScript client",
+  redirectUrl: "http://127.0.0.1:7777/callback",
+  redirect: (url) => {
+    authorizationUrl = url.href;
+  },
+  store: new Map(),
+});
 const notifications = [];
 let client;
 let transport;
@@ -29,7 +38,12 @@ const commands = {
     return { protocolVersion: client.getNegotiatedProtocolVersion(), sessionId: transport.sessionId };
   },
 
-  finishAuth: ({ callback }) => transport.finishAuth(new URL(callback).searchParams),
+  async finishAuth({ callback }) {
+    const { searchParams } = new URL(callback);
+    if (!provider.expects(searchParams)) throw new Error("the callback belongs to another request");
+    await transport.finishAuth(searchParams);
+    authorizationUrl = undefined;
+  },
 
   granted: () => provider.tokens()?.scope,
 
@@ -67,7 +81,9 @@ const commands = {
 
 const told = (error) => ({
   error: { type: error.constructor.name, message: error.message, code: error.code, data: error.data },
-  authorizationUrl: provider.takeAuthorizationUrl(),
+  authorizationUrl,
 });
 
 await serve(commands, told);
+// Connections that are still open would keep the process alive.
+process.exit();

@@ -1,5 +1,6 @@
 // Commands from the tests: one JSON object per line on stdin, and per line on
-// stdout either the result or what `told` makes of the error.
+// stdout either the result or what `told` makes of the error. The end of the
+// input is the end.
 import { createInterface } from "node:readline";
 
 export async function serve(commands, told) {
@@ -13,6 +14,4 @@ export async function serve(commands, told) {
     }
     process.stdout.write(`${JSON.stringify(outcome)}\n`);
   }
-  // Whatever is still open does not keep the process alive.
-  process.exit();
 }

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -69,21 +69,23 @@ class Gate:
         )
         return int(stats.text.removeprefix(f"{name}:"))
 
-    def decisions(self, client: str, until: Callable[[list[dict]], bool]) -> list[dict]:
-        """The audit lines about one OAuth client, as soon as they are complete.
+    def decisions(
+        self, about: Mapping[str, object], until: Callable[[list[dict]], bool] = bool
+    ) -> list[dict]:
+        """The audit lines with these members, as soon as they are complete.
 
         Envoy writes them at the end of each request, and not at once.
         """
-        about: list[dict] = []
+        found: list[dict] = []
 
         def complete() -> bool:
             lines = self.child.log.read_text(encoding="utf-8", errors="replace").splitlines()
-            decisions = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
-            about[:] = [decision for decision in decisions if decision.get("client") == client]
-            return until(about)
+            audit = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+            found[:] = [each for each in audit if about.items() <= each.items()]
+            return until(found)
 
         self.processes.wait_until("the audit lines are written", complete)
-        return about
+        return found
 
 
 @dataclass(frozen=True)
