@@ -123,6 +123,9 @@ pub(super) fn path_problem(path: &str) -> Option<&'static str> {
     if rest.is_empty() {
         return None;
     }
+    if rest == ".well-known" || rest.starts_with(".well-known/") {
+        return Some("a path below /.well-known/, where the metadata documents are");
+    }
     let mut segments = rest.split('/');
     if segments
         .clone()
@@ -217,7 +220,11 @@ fn names_its_host(url: &str, authority: &str) -> bool {
     let plain_port = port.is_none_or(|port| {
         !port.starts_with('0') && port.parse::<u16>().is_ok() && !port.starts_with('+')
     });
-    plain_port && url.host_str() == Some(host)
+    let plain_host = host.starts_with('[')
+        || host
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
+    plain_port && plain_host && url.host_str() == Some(host)
 }
 
 fn escapes_are_whole(text: &str) -> bool {

@@ -13,6 +13,8 @@ mod reader;
 mod rules;
 mod server;
 mod servers;
+#[cfg(test)]
+mod tests;
 mod warnings;
 mod words;
 
@@ -21,7 +23,6 @@ use std::rc::Rc;
 pub use error::{ConfigError, ConfigWarning};
 pub use limits::Limits;
 pub use server::{AnswerStyle, Answers, Hosts, IdentityHeaders, MetadataFields, Resource, Server};
-pub use servers::PROTOCOL_VERSIONS;
 
 use self::issuers::Environment;
 use self::reader::{Node, Report};

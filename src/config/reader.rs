@@ -195,12 +195,14 @@ impl<'a> Node<'a> {
         value
     }
 
-    /// A whole number within bounds that belong to the range.
+    /// A whole number, also written as `30.0`, within bounds that belong to
+    /// the range.
     pub(super) fn integer(&self, minimum: u64, maximum: u64) -> Option<u64> {
-        let value = self
-            .value
-            .as_u64()
-            .filter(|value| (minimum..=maximum).contains(value));
+        let value = match self.value {
+            Json::Number(number) => number.as_u64().or_else(|| whole(number.as_f64()?)),
+            _ => None,
+        }
+        .filter(|value| (minimum..=maximum).contains(value));
         if value.is_none() {
             self.expected(format_args!("a whole number from {minimum} to {maximum}"));
         }
@@ -279,18 +281,26 @@ impl<'a> Members<'a> {
     }
 }
 
+fn whole(number: f64) -> Option<u64> {
+    #[expect(clippy::cast_possible_truncation, reason = "whole; saturates")]
+    #[expect(clippy::cast_sign_loss, reason = "not negative")]
+    (number.fract() == 0.0 && number >= 0.0).then_some(number as u64)
+}
+
 /// The pointer of a member or an element (RFC 6901, section 3).
 fn child(pointer: &str, token: &str) -> String {
     format!("{pointer}/{}", token.replace('~', "~0").replace('/', "~1"))
 }
 
-/// A value in a few words. What is in objects and arrays is left out.
+/// A value in a few words. What is in objects and arrays is left out, and so is
+/// what may be a URL with a password.
 fn describe(value: &Json) -> String {
     const LONGEST: usize = 80;
     match value {
         Json::Array(_) => "an array".to_owned(),
         Json::Object(_) => "an object".to_owned(),
         Json::String(text) if text.chars().count() > LONGEST => "a long string".to_owned(),
+        Json::String(text) if text.contains('@') => "a string with an @".to_owned(),
         scalar => serde_json::to_string(scalar).unwrap_or_default(),
     }
 }

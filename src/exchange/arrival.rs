@@ -11,9 +11,11 @@ use super::{
 use crate::config::HeaderMode;
 use crate::http::Headers;
 use crate::http::origin::{Origin, is_preflight};
-use crate::http::target::{split_query, without_access_token};
-use crate::oauth::bearer::bearer_token;
-use crate::oauth::{Authentication, Identity, PendingReason, TokenError};
+use crate::http::target::split_query;
+use crate::oauth::{
+    Authentication, Identity, PendingReason, TokenError, bearer_token, query_has_access_token,
+    query_without_access_token,
+};
 use crate::record::{Outcome, Record};
 use crate::reply::{Addressee, Denial, Reply, Subject, metadata, preflight, refuse};
 
@@ -33,8 +35,8 @@ pub(super) fn arrive(
     let (path, query) = split_query(target);
     // A token in the query must not reach the access log with the path.
     let clean_path = query
-        .and_then(without_access_token)
-        .map(|rest| match rest.as_str() {
+        .filter(|query| query_has_access_token(query))
+        .map(|query| match query_without_access_token(query).as_str() {
             "" => path.to_owned(),
             rest => format!("{path}?{rest}"),
         });

@@ -12,6 +12,9 @@ mod head;
 mod site;
 mod worker;
 
+#[cfg(test)]
+mod tests;
+
 use std::rc::Rc;
 
 pub use admit::Admission;

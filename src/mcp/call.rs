@@ -1,6 +1,7 @@
 //! What a message asks for, in the terms that rules are written in.
 
 use super::envelope::{folded_name, has_lookalike, same_letters};
+use super::revision;
 use crate::json::{Json, Object};
 
 /// One thing that a client asks for. The gate decides on calls only.
@@ -30,6 +31,30 @@ pub enum Target<'a> {
     Subscriptions(Vec<&'a str>),
     /// Nothing but the method itself.
     Method,
+}
+
+/// Methods that name a tool, a prompt or a resource: rules of that kind
+/// decide them, rules on methods do not.
+const TARGETED: [&str; 6] = [
+    "tools/call",
+    "prompts/get",
+    "resources/read",
+    "resources/subscribe",
+    "resources/unsubscribe",
+    "completion/complete",
+];
+
+/// Whether a method names a tool, a prompt or a resource.
+pub fn is_targeted(method: &str) -> bool {
+    TARGETED.contains(&method)
+}
+
+/// Every method that rules on methods decide, the pseudo-methods among them.
+pub fn untargeted() -> impl Iterator<Item = &'static str> {
+    [Call::GET, Call::DELETE, Call::RESPONSE]
+        .into_iter()
+        .chain(revision::methods())
+        .filter(|method| !is_targeted(method))
 }
 
 /// Parameters that do not say what the method needs to know (-32602).
@@ -63,7 +88,7 @@ impl<'a> Call<'a> {
             "resources/read" | "resources/subscribe" | "resources/unsubscribe" => {
                 (Target::Resource(text(params, "uri")?), None)
             }
-            "completion/complete" => (completed(params)?, None),
+            "completion/complete" => (completed(params)?, completed_with(params)?),
             "subscriptions/listen" => (subscriptions(params)?, None),
             _ => (Target::Method, None),
         };
@@ -149,6 +174,18 @@ fn completed(params: &Object) -> Result<Target<'_>, ParamsError> {
         _ => Err(ParamsError(
             "\"ref\" must be of type ref/prompt or ref/resource",
         )),
+    }
+}
+
+/// The arguments that are filled in already (`context.arguments`): the ones
+/// that rules on a prompt's arguments can look at.
+fn completed_with(params: &Object) -> Result<Option<&Object>, ParamsError> {
+    match params.get("context") {
+        None => Ok(None),
+        Some(Json::Object(context)) if !has_lookalike(context, &["arguments"]) => {
+            arguments(context)
+        }
+        Some(_) => Err(ParamsError("\"context\" must be an object")),
     }
 }
 

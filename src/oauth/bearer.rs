@@ -16,6 +16,13 @@ impl<'a> BearerToken<'a> {
     pub const fn as_str(&self) -> &'a str {
         self.0
     }
+
+    /// Any text as a token, so that tests reach what stands behind the
+    /// grammar.
+    #[cfg(test)]
+    pub(crate) const fn for_test(text: &'a str) -> Self {
+        Self(text)
+    }
 }
 
 impl fmt::Debug for BearerToken<'_> {
@@ -56,6 +63,34 @@ pub fn bearer_token<'a>(values: &[&'a [u8]]) -> Result<Option<BearerToken<'a>>, 
     } else {
         Err(BearerError)
     }
+}
+
+/// Whether the query of a URL (without `?`) has a parameter `access_token`
+/// (RFC 6750, section 2.3), in whatever percent-encoding. The name is case
+/// sensitive. Some servers separate parameters by `;` too.
+pub fn query_has_access_token(query: &str) -> bool {
+    query.split(['&', ';']).any(is_access_token)
+}
+
+/// The query without its parameters named `access_token`, and otherwise as it
+/// was, to the character.
+pub fn query_without_access_token(query: &str) -> String {
+    let mut rest = String::with_capacity(query.len());
+    for piece in query.split_inclusive(['&', ';']) {
+        if !is_access_token(piece.trim_end_matches(['&', ';'])) {
+            rest.push_str(piece);
+        }
+    }
+    // Where the last parameters went, the separator before them goes too.
+    if !query.ends_with(['&', ';']) && rest.ends_with(['&', ';']) {
+        rest.pop();
+    }
+    rest
+}
+
+fn is_access_token(parameter: &str) -> bool {
+    let (name, _) = parameter.split_once('=').unwrap_or((parameter, ""));
+    url::form_urlencoded::parse(name.as_bytes()).any(|(name, _)| name == "access_token")
 }
 
 /// `token` of RFC 9110, section 5.6.2, which a scheme is.

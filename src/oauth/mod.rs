@@ -1,5 +1,6 @@
 //! The OAuth 2.1 resource server: from a bearer token to an [`Identity`].
 
+pub mod authentication;
 pub mod authenticator;
 pub mod bearer;
 pub mod challenge;
@@ -11,20 +12,32 @@ mod introspection;
 mod introspector;
 pub mod issuer;
 mod jws;
+mod key_check;
 mod key_store;
 pub mod keys;
 pub mod metadata;
+mod refresh;
 pub mod scopes;
 mod signature;
 mod token_cache;
 pub mod token_error;
 mod verify;
 
-pub use authenticator::{Audience, Authentication, Authenticator, PendingReason, TokenLimits};
-pub use bearer::{BearerError, BearerToken, bearer_token};
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub use authentication::{
+    Audience, Authentication, InlineKeyError, KeyEvent, KeyEventKind, PendingReason, TokenLimits,
+};
+pub use authenticator::Authenticator;
+pub use bearer::{
+    BearerError, BearerToken, bearer_token, query_has_access_token, query_without_access_token,
+};
 pub use challenge::{Challenge, ChallengeError};
 pub use claims::ClaimPath;
+pub use fetch::{Fetch, FetchAnswer, FetchFailure, FetchId};
 pub use identity::{Identity, SubjectType};
 pub use issuer::Issuer;
+pub use keys::{KeySet, KeySetError};
 pub use scopes::Scopes;
 pub use token_error::TokenError;
