@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sdk import gate as gate_module
-from sdk import node
-from sdk.gate import Gate, Gates, Mode
+from sdk import configuration, node
+from sdk.configuration import Mode
+from sdk.gate import Gate, Gates, Servers, find_module, notes
 from sdk.typescript import TypeScriptClient
 
-from demo.stack import authorization_server, everything_server
+from demo.stack import authorization_server, envoy, everything_server
 from demo.stack.authorization_server import Settings
+from demo.stack.places import LOOPBACK, Ports
 from demo.stack.ports import free_ports, free_stack
 from demo.stack.processes import Processes
 
@@ -40,39 +40,37 @@ def gates(
     authorization_server.install(processes)
     everything_server.install(processes)
     node.install(processes)
-    artefact = gate_module.find_module(processes)
-    found = gate_module.find_envoy(processes)
+    artefact = find_module(processes)
+    found = envoy.find(processes)
 
     holding = free_stack()
     gate_port, admin_port, notes_port = free_ports(3)
     plain = replace(holding, gate=gate_port, envoy_admin=admin_port)
     settings = Settings(
         port=holding.authorization_server,
-        jwt_resources=[
-            resource
-            for ports in (holding, plain)
-            for resource in (ports.everything, gate_module.notes(ports))
-        ],
+        jwt_resources=[holding.everything, notes(holding), plain.everything, notes(plain)],
     )
     authorization_server.start(processes, settings, tmp_path_factory.mktemp("state"))
-    everything_server.start(processes, holding.everything_server)
-    node.start_notes_server(processes, notes_port)
+    servers = Servers(
+        everything_server.start(processes, holding.everything_server),
+        node.start_notes_server(processes, notes_port),
+    )
 
     with ExitStack() as envoys:
 
-        def start(ports: gate_module.Ports, mode: Mode) -> Gate:
+        def start(ports: Ports, mode: Mode) -> Gate:
             directory = tmp_path_factory.mktemp(mode)
-            return gate_module.start(
-                # Each with logs of its own.
-                envoys.enter_context(Processes(directory)),
-                found,
+            file = configuration.write(
                 artefact,
-                ports=ports,
+                ports,
                 notes_port=notes_port,
-                page_origin=f"http://127.0.0.1:{page_port}",
+                page_origin=f"http://{LOOPBACK}:{page_port}",
                 mode=mode,
                 directory=directory,
             )
+            # A log is named after its child, so each Envoy has a directory of its own.
+            own = envoys.enter_context(Processes(directory))
+            return Gate(ports, own, found.start(own, file, ports.envoy_admin), servers)
 
         yield Gates(holding=start(holding, "holding"), plain=start(plain, "plain"))
 

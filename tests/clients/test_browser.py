@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from sdk.browser import Browser, require_chromium
-from sdk.gate import Gate
+from sdk.gate import Gate, both_modes
 
 from demo.stack.processes import Processes
 
@@ -32,7 +32,7 @@ def texts(outcome: dict) -> list[str]:
     return [result["content"][0]["text"] for result in outcome["results"]]
 
 
-@pytest.mark.parametrize("gate", ["holding", "plain"], indirect=True)
+@both_modes
 def test_a_page_of_an_allowed_origin_signs_in_and_calls_a_tool(
     gate: Gate, browser: Browser
 ) -> None:

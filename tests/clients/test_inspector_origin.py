@@ -66,7 +66,8 @@ def test_the_inspector_may_read_the_challenge(gate: Gate) -> None:
 
 
 @pytest.mark.parametrize(
-    "origin", ["http://localhost:6275", "https://localhost:6274", "http://localhost:6274.evil", "null"]
+    "origin",
+    ["http://localhost:6275", "https://localhost:6274", "http://localhost:6274.evil", "null"],
 )
 def test_an_origin_that_only_looks_like_it_is_refused(gate: Gate, origin: str) -> None:
     answer = httpx.post(

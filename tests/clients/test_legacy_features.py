@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from sdk.gate import Gate
+from sdk.gate import Gate, Gates
 from sdk.typescript import TypeScriptClient
 
 DOCUMENT = "demo://resource/static/document/features.md"
 
 
-@pytest.fixture(params=["without the gate", "through the gate"])
-def everything(request: pytest.FixtureRequest, gate: Gate) -> str:
-    """The everything server's endpoint: its own, as the reference, and the gate's."""
-    return gate.everything if request.param == "through the gate" else gate.everything_itself
+@pytest.fixture(params=["itself", "holding", "plain"])
+def everything(request: pytest.FixtureRequest, gates: Gates) -> str:
+    """The everything server's endpoint: its own, as the reference, and those of the gates."""
+    if request.param == "itself":
+        return gates.holding.everything_itself
+    gate: Gate = getattr(gates, request.param)
+    return gate.everything
 
 
 def test_progress_is_told_while_a_tool_runs(everything: str, typescript: TypeScriptClient) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
+import anyio
 import httpx
 import pytest
 from mcp import MCPError
 from mcp.client.subscriptions import ResourceUpdated
-from sdk.gate import Gate
+from sdk.gate import Gate, both_modes
 from sdk.python import User, connected
 from sdk.typescript import ClientError, TypeScriptClient
 
@@ -16,8 +19,6 @@ MODERN = "2026-07-28"
 
 # The TypeScript client speaks the legacy era unless it is told to find out.
 AUTO = {"versionNegotiation": {"mode": "auto"}}
-
-both_modes = pytest.mark.parametrize("gate", ["holding", "plain"], indirect=True)
 
 
 @both_modes
@@ -115,6 +116,23 @@ async def test_the_python_client_is_told_what_it_may_not(gate: Gate) -> None:
         with pytest.raises(MCPError, match="Unknown tool: secret") as unknown:
             await client.call_tool("secret")
         assert unknown.value.code == -32602
+
+
+@both_modes
+@pytest.mark.anyio
+async def test_a_client_that_goes_away_is_passed_on_to_the_server(gate: Gate) -> None:
+    abandoned = f"abandoned {uuid4()}"
+
+    async def go_away(*_: object) -> None:
+        call.cancel()
+
+    async with connected(gate.notes, User("reader")) as client:
+        with anyio.CancelScope() as call:
+            await client.call_tool("wait", {"say": abandoned}, progress_callback=go_away)
+        log = gate.servers.notes.log
+        with anyio.fail_after(10):
+            while abandoned not in await anyio.Path(log).read_text():
+                await anyio.sleep(0.05)
 
 
 @pytest.mark.anyio

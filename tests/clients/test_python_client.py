@@ -5,13 +5,10 @@ from __future__ import annotations
 import pytest
 from mcp import MCPError
 from mcp.types import CallToolResult
-from sdk.gate import Gate
+from sdk.gate import Gate, both_modes
 from sdk.python import User, connected
 
 pytestmark = pytest.mark.anyio
-
-# Both header modes answer alike, so the flows are run in both.
-both_modes = pytest.mark.parametrize("gate", ["holding", "plain"], indirect=True)
 
 
 def text_of(result: CallToolResult) -> str:
@@ -56,6 +53,17 @@ async def test_a_missing_scope_is_a_step_up_that_the_caller_does_not_notice(gate
         {"mcp:read"},
         {"mcp:read", "mcp:write"},
     ]
+
+
+@both_modes
+async def test_a_token_for_another_server_is_not_taken_and_leads_to_a_sign_in(gate: Gate) -> None:
+    reader = User("reader")
+    kept = gate.token("admin", gate.notes)
+    async with connected(gate.everything, reader, kept) as client:
+        assert len(reader.asked) == 1
+        with pytest.raises(MCPError, match="Unknown tool: get-env"):
+            await client.call_tool("get-env")
+    assert gate.decisions({"reason": "wrong_audience", "server": "everything", "status": 401})
 
 
 async def test_who_never_gets_the_scope_is_asked_once_and_then_told(gate: Gate) -> None:

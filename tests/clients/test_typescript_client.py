@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from sdk.gate import Gate
+from sdk.gate import Gate, both_modes
 from sdk.typescript import ClientError, TypeScriptClient
 
 from demo.stack.sign_in import follow
-
-# Both header modes answer alike, so the flows are run in both.
-both_modes = pytest.mark.parametrize("gate", ["holding", "plain"], indirect=True)
 
 
 def text_of(result: dict) -> str:
@@ -46,6 +43,14 @@ def test_a_missing_scope_is_a_step_up_after_which_the_same_call_succeeds(
     typescript.finish_auth(follow(unauthorized.value.authorization_url, "writer"))
     assert typescript.granted_scopes() == {"mcp:read", "mcp:write"}
     assert text_of(typescript.call_tool("get-sum", a=1, b=2)) == "The sum of 1 and 2 is 3."
+
+
+def test_a_client_of_both_eras_falls_back_to_initialize(
+    gate: Gate, typescript: TypeScriptClient
+) -> None:
+    connection = typescript.sign_in(gate.everything, "reader", versionNegotiation={"mode": "auto"})
+    assert connection.protocol_version == "2025-11-25"
+    assert connection.session_id is not None
 
 
 def test_who_never_gets_the_scope_is_asked_once_for_each_call(
@@ -115,7 +120,8 @@ def test_prompts_and_resources_are_decided_too(gate: Gate, typescript: TypeScrip
 
     with pytest.raises(ClientError) as prompt:
         typescript.request(
-            "getPrompt", {"name": "resource-prompt", "arguments": {"resourceType": "Text", "resourceId": "1"}}
+            "getPrompt",
+            {"name": "resource-prompt", "arguments": {"resourceType": "Text", "resourceId": "1"}},
         )
     assert prompt.value.code == -32602
     with pytest.raises(ClientError) as resource:

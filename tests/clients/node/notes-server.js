@@ -30,6 +30,16 @@ function notes() {
     return text(`counted to ${to}`);
   });
 
+  // Tells that it has begun, and then waits for the caller to lose patience.
+  server.registerTool("wait", { inputSchema: z.object({ say: z.string() }) }, async ({ say }, { mcpReq }) => {
+    const gone = new Promise((resolve) => mcpReq.signal.addEventListener("abort", resolve));
+    const { progressToken } = mcpReq._meta;
+    await mcpReq.notify({ method: "notifications/progress", params: { progressToken, progress: 1 } });
+    await gone;
+    console.log(say);
+    return text("nobody hears this");
+  });
+
   server.registerPrompt("summary", { argsSchema: z.object({ of: z.string() }) }, ({ of }) => told(`Sum up ${of}`));
   server.registerPrompt("secret-prompt", {}, () => told("the secret"));
 

@@ -43,7 +43,9 @@ class Browser:
     def __exit__(self, *_: object) -> None:
         self._program.__exit__()
 
-    def work(self, host: str, endpoint: str, calls: Sequence[dict], accounts: Sequence[str]) -> dict:
+    def work(
+        self, host: str, endpoint: str, calls: Sequence[dict], accounts: Sequence[str]
+    ) -> dict:
         """Let the page of this host make calls; its user signs in when asked to."""
         task = {"endpoint": endpoint, "calls": list(calls)}
         return self._do("work", host=host, task=task, accounts=list(accounts))

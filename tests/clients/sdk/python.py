@@ -48,8 +48,8 @@ class User:
 class MemoryStorage:
     """Where the client keeps its registration and its tokens."""
 
-    def __init__(self) -> None:
-        self._tokens: OAuthToken | None = None
+    def __init__(self, tokens: OAuthToken | None) -> None:
+        self._tokens = tokens
         self._client: OAuthClientInformationFull | None = None
 
     async def get_tokens(self) -> OAuthToken | None:
@@ -66,14 +66,15 @@ class MemoryStorage:
 
 
 @asynccontextmanager
-async def connected(url: str, user: User) -> AsyncIterator[Client]:
-    """A client that has never been here, connected."""
+async def connected(url: str, user: User, token: str | None = None) -> AsyncIterator[Client]:
+    """A client that has never been here, but may have kept a token, connected."""
+    kept = None if token is None else OAuthToken(access_token=token)
     provider = OAuthClientProvider(
         server_url=url,
         client_metadata=OAuthClientMetadata(
             client_name="the Python client", redirect_uris=[CALLBACK]
         ),
-        storage=MemoryStorage(),
+        storage=MemoryStorage(kept),
         redirect_handler=user.redirected,
         callback_handler=user.came_back,
     )
