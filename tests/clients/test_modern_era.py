@@ -10,10 +10,9 @@ import pytest
 from mcp import MCPError
 from mcp.client.subscriptions import ResourceUpdated
 from sdk.gate import Gate, both_modes
+from sdk import python
 from sdk.python import User, connected
-from sdk.typescript import ClientError, TypeScriptClient
-
-from demo.stack.sign_in import follow
+from sdk.typescript import ClientError, TypeScriptClient, Unauthorized, text_of
 
 MODERN = "2026-07-28"
 
@@ -30,7 +29,7 @@ def test_the_typescript_client_discovers_lists_and_calls(
 
     assert "count" in {tool["name"] for tool in typescript.request("listTools")["tools"]}
     result, progress = typescript.call_tool_with_progress("count", to=3)
-    assert result["content"] == [{"type": "text", "text": "counted to 3"}]
+    assert text_of(result) == "counted to 3"
     assert [step["progress"] for step in progress] == [1, 2, 3]
 
     prompt = typescript.request("getPrompt", {"name": "summary", "arguments": {"of": "it"}})
@@ -44,11 +43,18 @@ def test_the_typescript_client_steps_up_and_makes_the_same_call_again(
     gate: Gate, typescript: TypeScriptClient
 ) -> None:
     typescript.sign_in(gate.notes, "writer", **AUTO)
-    with pytest.raises(ClientError) as unauthorized:
+    with pytest.raises(Unauthorized) as unauthorized:
         typescript.call_tool("add", a=1, b=2)
-    assert unauthorized.value.type == "UnauthorizedError"
-    typescript.finish_auth(follow(unauthorized.value.authorization_url, "writer"))
-    assert typescript.call_tool("add", a=1, b=2)["content"] == [{"type": "text", "text": "3"}]
+    typescript.finish_sign_in(unauthorized.value, "writer")
+    assert text_of(typescript.call_tool("add", a=1, b=2)) == "3"
+
+
+@both_modes
+def test_a_call_that_needs_an_answer_of_the_user_is_made_again_with_it(
+    gate: Gate, typescript: TypeScriptClient
+) -> None:
+    typescript.sign_in(gate.notes, "reader", capabilities={"elicitation": {}}, **AUTO)
+    assert text_of(typescript.call_tool("ask")) == "the user's answer: decline"
 
 
 def test_the_typescript_client_is_told_which_rule_on_arguments_does_not_hold(
@@ -57,8 +63,7 @@ def test_the_typescript_client_is_told_which_rule_on_arguments_does_not_hold(
     typescript.sign_in(gate.notes, "writer", **AUTO)
     result = typescript.call_tool("add", a=101, b=2)
     assert result["isError"] is True
-    [content] = result["content"]
-    assert content["text"] == 'Denied by rule "add": "a" must be a number of at most 100'
+    assert text_of(result) == 'Denied by rule "add": "a" must be a number of at most 100'
 
 
 @both_modes
@@ -80,7 +85,7 @@ def test_what_is_for_others_is_unknown(gate: Gate, typescript: TypeScriptClient)
 
 def test_what_is_for_admins_works_for_an_admin(gate: Gate, typescript: TypeScriptClient) -> None:
     typescript.sign_in(gate.notes, "admin", **AUTO)
-    assert typescript.call_tool("secret")["content"] == [{"type": "text", "text": "the secret"}]
+    assert text_of(typescript.call_tool("secret")) == "the secret"
     assert typescript.request("readResource", {"uri": "notes://secret/1"})["contents"]
 
 
@@ -89,9 +94,7 @@ def test_a_client_of_the_legacy_era_gets_to_the_same_server(
 ) -> None:
     connection = typescript.sign_in(gate.notes, "reader")
     assert connection.protocol_version == "2025-11-25"
-    assert typescript.call_tool("count", to=1)["content"] == [
-        {"type": "text", "text": "counted to 1"}
-    ]
+    assert text_of(typescript.call_tool("count", to=1)) == "counted to 1"
 
 
 @both_modes
@@ -101,9 +104,9 @@ async def test_the_python_client_discovers_lists_calls_and_steps_up(gate: Gate) 
     async with connected(gate.notes, writer) as client:
         assert client.protocol_version == MODERN
         assert "count" in {tool.name for tool in (await client.list_tools()).tools}
-        assert (await client.call_tool("count", {"to": 2})).content[0].text == "counted to 2"
+        assert python.text_of(await client.call_tool("count", {"to": 2})) == "counted to 2"
         assert len(writer.asked) == 1
-        assert (await client.call_tool("add", {"a": 1, "b": 2})).content[0].text == "3"
+        assert python.text_of(await client.call_tool("add", {"a": 1, "b": 2})) == "3"
         assert len(writer.asked) == 2
 
 
@@ -112,7 +115,7 @@ async def test_the_python_client_is_told_what_it_may_not(gate: Gate) -> None:
     async with connected(gate.notes, User("writer")) as client:
         result = await client.call_tool("add", {"a": 101, "b": 2})
         assert result.is_error
-        assert 'rule "add"' in result.content[0].text
+        assert 'rule "add"' in python.text_of(result)
         with pytest.raises(MCPError, match="Unknown tool: secret") as unknown:
             await client.call_tool("secret")
         assert unknown.value.code == -32602
@@ -123,7 +126,7 @@ async def test_the_python_client_is_told_what_it_may_not(gate: Gate) -> None:
 async def test_a_client_that_goes_away_is_passed_on_to_the_server(gate: Gate) -> None:
     abandoned = f"abandoned {uuid4()}"
 
-    async def go_away(*_: object) -> None:
+    async def go_away(_progress: float, _total: float | None, _message: str | None) -> None:
         call.cancel()
 
     async with connected(gate.notes, User("reader")) as client:
@@ -195,8 +198,25 @@ def test_headers_that_agree_with_the_body_pass(gate: Gate, name: str) -> None:
     assert answer.json()["result"]["content"] == [{"type": "text", "text": "3"}]
 
 
+@pytest.mark.parametrize(
+    ("header", "status"), [({"Mcp-Param-To": "2"}, 200), ({}, 400)], ids=["sent", "not sent"]
+)
+def test_a_header_that_repeats_an_argument_is_the_servers_business(
+    gate: Gate, header: dict[str, str], status: int
+) -> None:
+    before = gate.requests_upstream("notes")
+    answer = call(gate, "count", {"to": 2}, header)
+    assert answer.status_code == status
+    assert gate.requests_upstream("notes") == before + 1
+
+
 def call_add(gate: Gate, headers: dict[str, str]) -> httpx.Response:
-    """Call `add` with headers that agree with the body, but for those given."""
+    """Call `add`, which a writer may."""
+    return call(gate, "add", {"a": 1, "b": 2}, headers)
+
+
+def call(gate: Gate, tool: str, arguments: dict, headers: dict[str, str]) -> httpx.Response:
+    """Call a tool without an SDK; `headers` replace those that agree with the body."""
     prefix = "io.modelcontextprotocol"
     meta = {
         f"{prefix}/protocolVersion": MODERN,
@@ -209,14 +229,14 @@ def call_add(gate: Gate, headers: dict[str, str]) -> httpx.Response:
             "jsonrpc": "2.0",
             "id": 7,
             "method": "tools/call",
-            "params": {"name": "add", "arguments": {"a": 1, "b": 2}, "_meta": meta},
+            "params": {"name": tool, "arguments": arguments, "_meta": meta},
         },
         headers={
             "Authorization": f"Bearer {gate.token('writer', gate.notes)}",
             "Accept": "application/json, text/event-stream",
             "MCP-Protocol-Version": MODERN,
             "Mcp-Method": "tools/call",
-            "Mcp-Name": "add",
+            "Mcp-Name": tool,
             **headers,
         },
     )

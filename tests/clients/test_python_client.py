@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import pytest
 from mcp import MCPError
-from mcp.types import CallToolResult
 from sdk.gate import Gate, both_modes
-from sdk.python import User, connected
+from sdk.python import User, connected, text_of
 
 pytestmark = pytest.mark.anyio
-
-
-def text_of(result: CallToolResult) -> str:
-    [content] = result.content
-    return content.text
 
 
 def has_ended(decisions: list[dict]) -> bool:

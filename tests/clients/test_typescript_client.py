@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import pytest
 from sdk.gate import Gate, both_modes
-from sdk.typescript import ClientError, TypeScriptClient
-
-from demo.stack.sign_in import follow
-
-
-def text_of(result: dict) -> str:
-    [content] = result["content"]
-    return content["text"]
+from sdk.typescript import ClientError, TypeScriptClient, Unauthorized, text_of
 
 
 @both_modes
 def test_without_a_token_the_challenge_leads_through_sign_in_to_a_tool_call(
     gate: Gate, typescript: TypeScriptClient
 ) -> None:
-    with pytest.raises(ClientError) as unauthorized:
+    with pytest.raises(Unauthorized) as unauthorized:
         typescript.connect(gate.everything)
-    assert unauthorized.value.type == "UnauthorizedError"
-    typescript.finish_auth(follow(unauthorized.value.authorization_url, "reader"))
+    typescript.finish_sign_in(unauthorized.value, "reader")
 
     typescript.connect(gate.everything)
     assert typescript.granted_scopes() == {"mcp:read"}
@@ -36,11 +28,10 @@ def test_a_missing_scope_is_a_step_up_after_which_the_same_call_succeeds(
 ) -> None:
     typescript.sign_in(gate.everything, "writer")
     assert typescript.granted_scopes() == {"mcp:read"}
-    with pytest.raises(ClientError) as unauthorized:
+    with pytest.raises(Unauthorized) as unauthorized:
         typescript.call_tool("get-sum", a=1, b=2)
-    assert unauthorized.value.type == "UnauthorizedError"
 
-    typescript.finish_auth(follow(unauthorized.value.authorization_url, "writer"))
+    typescript.finish_sign_in(unauthorized.value, "writer")
     assert typescript.granted_scopes() == {"mcp:read", "mcp:write"}
     assert text_of(typescript.call_tool("get-sum", a=1, b=2)) == "The sum of 1 and 2 is 3."
 
@@ -59,12 +50,11 @@ def test_who_never_gets_the_scope_is_asked_once_for_each_call(
     typescript.sign_in(gate.everything, "reader")
     for _ in range(2):
         before = gate.requests_upstream("everything")
-        with pytest.raises(ClientError) as unauthorized:
+        with pytest.raises(Unauthorized) as unauthorized:
             typescript.call_tool("get-sum", a=1, b=2)
-        assert unauthorized.value.type == "UnauthorizedError"
         assert gate.requests_upstream("everything") == before
 
-        typescript.finish_auth(follow(unauthorized.value.authorization_url, "reader"))
+        typescript.finish_sign_in(unauthorized.value, "reader")
         assert typescript.granted_scopes() == {"mcp:read"}
     assert text_of(typescript.call_tool("echo", message="still here")) == "Echo: still here"
 
@@ -74,9 +64,9 @@ def test_the_model_is_told_which_rule_on_arguments_does_not_hold_and_what_it_wan
     gate: Gate, typescript: TypeScriptClient
 ) -> None:
     typescript.sign_in(gate.everything, "writer")
-    with pytest.raises(ClientError) as unauthorized:
+    with pytest.raises(Unauthorized) as unauthorized:
         typescript.call_tool("get-sum", a=1, b=2)
-    typescript.finish_auth(follow(unauthorized.value.authorization_url, "writer"))
+    typescript.finish_sign_in(unauthorized.value, "writer")
 
     result = typescript.call_tool("get-sum", a=5000, b=2)
     assert result["isError"] is True

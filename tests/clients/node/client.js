@@ -80,7 +80,7 @@ const commands = {
 };
 
 const told = (error) => ({
-  error: { type: error.constructor.name, message: error.message, code: error.code, data: error.data },
+  error: { type: error.constructor.name, message: error.message, code: error.code },
   authorizationUrl,
 });
 

@@ -3,11 +3,14 @@
 import { createServer } from "node:http";
 
 import { toNodeHandler } from "@modelcontextprotocol/node";
-import { createMcpHandler, McpServer } from "@modelcontextprotocol/server";
+import { createMcpHandler, inputRequired, McpServer } from "@modelcontextprotocol/server";
 import { z } from "zod";
 
 const text = (words) => ({ content: [{ type: "text", text: String(words) }] });
 const told = (words) => ({ messages: [{ role: "user", content: { type: "text", text: words } }] });
+
+// An argument that clients of the modern era repeat in a header, and that the SDK then demands there.
+const mirrored = (schema, header) => schema.meta({ "x-mcp-header": header });
 
 function notes() {
   const server = new McpServer(
@@ -22,12 +25,20 @@ function notes() {
     mcp.notify.resourceUpdated(uri);
     return text(`touched ${uri}`);
   });
-  server.registerTool("count", { inputSchema: z.object({ to: z.int() }) }, async ({ to }, { mcpReq }) => {
+  server.registerTool("count", { inputSchema: z.object({ to: mirrored(z.int(), "To") }) }, async ({ to }, { mcpReq }) => {
     const progressToken = mcpReq._meta?.progressToken;
     for (let progress = 1; progressToken !== undefined && progress <= to; progress += 1) {
       await mcpReq.notify({ method: "notifications/progress", params: { progressToken, progress, total: to } });
     }
     return text(`counted to ${to}`);
+  });
+
+  // Asks the user first: an answer of its own in the modern era, and the same call again.
+  server.registerTool("ask", {}, ({ mcpReq }) => {
+    const answer = mcpReq.inputResponses?.sure;
+    if (answer !== undefined) return text(`the user's answer: ${answer.action}`);
+    const sure = inputRequired.elicit({ message: "Sure?", requestedSchema: z.object({}) });
+    return inputRequired({ inputRequests: { sure } });
   });
 
   // Tells that it has begun, and then waits for the caller to lose patience.

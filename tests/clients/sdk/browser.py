@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from demo.stack.errors import StackError
 from demo.stack.processes import Processes
@@ -54,7 +55,7 @@ class Browser:
         """Let a page send what needs no preflight; the type of answer that it got."""
         return self._do("sendUnasked", host=host, endpoint=endpoint, body=body)
 
-    def _do(self, command: str, **fields: object):
+    def _do(self, command: str, **fields: object) -> Any:
         outcome = self._program.ask(command, **fields)
         assert "error" not in outcome, outcome["error"]
         return outcome["result"]

@@ -59,7 +59,7 @@ def _notes_policy(resource: str) -> dict:
                 "id": "read",
                 "who": {"scopes": ["mcp:read"]},
                 "what": {
-                    "tools": ["count", "touch", "wait"],
+                    "tools": ["ask", "count", "touch", "wait"],
                     "prompts": ["summary"],
                     "resources": ["notes://open/*"],
                 },

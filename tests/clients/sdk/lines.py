@@ -1,4 +1,4 @@
-"""A helper program that takes a command per line and answers with a line."""
+"""A helper program that takes a command per line and answers each with a line."""
 
 from __future__ import annotations
 
@@ -24,28 +24,32 @@ class Program:
             self._process = subprocess.Popen(
                 self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
             )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._commands, self._answers = self._process.stdin, self._process.stdout
         return self
 
     def __exit__(self, *_: object) -> None:
         # The end of its input is the end of the program.
-        self._process.stdin.close()
+        self._commands.close()
         try:
             self._process.wait(PATIENCE)
         finally:
             self._process.kill()
             self._process.wait()
-            self._process.stdout.close()
+            self._answers.close()
 
     def ask(self, command: str, **fields: object) -> dict:
         """Send a command and wait for its answer."""
-        self._process.stdin.write(json.dumps({"command": command, **fields}).encode() + b"\n")
-        self._process.stdin.flush()
+        self._commands.write(json.dumps({"command": command, **fields}).encode() + b"\n")
+        self._commands.flush()
         watchdog = threading.Timer(PATIENCE, self._process.kill)
         watchdog.start()
         try:
-            line = self._process.stdout.readline()
+            line = self._answers.readline()
         finally:
             watchdog.cancel()
         if not line:
-            raise AssertionError(f"no answer to {command}:\n{self._log.read_text()}")
+            log = self._log.read_text(encoding="utf-8", errors="replace")
+            raise AssertionError(f"no answer to {command}:\n{log}")
         return json.loads(line)

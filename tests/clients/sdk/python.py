@@ -18,10 +18,12 @@ from mcp.shared.auth import (
     OAuthClientMetadata,
     OAuthToken,
 )
+from mcp.types import CallToolResult, TextContent
+from pydantic import AnyUrl
 
 from demo.stack.sign_in import follow
 
-CALLBACK = "http://127.0.0.1:7777/callback"
+CALLBACK = AnyUrl("http://127.0.0.1:7777/callback")
 
 
 @dataclass
@@ -83,6 +85,13 @@ async def connected(url: str, user: User, token: str | None = None) -> AsyncIter
         Client(streamable_http_client(url, http_client=http)) as client,
     ):
         yield client
+
+
+def text_of(result: CallToolResult) -> str:
+    """The text of a tool's result that is one text."""
+    [content] = result.content
+    assert isinstance(content, TextContent)
+    return content.text
 
 
 def _parameters(url: str) -> dict[str, str]:

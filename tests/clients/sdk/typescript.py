@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from demo.stack.sign_in import follow
 
@@ -14,12 +15,18 @@ from .node import DIRECTORY
 class ClientError(Exception):
     """What the TypeScript client threw."""
 
-    def __init__(self, fields: dict, authorization_url: str | None) -> None:
+    def __init__(self, fields: dict) -> None:
         super().__init__(f"{fields['type']}: {fields['message']}")
         self.type: str = fields["type"]
         self.message: str = fields["message"]
         self.code: object = fields.get("code")
-        self.data: object = fields.get("data")
+
+
+class Unauthorized(ClientError):
+    """Its `UnauthorizedError`: the user has been sent to the authorization server."""
+
+    def __init__(self, fields: dict, authorization_url: str) -> None:
+        super().__init__(fields)
         self.authorization_url = authorization_url
 
 
@@ -49,18 +56,16 @@ class TypeScriptClient:
         connected = self._do("connect", url=url, options=options)
         return Connection(connected["protocolVersion"], connected.get("sessionId"))
 
-    def finish_auth(self, callback: str) -> None:
-        """Tell the client that the user came back with this URL."""
-        self._do("finishAuth", callback=callback)
+    def finish_sign_in(self, unauthorized: Unauthorized, account: str) -> None:
+        """Do what the user does, and tell the client with which URL they came back."""
+        self._do("finishAuth", callback=follow(unauthorized.authorization_url, account))
 
     def sign_in(self, url: str, account: str, **options: object) -> Connection:
         """Connect without a token, as an application does with a user who signs in."""
         try:
             return self.connect(url, **options)
-        except ClientError as error:
-            if error.authorization_url is None:
-                raise
-            self.finish_auth(follow(error.authorization_url, account))
+        except Unauthorized as unauthorized:
+            self.finish_sign_in(unauthorized, account)
         return self.connect(url, **options)
 
     def granted_scopes(self) -> set[str]:
@@ -92,8 +97,17 @@ class TypeScriptClient:
         """End the session, as an application does when it is closed."""
         self._do("close")
 
-    def _do(self, command: str, **fields: object):
+    def _do(self, command: str, **fields: object) -> Any:
         outcome = self._program.ask(command, **fields)
-        if "error" in outcome:
-            raise ClientError(outcome["error"], outcome.get("authorizationUrl"))
-        return outcome["result"]
+        error = outcome.get("error")
+        if error is None:
+            return outcome["result"]
+        if error["type"] == "UnauthorizedError":
+            raise Unauthorized(error, outcome["authorizationUrl"])
+        raise ClientError(error)
+
+
+def text_of(result: dict) -> str:
+    """The text of a tool's result that is one text."""
+    [content] = result["content"]
+    return content["text"]
