@@ -184,6 +184,10 @@ impl Exchange {
                         step,
                     ),
                     (_, Err(denial)) => deny(denial, &head, None, now_ms),
+                    (body @ Arriving::Complete(_), Ok(_)) if held == 0 => (
+                        Self::Identifying(Box::new(Identifying { head, body })),
+                        Step::Wait,
+                    ),
                     (Arriving::Complete(_), Ok(_)) => {
                         deny(Denial::UnexpectedBody, &head, None, now_ms)
                     }

@@ -83,8 +83,8 @@ impl<'a> Call<'a> {
             ));
         }
         let (target, arguments) = match method {
-            "tools/call" => (Target::Tool(text(params, "name")?), arguments(params)?),
-            "prompts/get" => (Target::Prompt(text(params, "name")?), arguments(params)?),
+            "tools/call" => (Target::Tool(name(params)?), arguments(params)?),
+            "prompts/get" => (Target::Prompt(name(params)?), arguments(params)?),
             "resources/read" | "resources/subscribe" | "resources/unsubscribe" => {
                 (Target::Resource(text(params, "uri")?), None)
             }
@@ -125,6 +125,18 @@ fn text<'a>(params: &'a Object, name: &'static str) -> Result<&'a str, ParamsErr
             "uri" => "\"uri\" must be a string",
             _ => "\"type\" must be a string",
         }))
+}
+
+/// The name of a tool or a prompt. An upstream that trims names, or cuts them
+/// at a NUL, would take `get-env ` for `get-env`, which the rules tell apart.
+fn name(members: &Object) -> Result<&str, ParamsError> {
+    let name = text(members, "name")?;
+    if name.trim() != name || name.chars().any(char::is_control) {
+        return Err(ParamsError(
+            "\"name\" must have no white space at its ends and no control characters",
+        ));
+    }
+    Ok(name)
 }
 
 fn arguments(params: &Object) -> Result<Option<&Object>, ParamsError> {
@@ -169,7 +181,7 @@ fn completed(params: &Object) -> Result<Target<'_>, ParamsError> {
         ));
     }
     match text(reference, "type")? {
-        "ref/prompt" => text(reference, "name").map(Target::Prompt),
+        "ref/prompt" => name(reference).map(Target::Prompt),
         "ref/resource" => text(reference, "uri").map(Target::Resource),
         _ => Err(ParamsError(
             "\"ref\" must be of type ref/prompt or ref/resource",
@@ -262,6 +274,8 @@ mod tests {
         for (method, params) in [
             ("tools/call", "{}"),
             ("tools/call", r#"{"name":1}"#),
+            ("tools/call", r#"{"name":"get-env "}"#),
+            ("prompts/get", r#"{"name":"get-env\u0000"}"#),
             ("tools/call", r#"{"name":"echo","Name":"get-env"}"#),
             ("tools/call", r#"{"name":"echo","arguments":[]}"#),
             ("tools/call", r#"{"name":"echo","arguments":null}"#),

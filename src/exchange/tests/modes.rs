@@ -183,6 +183,58 @@ fn get_has_no_body_but_may_end_with_an_empty_frame() {
 }
 
 #[test]
+fn the_plain_mode_releases_no_head_of_a_get_or_delete_undecided() {
+    let none = json!({"rules": [{"id": "tools", "what": {"tools": ["*"]}}]});
+    for method in ["GET", "DELETE"] {
+        let (_, step) = start(
+            &mut worker_with("plain", &inline_keys(), &none),
+            method,
+            false,
+        );
+        assert!(matches!(step, Step::Reply { .. }), "{step:?}");
+
+        let worker = &mut worker("plain");
+        let (exchange, step) = start(worker, method, false);
+        assert!(
+            matches!(step, Step::Forward { edits: Some(_), .. }),
+            "{step:?}"
+        );
+        let nothing = Input::RequestBody {
+            held: 0,
+            end_of_stream: true,
+        };
+        let (exchange, step) = exchange.advance(nothing, worker, NOW_MS);
+        assert_eq!(step, Step::Continue);
+        let something = Input::RequestBody {
+            held: 1,
+            end_of_stream: true,
+        };
+        let (_, step) = exchange.advance(something, worker, NOW_MS);
+        assert!(matches!(step, Step::Reply { .. }), "{step:?}");
+    }
+}
+
+#[test]
+fn an_announced_body_decides_before_any_header_goes() {
+    for (method, length, status) in [("GET", "2", 400), ("DELETE", "1", 400), ("POST", "0", 400)] {
+        let bearer = bearer("mcp:read");
+        let more = [
+            ("authorization", bearer.as_str()),
+            ("content-length", length),
+        ];
+        let input = Input::RequestHeaders {
+            headers: headers(method, &more),
+            end_of_stream: false,
+        };
+        let (_, step) = Exchange::default().advance(input, &mut worker("plain"), NOW_MS);
+        let Step::Reply { reply, .. } = step else {
+            panic!("{method}: {step:?}")
+        };
+        assert_eq!(reply.status, status, "{method}");
+    }
+}
+
+#[test]
 fn get_and_delete_are_of_the_legacy_era() {
     let bearer = bearer("mcp:read");
     let more = [
