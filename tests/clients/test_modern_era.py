@@ -126,11 +126,11 @@ async def test_the_python_client_is_told_what_it_may_not(gate: Gate) -> None:
 async def test_a_client_that_goes_away_is_passed_on_to_the_server(gate: Gate) -> None:
     abandoned = f"abandoned {uuid4()}"
 
-    async def go_away(_progress: float, _total: float | None, _message: str | None) -> None:
-        call.cancel()
+    async def go_away(progress: float, total: float | None, message: str | None) -> None:
+        patience.cancel()
 
     async with connected(gate.notes, User("reader")) as client:
-        with anyio.CancelScope() as call:
+        with anyio.CancelScope() as patience:
             await client.call_tool("wait", {"say": abandoned}, progress_callback=go_away)
         log = gate.servers.notes.log
         with anyio.fail_after(10):
