@@ -45,6 +45,7 @@ const browser = await chromium.launch({
 // A user of their own each time, without cookies of the one before.
 async function asNewUser(act) {
   const context = await browser.newContext();
+  context.setDefaultTimeout(15_000);
   try {
     return await act(await context.newPage());
   } finally {
