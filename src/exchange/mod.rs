@@ -158,6 +158,11 @@ impl Exchange {
         }
     }
 
+    /// Whether a response now would come before the decision.
+    pub const fn is_undecided(&self) -> bool {
+        matches!(self, Self::Identifying(_) | Self::Reading(_))
+    }
+
     /// Whether it has waited for as long as it may.
     pub const fn is_overdue(&self, limits: &Limits, now_ms: u64) -> bool {
         match self {

@@ -75,9 +75,11 @@ impl HttpContext for Gate {
 
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
         let headers = host::headers(MapType::HttpResponseHeaders);
+        // Only an early response may be somebody else's, and asking costs.
+        let undecided = self.exchange.borrow().is_undecided();
         self.feed(Input::ResponseHeaders {
             headers,
-            from_upstream: host::is_from_upstream(),
+            from_upstream: !undecided || host::is_from_upstream(),
         })
     }
 
