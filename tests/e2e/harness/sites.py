@@ -1,0 +1,46 @@
+"""The policy of the shared gates: the demonstration's, with servers for the other cases beside it."""
+
+from __future__ import annotations
+
+from .bootstrap import Json
+from .issuer import ALGORITHMS
+
+ROOT_HOST = "root.example"
+OPEN_ORIGIN = "http://localhost:6274"
+
+
+def demonstration(policy: Json) -> None:
+    """The demonstration's own server, and others at paths of their own."""
+    policy["issuers"][0]["algorithms"] = list(ALGORITHMS)
+    everything = policy["servers"][0]
+    origin = everything["resource"].removesuffix("/everything/mcp")
+    anything = [
+        {"id": "all", "what": {"tools": ["*"], "prompts": ["*"], "resources": ["**"], "methods": ["*"]}}
+    ]
+
+    def beside(name: str, **changes: object) -> Json:
+        return {
+            "id": name,
+            "resource": f"{origin}/{name}/mcp",
+            "issuers": ["demo"],
+            "rules": anything,
+            **changes,
+        }
+
+    policy["servers"] += [
+        beside("notes", scopes=["mcp:read"], obtainable_scopes=[{"scopes": ["mcp:write"]}]),
+        beside("modern", protocol_versions=["2026-07-28"]),
+        beside("audited", audit_arguments=["path"], extra_methods=["vendor/*"]),
+        beside("trial", audit_only=True, rules=[{"id": "echo", "what": {"tools": ["echo"]}}]),
+        beside("root", resource=f"http://{ROOT_HOST}"),
+        beside(
+            "identities",
+            identity_headers={
+                "subject": "x-user",
+                "issuer": None,
+                "scopes": "x-scopes",
+                "subject_type": "x-kind",
+            },
+            remove_headers=["x-internal"],
+        ),
+    ]
