@@ -13,7 +13,7 @@ from harness.bootstrap import HOLDING, PLAIN, Setup
 from harness.gate import HTTP1, HTTP2, Gate
 from harness.issuer import ALGORITHMS, Issuer
 from harness.recorder import Recorder
-from harness.sites import demonstration
+from harness.sites import BARE, SHARED
 from harness.tokens import Key
 
 from demo.stack import envoy as envoys
@@ -75,18 +75,19 @@ def shared_gates(
     shared_issuer: Issuer,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Callable[[str], Gate]]:
-    """The gate of a header mode, started when the first test wants it."""
+    """The gate of a name, started when the first test wants it."""
     with ExitStack() as running:
         gates: dict[str, Gate] = {}
 
-        def get(mode: str) -> Gate:
-            if mode not in gates:
-                setup = Setup(mode, concurrency=2 if mode == PLAIN else 1, policy=demonstration)
-                directory = tmp_path_factory.mktemp(mode)
-                gate = Gate.start(envoy, module, setup, shared_recorder, shared_issuer, directory)
+        def get(name: str) -> Gate:
+            if name not in gates:
+                directory = tmp_path_factory.mktemp(name)
+                gate = Gate.start(
+                    envoy, module, SHARED[name], shared_recorder, shared_issuer, directory
+                )
                 running.callback(gate.stop)
-                gates[mode] = gate
-            return gates[mode]
+                gates[name] = gate
+            return gates[name]
 
         yield get
 
@@ -118,6 +119,12 @@ def holding(shared_gates: Callable[[str], Gate], recorder: Recorder) -> Gate:
 def plain(shared_gates: Callable[[str], Gate], recorder: Recorder) -> Gate:
     """The gate in plain mode, for what is different there."""
     return shared_gates(PLAIN)
+
+
+@pytest.fixture
+def bare(shared_gates: Callable[[str], Gate], recorder: Recorder) -> Gate:
+    """A gate behind an Envoy that normalises and refuses nothing by itself."""
+    return shared_gates(BARE)
 
 
 @pytest.fixture(params=[HTTP1, HTTP2])

@@ -95,7 +95,7 @@ class Outcome:
         return self
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Gate:
     """A running gate. One test at a time uses it."""
 

@@ -34,7 +34,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Issuer:
     """Serves metadata, keys and introspection; `answers` replaces what a path serves."""
 

@@ -1,8 +1,8 @@
-"""The policy of the shared gates: the demonstration's, with servers for the other cases beside it."""
+"""The shared gates: the demonstration's policy, with servers for the other cases beside it."""
 
 from __future__ import annotations
 
-from .bootstrap import Json
+from .bootstrap import HOLDING, PLAIN, Json, Setup, connection_manager
 from .issuer import ALGORITHMS
 
 ROOT_HOST = "root.example"
@@ -44,3 +44,21 @@ def demonstration(policy: Json) -> None:
             remove_headers=["x-internal"],
         ),
     ]
+
+
+def bare(config: Json) -> None:
+    """As Envoys elsewhere may be: nothing is cleaned up or refused before the filter."""
+    manager = connection_manager(config)
+    manager["normalize_path"] = False
+    manager["merge_slashes"] = False
+    manager["path_with_escaped_slashes_action"] = "KEEP_UNCHANGED"
+    manager["common_http_protocol_options"]["headers_with_underscores_action"] = "ALLOW"
+
+
+BARE = "bare"
+# Plain mode has two workers, which share nothing.
+SHARED = {
+    HOLDING: Setup(HOLDING, policy=demonstration),
+    PLAIN: Setup(PLAIN, concurrency=2, policy=demonstration),
+    BARE: Setup(HOLDING, policy=demonstration, envoy=bare),
+}
