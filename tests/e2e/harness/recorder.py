@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import h11
 
 LOOPBACK = "127.0.0.1"
 PATIENCE = 10.0
+POLL = 0.05
 
 
 @dataclass
@@ -42,6 +44,7 @@ class Wire:
     """The upstream's end of one exchange, for scripts."""
 
     seen: Seen
+    reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -49,6 +52,11 @@ class Wire:
         """Put bytes on the wire."""
         self.writer.write(data)
         await self.writer.drain()
+
+    async def gone(self) -> None:
+        """Wait until Envoy has closed the connection."""
+        with suppress(OSError):
+            await self.reader.read()
 
     async def answer(
         self, body: bytes, *headers: str, status: str = "200 OK", media: str = "application/json"
@@ -95,13 +103,16 @@ class Recorder:
     def forget(self) -> None:
         """A new test begins."""
         self.seen, self.raw, self.connections = [], bytearray(), 0
+        self._go_on = []
         self.script = answer_result
 
     def wait(self, what: str, condition: Callable[[], bool]) -> None:
         """Wait until something holds of what was seen."""
+        deadline = time.monotonic() + PATIENCE
         with self._changed:
-            if not self._changed.wait_for(condition, PATIENCE):
-                raise AssertionError(f"the upstream did not see {what}: {self.seen}")
+            while not condition():
+                assert time.monotonic() < deadline, f"not seen: {what}; but {self.seen}"
+                self._changed.wait(POLL)
 
     def cue(self) -> Callable[[], None]:
         """Something for a script to wait for (`await_cue`), and a call that gives it."""
@@ -149,7 +160,7 @@ class Recorder:
         seen = Seen(request.method.decode(), request.target.decode("latin-1"), headers)
         self.seen.append(seen)
         self._notify()
-        wire = Wire(seen, writer)
+        wire = Wire(seen, reader, writer)
         script = asyncio.ensure_future(self.script(wire))
         try:
             while not (seen.complete or seen.cut):
