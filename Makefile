@@ -4,10 +4,13 @@
 MAKEFLAGS += --no-print-directory
 
 # Every target is a command, none is a file.
-.PHONY: help run token build test-func-e
+.PHONY: help run token build fmt lint check-module test test-native test-demo test-e2e test-clients \
+	test-envoys test-func-e fuzz
 
 help: ## Explain every target
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# === the demonstration ===
 
 run: ## Start the demonstration on loopback: Envoy with the filter, authorization server, MCP server; Ctrl-C stops it
 	@$(PYTHON) -m demo.run
@@ -15,11 +18,47 @@ run: ## Start the demonstration on loopback: Envoy with the filter, authorizatio
 token: ## Print an access token of the running demonstration: ACCOUNT=reader|writer|admin [SCOPE="mcp:read"] [RESOURCE=url] [TTL=seconds]
 	@$(PYTHON) -m demo.token
 
+# === the filter ===
+
 build: ## Build the filter as a WebAssembly module: target/wasm32-wasip1/release/mcp_auth_filter.wasm
 	cargo build --release --target wasm32-wasip1 --locked --package mcp-auth-filter
 
+fmt: ## Format the Rust code
+	cargo fmt
+
+lint: ## Check formatting and lints, native and wasm32
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --target wasm32-wasip1 -- -D warnings
+
+check-module: build ## Check what the module imports of its host, and its size
+	@$(PYTHON) scripts/check_module.py
+
+# === tests ===
+
+test: test-native test-demo test-e2e test-clients ## Pass the tests: native ones, the demonstration, end to end on a real Envoy, the official clients
+	@echo "make test: everything passed"
+
+test-native: ## The tests of the core, the fuzz seeds among them
+	cargo test --locked --workspace
+
+test-demo: ## The tests of the demonstration's own parts
+	@$(TEST_PYTHON) -m pytest -q tests/demo
+
+test-e2e: ## The filter in a real Envoy, in both header modes, against a recording upstream
+	@$(TEST_PYTHON) -m pytest -q tests/e2e
+
+test-clients: ## The official clients, a browser, and both protocol eras through the filter
+	@$(TEST_PYTHON) -m pytest -q tests/clients
+
+test-envoys: ## The end-to-end tests on every supported Envoy, 1.36 to 1.40
+	@$(TEST_PYTHON) -m tests.e2e.envoys
+
 test-func-e: ## Test that a real func-e (built with Go) can be where Envoy comes from
 	@$(TEST_PYTHON) -m pytest -q tests/func_e
+
+fuzz: ## Fuzz every parser of foreign bytes: [SECONDS=60] for each target
+	@scripts/fuzz $(or $(SECONDS),60)
 
 PYTHON = $(or $(shell command -v python3),$(error python3 is not on the PATH; install Python 3.10 or newer))
 

@@ -123,6 +123,9 @@ pub(super) fn path_problem(path: &str) -> Option<&'static str> {
     if rest.is_empty() {
         return None;
     }
+    if rest == ".well-known" || rest.starts_with(".well-known/") {
+        return Some("a path below /.well-known/, where the metadata documents are");
+    }
     let mut segments = rest.split('/');
     if segments
         .clone()

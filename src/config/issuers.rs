@@ -142,7 +142,7 @@ fn discovery(node: &Node<'_>) -> Option<KeySource> {
 fn schedule(members: &Members<'_>) -> Option<FetchSchedule> {
     let [refresh, retry, timeout] = SCHEDULE;
     let refresh = members.or(refresh, 300, |node| node.integer(1, 86_400));
-    let retry = members.or(retry, 5, |node| node.integer(1, 3600));
+    let retry = members.or(retry, 2, |node| node.integer(1, 3600));
     let timeout = members.or(timeout, 5000, |node| node.integer(1, 60_000));
     Some(FetchSchedule {
         refresh_seconds: refresh?,

@@ -23,7 +23,6 @@ use std::rc::Rc;
 pub use error::{ConfigError, ConfigWarning};
 pub use limits::Limits;
 pub use server::{AnswerStyle, Answers, Hosts, IdentityHeaders, MetadataFields, Resource, Server};
-pub use servers::PROTOCOL_VERSIONS;
 
 use self::issuers::Environment;
 use self::reader::{Node, Report};

@@ -292,13 +292,15 @@ fn child(pointer: &str, token: &str) -> String {
     format!("{pointer}/{}", token.replace('~', "~0").replace('/', "~1"))
 }
 
-/// A value in a few words. What is in objects and arrays is left out.
+/// A value in a few words. What is in objects and arrays is left out, and so is
+/// what may be a URL with a password.
 fn describe(value: &Json) -> String {
     const LONGEST: usize = 80;
     match value {
         Json::Array(_) => "an array".to_owned(),
         Json::Object(_) => "an object".to_owned(),
         Json::String(text) if text.chars().count() > LONGEST => "a long string".to_owned(),
+        Json::String(text) if text.contains('@') => "a string with an @".to_owned(),
         scalar => serde_json::to_string(scalar).unwrap_or_default(),
     }
 }

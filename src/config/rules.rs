@@ -6,8 +6,9 @@ use super::conditions::{arguments, claims};
 use super::issuers::subject_type_name;
 use super::reader::{Members, Node};
 use super::words::{id, name_pattern, scopes, some_scopes, uri_pattern};
+use crate::mcp::call::is_targeted;
 use crate::oauth::Scopes;
-use crate::policy::{Effect, Obtainable, Pattern, Rule, What, Who, methods};
+use crate::policy::{Effect, Obtainable, Pattern, Rule, What, Who};
 
 /// The ids of the server's issuers, or `None` where they could not be read.
 type IssuerIds<'i> = Option<&'i [Rc<str>]>;
@@ -171,7 +172,7 @@ fn patterns(
 /// Rules on methods do not decide what names a tool, prompt or resource.
 fn method_pattern(node: &Node<'_>) -> Option<Pattern> {
     let pattern = name_pattern(node)?;
-    if methods::TARGETED.contains(&pattern.as_str()) {
+    if is_targeted(pattern.as_str()) {
         node.expected("a method that names no tool, prompt or resource");
         return None;
     }

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use crate::mcp::Revision;
 use crate::oauth::Scopes;
 use crate::policy::{Pattern, Policy};
 
@@ -29,7 +30,7 @@ pub struct Server {
     /// How denials are told to the client.
     pub answers: Answers,
     /// The protocol versions that clients may use. Not empty.
-    pub protocol_versions: Vec<String>,
+    pub protocol_versions: Vec<Revision>,
     /// Methods that may be asked for although MCP does not know them.
     pub extra_methods: Vec<Pattern>,
     /// The headers that tell the upstream who is calling.

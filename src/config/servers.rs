@@ -9,11 +9,9 @@ use super::words::{HeaderUse, header_name, id, name_pattern, scopes};
 use super::{
     AnswerStyle, Answers, Hosts, IdentityHeaders, MetadataFields, Resource, Server, warnings,
 };
+use crate::mcp::Revision;
 use crate::oauth::{Issuer, Scopes};
 use crate::policy::Policy;
-
-/// The protocol versions that the gate knows.
-pub const PROTOCOL_VERSIONS: [&str; 4] = ["2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"];
 
 const FIELDS: [&str; 18] = [
     "id",
@@ -63,14 +61,10 @@ pub(super) fn server(node: &Node<'_>, known: &[KnownIssuer]) -> Option<Server> {
     let metadata = metadata(&members, base.as_ref());
     let allowed_origins = members.or("allowed_origins", Vec::new(), |node| node.unique(origin));
     let answers = answers(&members);
-    let protocol_versions = members.or(
-        "protocol_versions",
-        PROTOCOL_VERSIONS.map(str::to_owned).to_vec(),
-        |node| {
-            let known = PROTOCOL_VERSIONS.map(|version| (version, version));
-            node.some_unique(|node| node.one_of(&known).map(str::to_owned))
-        },
-    );
+    let protocol_versions = members.or("protocol_versions", Revision::ALL.to_vec(), |node| {
+        let known = Revision::ALL.map(|revision| (revision.as_str(), revision));
+        node.some_unique(|node| node.one_of(&known))
+    });
     let extra_methods = members.or("extra_methods", Vec::new(), |node| {
         node.unique(name_pattern)
     });

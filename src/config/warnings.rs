@@ -1,8 +1,9 @@
 //! What is allowed but cannot be meant: rules that never match.
 
 use super::reader::Node;
+use crate::mcp::call::untargeted;
 use crate::oauth::Scopes;
-use crate::policy::{Effect, Obtainable, Pattern, Rule, methods, pattern_is_ambiguous};
+use crate::policy::{Effect, Obtainable, Pattern, Rule, pattern_is_ambiguous};
 
 /// Looks at the rules of a server; `node` is their array.
 pub(super) fn of_rules(
@@ -61,9 +62,7 @@ fn excepted(node: &Node<'_>, index: usize, rule: &Rule) {
 
 /// Whether some method that rules on methods decide may fit the pattern.
 fn names_a_method(pattern: &Pattern, extra_methods: &[Pattern]) -> bool {
-    methods::UNTARGETED
-        .iter()
-        .any(|method| pattern.matches(method))
+    untargeted().any(|method| pattern.matches(method))
         || extra_methods.iter().any(|extra| extra.may_overlap(pattern))
 }
 

@@ -79,7 +79,7 @@ fn judge_bodiless(
     if !body.is_empty() {
         return Judgement::refused(Denial::UnexpectedBody, None, head, unanswerable);
     }
-    let supported = &head.site.revisions;
+    let supported = &head.site.server.protocol_versions;
     let revision = match agreement::header_revision(&head.headers, supported) {
         Ok(named) => named.unwrap_or(Revision::ASSUMED),
         Err(error) => {
@@ -131,21 +131,22 @@ fn judge_message(head: &Head, identity: &Identity, bytes: &[u8], limits: &Limits
             return Judgement::refused(Denial::Envelope(error), None, head, Subject::Unread);
         }
     };
-    let revision = match agreement::revision(&head.headers, &body, &head.site.revisions) {
-        Ok(revision) => revision,
-        Err(error) => {
-            let subject = match &body {
-                Body::Single(Message::Request { id, method, .. }) => Subject::Request {
-                    id,
-                    method,
-                    era: Era::Modern,
-                    call: None,
-                },
-                _ => Subject::Unread,
-            };
-            return Judgement::refused(Denial::Agreement(error), None, head, subject);
-        }
-    };
+    let revision =
+        match agreement::revision(&head.headers, &body, &head.site.server.protocol_versions) {
+            Ok(revision) => revision,
+            Err(error) => {
+                let subject = match &body {
+                    Body::Single(Message::Request { id, method, .. }) => Subject::Request {
+                        id,
+                        method,
+                        era: Era::Modern,
+                        call: None,
+                    },
+                    _ => Subject::Unread,
+                };
+                return Judgement::refused(Denial::Agreement(error), None, head, subject);
+            }
+        };
     match body {
         Body::Single(message) => {
             let (result, record) = judge_one(head, identity, &message, revision);

@@ -11,9 +11,11 @@ use super::{
 use crate::config::HeaderMode;
 use crate::http::Headers;
 use crate::http::origin::{Origin, is_preflight};
-use crate::http::target::{split_query, without_access_token};
-use crate::oauth::bearer::bearer_token;
-use crate::oauth::{Authentication, Identity, PendingReason, TokenError};
+use crate::http::target::split_query;
+use crate::oauth::{
+    Authentication, Identity, PendingReason, TokenError, bearer_token, query_has_access_token,
+    query_without_access_token,
+};
 use crate::record::{Outcome, Record};
 use crate::reply::{Addressee, Denial, Reply, Subject, metadata, preflight, refuse};
 
@@ -33,8 +35,8 @@ pub(super) fn arrive(
     let (path, query) = split_query(target);
     // A token in the query must not reach the access log with the path.
     let clean_path = query
-        .and_then(without_access_token)
-        .map(|rest| match rest.as_str() {
+        .filter(|query| query_has_access_token(query))
+        .map(|query| match query_without_access_token(query).as_str() {
             "" => path.to_owned(),
             rest => format!("{path}?{rest}"),
         });
@@ -60,11 +62,7 @@ pub(super) fn arrive(
             if verb.is_none() {
                 other_method(&head, &method, now_ms)
             } else {
-                let body = if end_of_stream {
-                    Arriving::Complete(Vec::new())
-                } else {
-                    Arriving::Open
-                };
+                let body = expected_body(&head, end_of_stream);
                 endpoint(head, body, token_in_query, worker, now_ms)
             }
         }
@@ -156,6 +154,17 @@ fn other_method(head: &Head, method: &str, now_ms: u64) -> (Exchange, Step) {
     refused(&denial, refuse(&denial, to), record())
 }
 
+/// What is known of the body when the headers are there. In HTTP/2, a request
+/// with `content-length: 0` may still end with a frame of its own.
+fn expected_body(head: &Head, end_of_stream: bool) -> Arriving {
+    let length = head.headers.single("content-length");
+    if end_of_stream || length == Ok(Some("0")) {
+        Arriving::Complete(Vec::new())
+    } else {
+        Arriving::Open
+    }
+}
+
 fn endpoint(
     head: Head,
     body: Arriving,
@@ -165,6 +174,13 @@ fn endpoint(
 ) -> (Exchange, Step) {
     if head.origin == Origin::Foreign {
         return deny(Denial::ForeignOrigin, &head, None, now_ms);
+    }
+    let announced = head
+        .headers
+        .all("content-length")
+        .any(|length| length != b"0");
+    if head.verb != Verb::Post && announced {
+        return deny(Denial::UnexpectedBody, &head, None, now_ms);
     }
     let credentials: Vec<&[u8]> = head.headers.all("authorization").collect();
     let denial = match bearer_token(&credentials) {
@@ -244,6 +260,14 @@ fn identified(
             edits: Some(edits),
         }
         .decide(&bytes, worker, now_ms),
+        // Upstreams act on the head of a GET or DELETE, so none is released
+        // undecided. Should a body come after all, it is refused then.
+        (Arriving::Open, HeaderMode::Plain) if head.verb != Verb::Post => Reading {
+            head,
+            identity,
+            edits: Some(edits),
+        }
+        .decide(b"", worker, now_ms),
         (Arriving::Open, HeaderMode::Holding) => (
             Exchange::Reading(Box::new(Reading {
                 head,

@@ -12,6 +12,9 @@ mod head;
 mod site;
 mod worker;
 
+#[cfg(test)]
+mod tests;
+
 use std::rc::Rc;
 
 pub use admit::Admission;
@@ -181,6 +184,10 @@ impl Exchange {
                         step,
                     ),
                     (_, Err(denial)) => deny(denial, &head, None, now_ms),
+                    (body @ Arriving::Complete(_), Ok(_)) if held == 0 => (
+                        Self::Identifying(Box::new(Identifying { head, body })),
+                        Step::Wait,
+                    ),
                     (Arriving::Complete(_), Ok(_)) => {
                         deny(Denial::UnexpectedBody, &head, None, now_ms)
                     }

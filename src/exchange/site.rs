@@ -6,7 +6,6 @@ use std::rc::Rc;
 
 use crate::config::{Config, Hosts, Server};
 use crate::http::target::normal_authority;
-use crate::mcp::Revision;
 use crate::oauth::challenge::{Challenge, ChallengeError};
 use crate::oauth::metadata::{ResourceMetadata, document, well_known_path};
 use crate::oauth::{Audience, Scopes};
@@ -18,8 +17,6 @@ pub struct Site {
     pub server: Rc<Server>,
     /// Its index in the configuration.
     pub index: usize,
-    /// The revisions that clients may use, oldest first.
-    pub revisions: Vec<Revision>,
     /// Scheme and authority of the resource, as a serialized origin.
     pub own_origin: String,
     /// URL of the protected resource metadata, which every challenge names.
@@ -110,11 +107,6 @@ impl Site {
         Self {
             server: Rc::clone(server),
             index,
-            revisions: server
-                .protocol_versions
-                .iter()
-                .filter_map(|name| Revision::parse(name))
-                .collect(),
             own_origin,
             metadata_url,
             metadata_document,

@@ -4,8 +4,7 @@ use std::rc::Rc;
 
 use super::site::Sites;
 use crate::config::{Config, HeaderMode, Limits};
-use crate::oauth::authenticator::InlineKeyError;
-use crate::oauth::{Authenticator, TokenLimits};
+use crate::oauth::{Authenticator, InlineKeyError, TokenLimits};
 
 /// The state of one Envoy worker: configuration made ready, keys, caches.
 #[derive(Debug)]

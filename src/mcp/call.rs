@@ -1,6 +1,7 @@
 //! What a message asks for, in the terms that rules are written in.
 
 use super::envelope::{folded_name, has_lookalike, same_letters};
+use super::revision;
 use crate::json::{Json, Object};
 
 /// One thing that a client asks for. The gate decides on calls only.
@@ -32,6 +33,30 @@ pub enum Target<'a> {
     Method,
 }
 
+/// Methods that name a tool, a prompt or a resource: rules of that kind
+/// decide them, rules on methods do not.
+const TARGETED: [&str; 6] = [
+    "tools/call",
+    "prompts/get",
+    "resources/read",
+    "resources/subscribe",
+    "resources/unsubscribe",
+    "completion/complete",
+];
+
+/// Whether a method names a tool, a prompt or a resource.
+pub fn is_targeted(method: &str) -> bool {
+    TARGETED.contains(&method)
+}
+
+/// Every method that rules on methods decide, the pseudo-methods among them.
+pub fn untargeted() -> impl Iterator<Item = &'static str> {
+    [Call::GET, Call::DELETE, Call::RESPONSE]
+        .into_iter()
+        .chain(revision::methods())
+        .filter(|method| !is_targeted(method))
+}
+
 /// Parameters that do not say what the method needs to know (-32602).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParamsError(pub &'static str);
@@ -58,12 +83,12 @@ impl<'a> Call<'a> {
             ));
         }
         let (target, arguments) = match method {
-            "tools/call" => (Target::Tool(text(params, "name")?), arguments(params)?),
-            "prompts/get" => (Target::Prompt(text(params, "name")?), arguments(params)?),
+            "tools/call" => (Target::Tool(name(params)?), arguments(params)?),
+            "prompts/get" => (Target::Prompt(name(params)?), arguments(params)?),
             "resources/read" | "resources/subscribe" | "resources/unsubscribe" => {
                 (Target::Resource(text(params, "uri")?), None)
             }
-            "completion/complete" => (completed(params)?, None),
+            "completion/complete" => (completed(params)?, completed_with(params)?),
             "subscriptions/listen" => (subscriptions(params)?, None),
             _ => (Target::Method, None),
         };
@@ -100,6 +125,18 @@ fn text<'a>(params: &'a Object, name: &'static str) -> Result<&'a str, ParamsErr
             "uri" => "\"uri\" must be a string",
             _ => "\"type\" must be a string",
         }))
+}
+
+/// The name of a tool or a prompt. An upstream that trims names, or cuts them
+/// at a NUL, would take `get-env ` for `get-env`, which the rules tell apart.
+fn name(members: &Object) -> Result<&str, ParamsError> {
+    let name = text(members, "name")?;
+    if name.trim() != name || name.chars().any(char::is_control) {
+        return Err(ParamsError(
+            "\"name\" must have no white space at its ends and no control characters",
+        ));
+    }
+    Ok(name)
 }
 
 fn arguments(params: &Object) -> Result<Option<&Object>, ParamsError> {
@@ -144,11 +181,23 @@ fn completed(params: &Object) -> Result<Target<'_>, ParamsError> {
         ));
     }
     match text(reference, "type")? {
-        "ref/prompt" => text(reference, "name").map(Target::Prompt),
+        "ref/prompt" => name(reference).map(Target::Prompt),
         "ref/resource" => text(reference, "uri").map(Target::Resource),
         _ => Err(ParamsError(
             "\"ref\" must be of type ref/prompt or ref/resource",
         )),
+    }
+}
+
+/// The arguments that are filled in already (`context.arguments`): the ones
+/// that rules on a prompt's arguments can look at.
+fn completed_with(params: &Object) -> Result<Option<&Object>, ParamsError> {
+    match params.get("context") {
+        None => Ok(None),
+        Some(Json::Object(context)) if !has_lookalike(context, &["arguments"]) => {
+            arguments(context)
+        }
+        Some(_) => Err(ParamsError("\"context\" must be an object")),
     }
 }
 
@@ -225,6 +274,8 @@ mod tests {
         for (method, params) in [
             ("tools/call", "{}"),
             ("tools/call", r#"{"name":1}"#),
+            ("tools/call", r#"{"name":"get-env "}"#),
+            ("prompts/get", r#"{"name":"get-env\u0000"}"#),
             ("tools/call", r#"{"name":"echo","Name":"get-env"}"#),
             ("tools/call", r#"{"name":"echo","arguments":[]}"#),
             ("tools/call", r#"{"name":"echo","arguments":null}"#),

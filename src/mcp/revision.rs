@@ -65,39 +65,18 @@ impl Revision {
 
     /// Whether a client may send this request in this revision.
     pub fn has_request(self, method: &str) -> bool {
-        match method {
-            "tools/list"
-            | "tools/call"
-            | "resources/list"
-            | "resources/templates/list"
-            | "resources/read"
-            | "prompts/list"
-            | "prompts/get"
-            | "completion/complete" => true,
-            "initialize"
-            | "ping"
-            | "resources/subscribe"
-            | "resources/unsubscribe"
-            | "logging/setLevel" => self.era() == Era::Legacy,
-            "server/discover" | "subscriptions/listen" | "tasks/update" => {
-                self.era() == Era::Modern
-            }
-            "tasks/get" | "tasks/cancel" => self >= Self::V2025_11_25,
-            "tasks/result" | "tasks/list" => self == Self::V2025_11_25,
-            _ => false,
-        }
+        self.has(Kind::Request, method)
     }
 
     /// Whether a client may send this notification in this revision.
     pub fn has_notification(self, method: &str) -> bool {
-        match method {
-            "notifications/initialized"
-            | "notifications/cancelled"
-            | "notifications/progress"
-            | "notifications/roots/list_changed" => self.era() == Era::Legacy,
-            "notifications/tasks/status" => self == Self::V2025_11_25,
-            _ => false,
-        }
+        self.has(Kind::Notification, method)
+    }
+
+    fn has(self, kind: Kind, method: &str) -> bool {
+        METHODS.iter().any(|(of, name, first, last)| {
+            *of == kind && *name == method && (*first..=*last).contains(&self)
+        })
     }
 }
 
@@ -107,12 +86,68 @@ impl fmt::Display for Revision {
     }
 }
 
-/// Whether any revision has a request or a notification of that name.
-pub fn is_known_method(method: &str) -> bool {
-    Revision::ALL
-        .into_iter()
-        .any(|revision| revision.has_request(method) || revision.has_notification(method))
+/// Every method that a client may send in some revision.
+pub fn methods() -> impl Iterator<Item = &'static str> {
+    METHODS.iter().map(|(_, name, _, _)| *name)
 }
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Request,
+    Notification,
+}
+
+/// What clients may send, and the first and last revision that has it (the
+/// unions `ClientRequest` and `ClientNotification` of each revision's schema;
+/// for tasks in 2026-07-28, the tasks extension).
+const METHODS: [(Kind, &str, Revision, Revision); 25] = {
+    use Kind::{Notification, Request};
+    use Revision::{V2025_03_26 as FIRST, V2025_11_25, V2026_07_28};
+    const LAST_LEGACY: Revision = V2025_11_25;
+    const LAST: Revision = V2026_07_28;
+    [
+        (Request, "initialize", FIRST, LAST_LEGACY),
+        (Request, "ping", FIRST, LAST_LEGACY),
+        (Request, "server/discover", V2026_07_28, LAST),
+        (Request, "tools/list", FIRST, LAST),
+        (Request, "tools/call", FIRST, LAST),
+        (Request, "resources/list", FIRST, LAST),
+        (Request, "resources/templates/list", FIRST, LAST),
+        (Request, "resources/read", FIRST, LAST),
+        (Request, "resources/subscribe", FIRST, LAST_LEGACY),
+        (Request, "resources/unsubscribe", FIRST, LAST_LEGACY),
+        (Request, "subscriptions/listen", V2026_07_28, LAST),
+        (Request, "prompts/list", FIRST, LAST),
+        (Request, "prompts/get", FIRST, LAST),
+        (Request, "completion/complete", FIRST, LAST),
+        (Request, "logging/setLevel", FIRST, LAST_LEGACY),
+        (Request, "tasks/get", V2025_11_25, LAST),
+        (Request, "tasks/cancel", V2025_11_25, LAST),
+        (Request, "tasks/result", V2025_11_25, LAST_LEGACY),
+        (Request, "tasks/list", V2025_11_25, LAST_LEGACY),
+        (Request, "tasks/update", V2026_07_28, LAST),
+        (
+            Notification,
+            "notifications/initialized",
+            FIRST,
+            LAST_LEGACY,
+        ),
+        (Notification, "notifications/cancelled", FIRST, LAST_LEGACY),
+        (Notification, "notifications/progress", FIRST, LAST_LEGACY),
+        (
+            Notification,
+            "notifications/roots/list_changed",
+            FIRST,
+            LAST_LEGACY,
+        ),
+        (
+            Notification,
+            "notifications/tasks/status",
+            V2025_11_25,
+            LAST_LEGACY,
+        ),
+    ]
+};
 
 #[cfg(test)]
 mod tests {

@@ -4,14 +4,15 @@ use core::fmt;
 use std::rc::Rc;
 
 use super::Identity;
+use super::authentication::{Audience, Authentication, PendingReason, TokenLimits};
+pub use super::authentication::{InlineKeyError, KeyEvent, KeyEventKind};
 use super::bearer::BearerToken;
-use super::fetch::{Fetch, FetchAnswer, FetchFailure, FetchId};
+use super::fetch::{Fetch, FetchAnswer, FetchId};
 use super::introspector::{Introspector, Known};
-use super::issuer::{Algorithm, Issuer};
+use super::issuer::Issuer;
 use super::jws::{self, Jws, Shape};
-use super::key_store::{Freshness, KeyOutcome, KeyStore};
-use super::keys::{Candidates, KeySetError};
-use super::signature::verify_signature;
+use super::key_check::{Signature, check_signature};
+use super::key_store::{KeyOutcome, KeyStore};
 use super::token_cache::{CacheKey, TokenCache, TokenHash};
 use super::token_error::TokenError;
 use super::verify::{check_audience, check_jwt, identity};
@@ -28,86 +29,6 @@ pub struct Authenticator {
     introspector: Introspector,
     last_id: u64,
     token_bytes: usize,
-}
-
-/// Bounds on what tokens may cost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TokenLimits {
-    /// The longest token, in bytes.
-    pub token_bytes: usize,
-    /// How many verified tokens are remembered.
-    pub cache_entries: usize,
-}
-
-/// Whom a token has to be meant for.
-#[derive(Clone, Copy, Debug)]
-pub struct Audience<'a> {
-    /// Which server this is: verified tokens are remembered per server.
-    pub server: usize,
-    /// The issuers that the server trusts, as indices into the list that
-    /// [`Authenticator::new`] got.
-    pub issuers: &'a [usize],
-    /// The values of `aud` of which a token needs one.
-    pub audiences: &'a [String],
-}
-
-/// What is known of a token.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Authentication {
-    /// Verified.
-    Verified(Rc<Identity>),
-    /// Not acceptable: 401 `invalid_token`.
-    Refused(TokenError),
-    /// Not known yet: ask again when an answer has come. The caller bounds
-    /// the wait.
-    Pending(PendingReason),
-    /// Whom to ask is out of reach: 503 with Retry-After.
-    Unavailable,
-}
-
-/// What a token waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PendingReason {
-    /// The issuer's first key set.
-    Keys,
-    /// A newer key set: the token names a key that the present one lacks.
-    UnknownKey,
-    /// The issuer's answer about this token.
-    Introspection,
-}
-
-/// A key set in the configuration that has no usable key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InlineKeyError {
-    /// The index of the issuer.
-    pub issuer: usize,
-    /// What is wrong.
-    pub error: KeySetError,
-}
-
-/// Something for the log; no secrets in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyEvent {
-    /// The `id` of the issuer's entry.
-    pub issuer_id: Rc<str>,
-    /// What happened.
-    pub kind: KeyEventKind,
-}
-
-/// What happened to a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyEventKind {
-    /// A key set was loaded.
-    Loaded {
-        /// How many keys can be used.
-        usable: usize,
-        /// How many cannot.
-        skipped: usize,
-    },
-    /// Keys could not be fetched; the earlier ones stay.
-    KeysFailed(FetchFailure),
-    /// The issuer could not be asked about a token.
-    IntrospectionFailed(FetchFailure),
 }
 
 impl Authenticator {
@@ -187,7 +108,8 @@ impl Authenticator {
 
     /// Whether [`Self::due`] has something to do.
     pub fn has_due(&self, now_ms: u64) -> bool {
-        self.introspector.has_due() || self.stores.iter().any(|store| store.has_due(now_ms))
+        self.introspector.has_due(&self.issuers, now_ms)
+            || self.stores.iter().any(|store| store.has_due(now_ms))
     }
 
     /// Takes the answer of a call; `None` where there was none. Requests that
@@ -345,58 +267,6 @@ impl Authenticator {
                 }
             }
         }
-    }
-}
-
-/// What the issuer's keys say of a signature.
-enum Signature {
-    Right,
-    Wrong(TokenError),
-    /// Other keys may know more.
-    Unclear(Authentication),
-}
-
-/// Looks for the key and checks the signature. A key that is not there may
-/// have come since the last fetch: that is found out, once per request.
-fn check_signature(
-    store: &mut KeyStore,
-    jws: &Jws<'_>,
-    algorithm: Algorithm,
-    arrived_ms: u64,
-) -> Signature {
-    let Some(keys) = store.keys() else {
-        store.want(arrived_ms);
-        return Signature::Unclear(Authentication::Pending(PendingReason::Keys));
-    };
-    match keys.candidates(jws.key_id.as_deref(), algorithm) {
-        Candidates::OtherAlgorithm => Signature::Wrong(TokenError::Algorithm),
-        Candidates::TooMany => Signature::Wrong(TokenError::AmbiguousKey),
-        Candidates::Named(key) => match verify_signature(key.public(), algorithm, jws) {
-            Ok(()) => Signature::Right,
-            Err(error) => Signature::Wrong(error),
-        },
-        Candidates::Unnamed(keys) => {
-            let right = keys
-                .iter()
-                .any(|key| verify_signature(key.public(), algorithm, jws).is_ok());
-            if right {
-                return Signature::Right;
-            }
-            // Nothing says that a key is missing, so nobody waits; but if one
-            // is, it will be there soon.
-            if store.freshness(arrived_ms) == Freshness::Stale {
-                store.want(arrived_ms);
-            }
-            Signature::Wrong(TokenError::BadSignature)
-        }
-        Candidates::Unknown => match store.freshness(arrived_ms) {
-            Freshness::Current => Signature::Wrong(TokenError::UnknownKey),
-            Freshness::Failed => Signature::Unclear(Authentication::Unavailable),
-            Freshness::Stale => {
-                store.want(arrived_ms);
-                Signature::Unclear(Authentication::Pending(PendingReason::UnknownKey))
-            }
-        },
     }
 }
 

@@ -59,6 +59,8 @@ const MAX_REFUSED: usize = 4096;
 const REFUSED_MS: u64 = 5000;
 /// How long a failed call is remembered, so that all who waited see it.
 const FAILED_MS: u64 = 1000;
+/// How long after an answer those who waited for it may come for it.
+const WAITED_MS: u64 = 10_000;
 /// A call that nobody reported on is given up this long after its time.
 const GRACE_MS: u64 = 30_000;
 
@@ -108,9 +110,13 @@ impl Introspector {
         Known::Pending
     }
 
-    /// Whether [`Self::due`] would give calls.
-    pub(super) fn has_due(&self) -> bool {
+    /// Whether [`Self::due`] has something to do.
+    pub(super) fn has_due(&self, issuers: &[Rc<Issuer>], now_ms: u64) -> bool {
         !self.queue.is_empty()
+            || self
+                .calls
+                .first_key_value()
+                .is_some_and(|(_, (key, sent_ms))| is_lost(issuers, key, *sent_ms, now_ms))
     }
 
     /// The calls to make now.
@@ -192,12 +198,7 @@ impl Introspector {
     fn give_up_lost_calls(&mut self, issuers: &[Rc<Issuer>], now_ms: u64) {
         while let Some(entry) = self.calls.first_entry() {
             let (key, sent_ms) = *entry.get();
-            let timeout_ms = issuers
-                .get(key.owner)
-                .and_then(|issuer| issuer.introspection.as_ref())
-                .map_or(0, |introspection| introspection.timeout_ms);
-            let lost_ms = sent_ms.saturating_add(timeout_ms).saturating_add(GRACE_MS);
-            if now_ms <= lost_ms {
+            if !is_lost(issuers, &key, sent_ms, now_ms) {
                 return;
             }
             entry.remove();
@@ -206,11 +207,21 @@ impl Introspector {
     }
 }
 
+fn is_lost(issuers: &[Rc<Issuer>], key: &CacheKey, sent_ms: u64, now_ms: u64) -> bool {
+    let timeout_ms = issuers
+        .get(key.owner)
+        .and_then(|issuer| issuer.introspection.as_ref())
+        .map_or(0, |introspection| introspection.timeout_ms);
+    now_ms > sent_ms.saturating_add(timeout_ms).saturating_add(GRACE_MS)
+}
+
 impl<V> Answered<V> {
-    /// Until its time is up; and for the requests that waited for it in any
-    /// case, or a short memory would send them round in circles.
+    /// Until its time is up; and a little longer for the requests that waited
+    /// for it, or a short memory would send them round in circles.
     const fn counts(&self, arrived_ms: u64, now_ms: u64) -> bool {
-        now_ms < self.until_ms || arrived_ms <= self.answered_ms
+        now_ms < self.until_ms
+            || (arrived_ms <= self.answered_ms
+                && now_ms < self.answered_ms.saturating_add(WAITED_MS))
     }
 }
 

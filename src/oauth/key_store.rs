@@ -4,8 +4,9 @@ use std::rc::Rc;
 
 use super::discovery::{key_set_endpoint, metadata_endpoints};
 use super::fetch::{self, Fetch, FetchAnswer, FetchFailure, FetchId};
-use super::issuer::{Endpoint, FetchSchedule, Issuer, KeySource};
+use super::issuer::{Endpoint, Issuer, KeySource};
 use super::keys::{KeySet, KeySetError};
+use super::refresh::{Progress, Refresh, Step};
 use crate::json;
 
 /// The key sets of an issuer, and when to ask for the next one.
@@ -17,49 +18,6 @@ pub(super) struct KeyStore {
     /// verified is verified again.
     generation: u64,
     refresh: Option<Refresh>,
-}
-
-/// How keys that come over the network are kept current.
-#[derive(Debug)]
-struct Refresh {
-    schedule: FetchSchedule,
-    progress: Progress,
-    /// When the last attempt began.
-    started_ms: Option<u64>,
-    /// When the next one is due without anyone asking for it.
-    next_ms: u64,
-    /// The latest request that a newer set would help.
-    wanted_ms: Option<u64>,
-    /// When the last attempt that succeeded, and the last that failed, began.
-    succeeded_ms: Option<u64>,
-    failed_ms: Option<u64>,
-    /// How many failed since the last success.
-    failures: u32,
-}
-
-#[derive(Debug)]
-enum Progress {
-    Idle,
-    /// The next call of an attempt can be made.
-    Ready {
-        step: Step,
-        started_ms: u64,
-    },
-    /// A call is under way.
-    Waiting {
-        id: FetchId,
-        step: Step,
-        started_ms: u64,
-        sent_ms: u64,
-    },
-}
-
-/// A call of an attempt.
-#[derive(Clone, Debug)]
-enum Step {
-    /// The first of these, with the others to try next.
-    Metadata(Vec<Endpoint>),
-    Keys(Endpoint),
 }
 
 /// How the present keys relate to a request that they do not satisfy.
@@ -275,77 +233,5 @@ const fn failure(error: KeySetError) -> FetchFailure {
         KeySetError::Shape => FetchFailure::Malformed,
         KeySetError::TooMany => FetchFailure::TooLarge,
         KeySetError::NoUsableKey { .. } => FetchFailure::NoUsableKey,
-    }
-}
-
-// === impl Refresh ===
-
-impl Refresh {
-    const fn new(schedule: FetchSchedule) -> Self {
-        Self {
-            schedule,
-            progress: Progress::Idle,
-            started_ms: None,
-            next_ms: 0,
-            wanted_ms: None,
-            succeeded_ms: None,
-            failed_ms: None,
-            failures: 0,
-        }
-    }
-
-    const fn is_due(&self, now_ms: u64) -> bool {
-        /// A call that nobody reported on is given up this long after its
-        /// own time was up.
-        const GRACE_MS: u64 = 30_000;
-        match &self.progress {
-            Progress::Ready { .. } => true,
-            Progress::Waiting { sent_ms, .. } => {
-                now_ms
-                    > sent_ms
-                        .saturating_add(self.schedule.timeout_ms)
-                        .saturating_add(GRACE_MS)
-            }
-            Progress::Idle => self.attempt_is_due(now_ms),
-        }
-    }
-
-    const fn attempt_is_due(&self, now_ms: u64) -> bool {
-        let Some(started_ms) = self.started_ms else {
-            return true;
-        };
-        if started_ms > now_ms {
-            // The clock was set back; what was planned by it means nothing.
-            return true;
-        }
-        let earliest = started_ms.saturating_add(self.schedule.retry_seconds.saturating_mul(1000));
-        now_ms >= earliest && (self.wanted_ms.is_some() || now_ms >= self.next_ms)
-    }
-
-    fn succeeded(&mut self, started_ms: u64) {
-        self.succeeded_ms = Some(started_ms);
-        self.failures = 0;
-        self.next_ms =
-            started_ms.saturating_add(self.schedule.refresh_seconds.saturating_mul(1000));
-        self.done(started_ms);
-    }
-
-    /// Tries again later and later, but no later than a refresh would be.
-    fn failed(&mut self, started_ms: u64) {
-        self.failed_ms = Some(started_ms);
-        let factor = 2_u64.saturating_pow(self.failures);
-        self.failures = self.failures.saturating_add(1);
-        let pause = self.schedule.retry_seconds.saturating_mul(factor).min(
-            self.schedule
-                .refresh_seconds
-                .max(self.schedule.retry_seconds),
-        );
-        self.next_ms = started_ms.saturating_add(pause.saturating_mul(1000));
-        self.done(started_ms);
-    }
-
-    fn done(&mut self, started_ms: u64) {
-        self.wanted_ms = self.wanted_ms.filter(|wanted| *wanted > started_ms);
-        self.progress = Progress::Idle;
     }
 }

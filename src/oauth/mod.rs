@@ -1,5 +1,6 @@
 //! The OAuth 2.1 resource server: from a bearer token to an [`Identity`].
 
+pub mod authentication;
 pub mod authenticator;
 pub mod bearer;
 pub mod challenge;
@@ -11,9 +12,11 @@ mod introspection;
 mod introspector;
 pub mod issuer;
 mod jws;
+mod key_check;
 mod key_store;
 pub mod keys;
 pub mod metadata;
+mod refresh;
 pub mod scopes;
 mod signature;
 mod token_cache;
@@ -21,12 +24,12 @@ pub mod token_error;
 mod verify;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
-pub use authenticator::{
-    Audience, Authentication, Authenticator, InlineKeyError, KeyEvent, KeyEventKind, PendingReason,
-    TokenLimits,
+pub use authentication::{
+    Audience, Authentication, InlineKeyError, KeyEvent, KeyEventKind, PendingReason, TokenLimits,
 };
+pub use authenticator::Authenticator;
 pub use bearer::{
     BearerError, BearerToken, bearer_token, query_has_access_token, query_without_access_token,
 };

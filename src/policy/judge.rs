@@ -45,8 +45,8 @@ impl Judge<'_> {
         }
     }
 
-    /// Order: a missing scope of every request, permit, step-up, and then the
-    /// reasons unknown, argument, rule (`Denied`).
+    /// Order: permit, step-up to all that this call needs, step-up to what
+    /// every request needs (whatever the call), and then the other reasons.
     fn verdict(&self, deny_rule: Option<&Rule>) -> Result<&Rule, Denied> {
         if deny_rule.is_none() {
             if let Some(rule) = self.allowing().find(|rule| self.allows(rule)) {

@@ -6,8 +6,8 @@
 mod arguments;
 mod condition;
 mod decision;
+mod glob;
 mod judge;
-pub mod methods;
 mod pattern;
 mod rule;
 mod uri;

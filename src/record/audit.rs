@@ -141,9 +141,9 @@ mod tests {
     #[test]
     fn a_name_with_control_characters_stays_on_its_line_and_is_cut_to_a_bounded_length() {
         let name = format!("a\n\u{0}b{}", "x".repeat(10_000));
-        let params = format!(r#"{{"name":{}}}"#, Value::from(name));
+        let params = format!(r#"{{"uri":{}}}"#, Value::from(name));
         let params = parse(params.as_bytes(), 9).unwrap();
-        let call = Call::of("tools/call", params.as_object().unwrap()).unwrap();
+        let call = Call::of("resources/read", params.as_object().unwrap()).unwrap();
         let record = Record {
             calls: vec![CallRecord::of(&call, &[])],
             ..Record::default()

@@ -6,7 +6,7 @@
 
 use super::Record;
 use crate::mcp::Call;
-use crate::mcp::revision::is_known_method;
+use crate::mcp::revision::methods;
 
 /// The name of the counter of decisions that this record belongs to.
 pub fn decision_counter(record: &Record) -> String {
@@ -39,7 +39,7 @@ pub const MEMORY_BYTES: &str = "mcp_auth.vm_memory_bytes";
 /// Clients choose methods; only the protocol's own become labels.
 fn method_label(method: &str) -> &str {
     let pseudo = [Call::GET, Call::DELETE, Call::RESPONSE].contains(&method);
-    if pseudo || is_known_method(method) {
+    if pseudo || methods().any(|known| known == method) {
         method
     } else {
         "other"

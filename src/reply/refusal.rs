@@ -214,7 +214,8 @@ fn agreement(error: &AgreementError, to: Addressee<'_>) -> (u16, Option<Value>) 
             let supported: Vec<&str> = to
                 .site
                 .map(|site| {
-                    site.revisions
+                    site.server
+                        .protocol_versions
                         .iter()
                         .copied()
                         .map(Revision::as_str)

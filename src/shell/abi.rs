@@ -4,7 +4,7 @@
 //! The only unsafe code of the crate.
 #![allow(unsafe_code, reason = "the host is reached through foreign functions")]
 
-use core::ptr::{null, null_mut};
+use core::ptr::null_mut;
 
 use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType};
 
@@ -140,15 +140,21 @@ pub(super) fn continue_request() -> bool {
     unsafe { proxy_continue_stream(REQUEST_STREAM) == OK }
 }
 
-/// Answers the request of the effective context.
-pub(super) fn send_local_response(status: u16, headers: &[(&str, &str)], body: &[u8]) -> bool {
+/// Answers the request of the effective context. `details` is what access
+/// logs show as `%RESPONSE_CODE_DETAILS%`.
+pub(super) fn send_local_response(
+    status: u16,
+    details: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> bool {
     let headers = serialized(headers);
-    // SAFETY: the host reads the headers and the body; there are no details.
+    // SAFETY: the host reads the details, the headers and the body.
     let status = unsafe {
         proxy_send_local_response(
             status.into(),
-            null(),
-            0,
+            details.as_ptr(),
+            details.len(),
             body.as_ptr(),
             body.len(),
             headers.as_ptr(),

@@ -51,14 +51,15 @@ pub(super) fn edit(map: MapType, edits: &HeaderEdits) -> bool {
             .all(|(name, value)| abi::set_header(map, name, value))
 }
 
-/// Sends the gate's own answer.
-pub(super) fn send(reply: &Reply) -> bool {
+/// Sends the gate's own answer. The reason is for Envoy's access log.
+pub(super) fn send(reply: &Reply, reason: &str) -> bool {
     let headers: Vec<(&str, &str)> = reply
         .headers
         .iter()
         .map(|(name, value)| (*name, value.as_str()))
         .collect();
-    abi::send_local_response(reply.status, &headers, reply.body.as_bytes())
+    let details = format!("mcp_auth_{reason}");
+    abi::send_local_response(reply.status, &details, &headers, reply.body.as_bytes())
 }
 
 /// Whether the response at hand came from the upstream, not from Envoy

@@ -15,8 +15,7 @@ use super::shared::Shared;
 use super::{abi, host};
 use crate::config;
 use crate::exchange::Worker;
-use crate::oauth::authenticator::{InlineKeyError, KeyEvent, KeyEventKind};
-use crate::oauth::fetch::{Fetch, FetchAnswer, FetchId};
+use crate::oauth::{Fetch, FetchAnswer, FetchId, InlineKeyError, KeyEvent, KeyEventKind};
 
 /// How often waiting requests and the keys' age are looked at.
 const TICK: Duration = Duration::from_millis(100);

@@ -109,7 +109,7 @@ impl Shared {
                 if let Some(path) = path {
                     abi::set_header(MapType::HttpRequestHeaders, ":path", &path);
                 }
-                host::send(&reply);
+                host::send(&reply, record.reason);
                 Action::Pause
             }
             Step::EditResponse(edits) => {
@@ -142,10 +142,11 @@ fn release(edits: &HeaderEdits) -> Action {
         LogLevel::Error,
         "the host refused to change request headers; the request is refused",
     );
-    host::send(&Reply {
+    let reply = Reply {
         status: 500,
         headers: Vec::new(),
         body: String::new(),
-    });
+    };
+    host::send(&reply, "host_refused");
     Action::Pause
 }

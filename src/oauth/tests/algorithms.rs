@@ -6,7 +6,7 @@ use jwt_simple::prelude::*;
 use serde_json::{Value, json};
 
 use super::support::*;
-use crate::oauth::authenticator::Authentication;
+use crate::oauth::authentication::Authentication;
 use crate::oauth::issuer::Algorithm;
 use crate::oauth::token_error::TokenError;
 
@@ -204,4 +204,41 @@ fn a_key_is_used_with_its_own_kind_of_algorithm_only() {
     // The set pins the key to RS256.
     let token = sign(r#"{"alg":"PS256","typ":"at+jwt","kid":"rsa"}"#, &claims());
     assert_eq!(gate.refusal(&token), Some(TokenError::Algorithm));
+}
+
+#[test]
+fn rsa_keys_of_odd_sizes_and_signatures_of_every_length_are_refused_without_a_panic() {
+    for bits in [2048, 2049, 2050, 2055, 2056, 3072, 4089, 4095, 4096_usize] {
+        let bytes = bits.div_ceil(8);
+        let mut modulus = vec![0xc5; bytes];
+        modulus[0] = 1 << ((bits - 1) % 8);
+        let key = json!({"kty": "RSA", "n": encode(&modulus), "e": "AQAB", "kid": "k"});
+        let mut gate = Gate::new(inline(&jwks(&[key.to_string()])));
+        for algorithm in ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"] {
+            let header = json!({"alg": algorithm, "typ": "at+jwt", "kid": "k"}).to_string();
+            let token = sign(&header, &claims());
+            let (input, _) = token.rsplit_once('.').unwrap();
+            let mut below = modulus.clone();
+            below[bytes - 1] -= 1;
+            let mut small = vec![0; bytes];
+            small[bytes - 1] = 1;
+            for signature in [
+                below,
+                small,
+                modulus.clone(),
+                vec![0; bytes],
+                vec![0xff; bytes],
+                vec![0x11; bytes - 1],
+                vec![0x11; bytes + 1],
+            ] {
+                let token = format!("{input}.{}", encode(signature));
+                let refusal = gate.refusal(&token);
+                assert_eq!(
+                    refusal,
+                    Some(TokenError::BadSignature),
+                    "{bits} {algorithm}"
+                );
+            }
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::support::*;
-use crate::oauth::authenticator::{Audience, Authentication};
+use crate::oauth::authentication::{Audience, Authentication};
 use crate::oauth::token_cache::{CacheKey, TokenCache, TokenHash};
 use crate::oauth::token_error::TokenError;
 

@@ -4,7 +4,7 @@ use jwt_simple::prelude::Ed25519KeyPair;
 use serde_json::json;
 
 use super::support::*;
-use crate::oauth::authenticator::{Authentication, KeyEventKind, PendingReason};
+use crate::oauth::authentication::{Authentication, KeyEventKind, PendingReason};
 use crate::oauth::fetch::FetchFailure;
 use crate::oauth::issuer::{Issuer, KeySource};
 use crate::oauth::token_error::TokenError;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::support::*;
-use crate::oauth::authenticator::{Audience, Authentication, KeyEventKind, PendingReason};
+use crate::oauth::authentication::{Audience, Authentication, KeyEventKind, PendingReason};
 use crate::oauth::fetch::FetchFailure;
 use crate::oauth::issuer::KeySource;
 use crate::oauth::token_error::TokenError;
@@ -201,6 +201,17 @@ fn an_active_token_is_remembered_for_a_while_and_never_beyond_its_end() {
 }
 
 #[test]
+fn an_old_request_does_not_prolong_an_answer() {
+    let mut gate = Gate::new(introspecting(60));
+    let arrived = gate.now_ms;
+    gate.ask("opaque");
+    let call = gate.call();
+    gate.answer(&call, 200, &active().to_string());
+    gate.now_ms += 60_000;
+    assert_eq!(gate.ask_since("opaque", arrived), PENDING);
+}
+
+#[test]
 fn a_refusal_is_remembered_shortly() {
     let mut gate = Gate::new(introspecting(60));
     assert_eq!(gate.ask("opaque"), PENDING);
@@ -258,8 +269,12 @@ fn a_lost_call_is_given_up() {
     let mut gate = Gate::new(introspecting(60));
     assert_eq!(gate.ask("opaque"), PENDING);
     let lost = gate.call();
-    gate.now_ms += 31_001;
-    gate.authenticator.due(gate.now_ms);
+    gate.now_ms += 31_000;
+    gate.no_call();
+    gate.now_ms += 1;
+    assert!(gate.authenticator.has_due(gate.now_ms));
+    assert!(gate.authenticator.due(gate.now_ms).is_empty());
+    gate.no_call();
     assert_eq!(gate.ask("opaque"), PENDING);
     let call = gate.call();
     gate.answer(&lost, 200, &active().to_string());

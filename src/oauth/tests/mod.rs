@@ -12,4 +12,4 @@ mod keys;
 mod metadata;
 mod seeds;
 mod shape;
-mod support;
+pub(crate) mod support;

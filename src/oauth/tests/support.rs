@@ -9,7 +9,8 @@ use jwt_simple::prelude::{Ed25519KeyPair, EdDSAKeyPairLike as _, RS256KeyPair};
 use serde_json::{Value, json};
 
 use crate::json::{self, Json};
-use crate::oauth::authenticator::{Audience, Authentication, Authenticator, TokenLimits};
+use crate::oauth::authentication::{Audience, Authentication, TokenLimits};
+use crate::oauth::authenticator::Authenticator;
 use crate::oauth::bearer::{BearerToken, bearer_token};
 use crate::oauth::fetch::{Fetch, FetchAnswer};
 use crate::oauth::identity::{Identity, SubjectType};
@@ -20,12 +21,12 @@ use crate::oauth::issuer::{
 use crate::oauth::token_error::TokenError;
 use crate::oauth::{ClaimPath, KeyEvent};
 
-pub(super) const ISSUER: &str = "https://as.example/realm";
-pub(super) const RESOURCE: &str = "https://gate.example/everything/mcp";
+pub(crate) const ISSUER: &str = "https://as.example/realm";
+pub(crate) const RESOURCE: &str = "https://gate.example/everything/mcp";
 /// Now, in seconds and in milliseconds.
-pub(super) const NOW: u64 = 1_800_000_000;
-pub(super) const NOW_MS: u64 = NOW * 1000;
-pub(super) const HEADER: &str = r#"{"alg":"EdDSA","typ":"at+jwt","kid":"ed"}"#;
+pub(crate) const NOW: u64 = 1_800_000_000;
+pub(crate) const NOW_MS: u64 = NOW * 1000;
+pub(crate) const HEADER: &str = r#"{"alg":"EdDSA","typ":"at+jwt","kid":"ed"}"#;
 
 pub(super) const SCHEDULE: FetchSchedule = FetchSchedule {
     refresh_seconds: 300,
@@ -58,7 +59,7 @@ pub(super) fn sign_with(key: &Ed25519KeyPair, header: &[u8], claims: &[u8]) -> S
     format!("{input}.{}", encode(*signature))
 }
 
-pub(super) fn sign(header: &str, claims: &Value) -> String {
+pub(crate) fn sign(header: &str, claims: &Value) -> String {
     sign_with(ed_key(), header.as_bytes(), claims.to_string().as_bytes())
 }
 
@@ -71,7 +72,7 @@ pub(super) fn claims() -> Value {
 }
 
 /// The claims of a good token, with some replaced, or removed by null.
-pub(super) fn claims_with(changes: &Value) -> Value {
+pub(crate) fn claims_with(changes: &Value) -> Value {
     let mut claims = claims();
     let members = claims.as_object_mut().unwrap();
     for (name, value) in changes.as_object().unwrap() {
@@ -84,7 +85,7 @@ pub(super) fn claims_with(changes: &Value) -> Value {
     claims
 }
 
-pub(super) fn good_token() -> String {
+pub(crate) fn good_token() -> String {
     sign(HEADER, &claims())
 }
 
@@ -92,7 +93,7 @@ pub(super) fn jwks(keys: &[String]) -> String {
     format!("{{\"keys\":[{}]}}", keys.join(","))
 }
 
-pub(super) fn ed_jwks() -> String {
+pub(crate) fn ed_jwks() -> String {
     jwks(&[ed_key().public_key().to_jwk()])
 }
 

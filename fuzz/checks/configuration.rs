@@ -1,0 +1,21 @@
+//! A configuration is accepted, or refused with errors that say where.
+
+use mcp_auth_filter::config;
+use mcp_auth_filter::exchange::Worker;
+
+/// Reads a configuration, and makes a worker of one that is accepted.
+pub(crate) fn check(bytes: &[u8]) {
+    match config::parse(bytes, &|name| {
+        (name == "SECRET").then(|| "secret".to_owned())
+    }) {
+        Ok(config) => drop(Worker::new(&config)),
+        Err(errors) => {
+            assert!(!errors.is_empty());
+            assert!(
+                errors
+                    .iter()
+                    .all(|error| error.pointer.is_empty() || error.pointer.starts_with('/'))
+            );
+        }
+    }
+}

@@ -1,0 +1,137 @@
+mod agreement;
+mod warnings;
+
+use std::path::{Path, PathBuf};
+
+use super::*;
+use crate::mcp::Revision;
+use crate::policy::Pattern;
+
+fn environment(name: &str) -> Option<String> {
+    match name {
+        "SECRET" => Some("from-the-environment".to_owned()),
+        "EMPTY" => Some(String::new()),
+        _ => None,
+    }
+}
+
+fn read(bytes: &[u8]) -> Result<Config, Vec<ConfigError>> {
+    parse(bytes, &environment)
+}
+
+fn corpus(folder: &str) -> Vec<(String, Vec<u8>)> {
+    let place = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/config")
+        .join(folder);
+    let mut files: Vec<PathBuf> = std::fs::read_dir(place)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    files
+        .into_iter()
+        .map(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            (format!("{folder}/{name}"), std::fs::read(&path).unwrap())
+        })
+        .collect()
+}
+
+#[test]
+fn an_error_never_shows_a_secret() {
+    for (name, bytes) in corpus("bad").into_iter().chain(corpus("bad-semantic")) {
+        for error in read(&bytes).unwrap_err() {
+            assert!(!error.to_string().contains("hunter2"), "{name}: {error}");
+        }
+    }
+}
+
+#[test]
+fn a_secret_comes_from_the_environment_and_is_not_printed() {
+    let config = read(include_bytes!("../../../tests/config/good/full.json")).unwrap();
+    let introspection = config.issuers[2].introspection.as_ref().unwrap();
+    assert_eq!(introspection.client_secret.expose(), "from-the-environment");
+    assert!(!format!("{config:?}").contains("from-the-environment"));
+}
+
+#[test]
+fn an_error_says_where_it_is_and_what_was_expected() {
+    let bytes = include_bytes!("../../../tests/config/bad/rule-pattern-no-text.json");
+    let errors = read(bytes).unwrap_err();
+    assert_eq!(
+        errors[0].to_string(),
+        "/servers/0/rules/0/what/tools/0: expected a string, found 7"
+    );
+}
+
+#[test]
+fn what_is_left_out_has_the_documented_default() {
+    let config = read(include_bytes!("../../../tests/config/good/minimal.json")).unwrap();
+    assert_eq!(config.header_mode, HeaderMode::Plain);
+    assert_eq!(config.limits, Limits::default());
+    assert_eq!(config.warnings, []);
+    let issuer = &config.issuers[0];
+    assert_eq!(issuer.token_types, ["at+jwt"]);
+    assert_eq!(issuer.leeway_seconds, 30);
+    assert_eq!(issuer.claims.subject.as_str(), "sub");
+    assert_eq!(issuer.claims.client.as_str(), "client_id");
+    assert_eq!(issuer.claims.scopes.len(), 2);
+    let server = &config.servers[0];
+    assert_eq!(server.path, "/one");
+    assert_eq!(server.hosts, Hosts::Listed(vec!["mcp.example".to_owned()]));
+    assert_eq!(server.audiences, ["https://mcp.example/one"]);
+    assert_eq!(server.issuers, [0]);
+    assert_eq!(server.protocol_versions, Revision::ALL);
+    assert_eq!(server.answers, Answers::default());
+    assert_eq!(server.identity_headers, IdentityHeaders::default());
+    assert!(!server.policy.audit_only());
+}
+
+#[test]
+fn everything_that_is_configured_arrives() {
+    let config = read(include_bytes!("../../../tests/config/good/full.json")).unwrap();
+    let issuer = &config.issuers[0];
+    assert_eq!(issuer.token_types, ["at+jwt", "jwt", ""]);
+    let kind = issuer.claims.subject_type.claim.as_ref().unwrap();
+    assert_eq!(kind.1.len(), 2);
+    let Some(crate::oauth::issuer::KeySource::Jwks { endpoint, schedule }) =
+        &config.issuers[1].keys
+    else {
+        panic!("a JWKS URL");
+    };
+    assert_eq!(endpoint.authority, "[::1]:9000");
+    assert_eq!(endpoint.path, "/jwks?v=1");
+    assert_eq!(schedule.refresh_seconds, 60);
+    let server = &config.servers[0];
+    assert_eq!(server.resource.authority, "mcp.example:8443");
+    assert_eq!(server.resource.path, "/a/b%20c");
+    assert_eq!(server.path, "/internal/mcp");
+    assert_eq!(
+        server.hosts,
+        Hosts::Listed(
+            ["mcp.example:8443", "10.0.0.1", "[::1]:8443", "mcp.internal"]
+                .map(str::to_owned)
+                .to_vec()
+        )
+    );
+    assert_eq!(server.answers.arguments, AnswerStyle::Http403);
+    assert_eq!(
+        server.metadata.scopes_supported.to_string(),
+        "mcp:read mcp:write"
+    );
+    assert_eq!(server.identity_headers.issuer, None);
+    assert_eq!(
+        server.identity_headers.names().collect::<Vec<_>>(),
+        ["x-user", "x-scopes", "x-kind"]
+    );
+    assert!(
+        server
+            .extra_methods
+            .iter()
+            .any(|m: &Pattern| m.matches("vendor/x"))
+    );
+    assert!(server.policy.audit_only());
+    assert_eq!(config.servers[1].hosts, Hosts::Any);
+    assert_eq!(config.servers[1].resource.path, "/");
+    assert_eq!(config.limits.key_wait_ms, 0);
+}

@@ -1,0 +1,61 @@
+use serde_json::Value;
+
+use super::*;
+
+fn warnings_of(rules: &str) -> Vec<String> {
+    let text = include_str!("../../../tests/config/good/minimal.json");
+    let mut document: Value = serde_json::from_str(text).unwrap();
+    document["servers"][0]["extra_methods"] = serde_json::json!(["vendor/*"]);
+    document["servers"][0]["rules"] = serde_json::from_str(rules).unwrap();
+    let config = read(document.to_string().as_bytes()).unwrap();
+    config
+        .warnings
+        .into_iter()
+        .map(|warning| warning.pointer)
+        .collect()
+}
+
+#[test]
+fn what_never_matches_is_a_warning_with_its_place() {
+    for (rules, place) in [
+        ("[]", "/servers/0/rules"),
+        (
+            r#"[{"id":"r","what":{"tools":["a","get-*"],"except":["get-*"]}}]"#,
+            "/servers/0/rules/0/what/tools/1",
+        ),
+        (
+            r#"[{"id":"r","what":{"resources":["a://b/*"],"except":["a://**"]}}]"#,
+            "/servers/0/rules/0/what/resources/0",
+        ),
+        (
+            r#"[{"id":"r","what":{"resources":["a://b/../c"]}}]"#,
+            "/servers/0/rules/0/what/resources/0",
+        ),
+        (
+            r#"[{"id":"r","what":{"resources":["a://b%2Fc/**"]}}]"#,
+            "/servers/0/rules/0/what/resources/0",
+        ),
+        (
+            r#"[{"id":"r","what":{"methods":["ping","tool/list"]}}]"#,
+            "/servers/0/rules/0/what/methods/1",
+        ),
+        (
+            r#"[{"id":"r","what":{"methods":["tools/ca*"]}}]"#,
+            "/servers/0/rules/0/what/methods/0",
+        ),
+        (
+            r#"[{"id":"r","who":{"scopes":["x"]},"what":{"tools":["a"]}}]"#,
+            "/servers/0/rules/0/who/scopes",
+        ),
+    ] {
+        assert_eq!(warnings_of(rules), [place], "{rules}");
+    }
+    for rules in [
+        r#"[{"id":"r","what":{"tools":["get-*"],"except":["get-e*"]}}]"#,
+        r#"[{"id":"r","what":{"resources":["a://b/.?", "a://**"]}}]"#,
+        r#"[{"id":"r","what":{"methods":["vendor/x","tools/*","GET"]}}]"#,
+        r#"[{"id":"r","effect":"deny","who":{"scopes":["x"]},"what":{"tools":["a"]}}]"#,
+    ] {
+        assert_eq!(warnings_of(rules), [""; 0], "{rules}");
+    }
+}

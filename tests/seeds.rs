@@ -1,0 +1,52 @@
+//! The seeds of the fuzz targets `message`, `configuration` and `exchange`,
+//! as plain tests.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
+
+#[path = "../fuzz/checks/configuration.rs"]
+mod configuration;
+#[path = "../fuzz/checks/exchange.rs"]
+mod exchange;
+#[path = "../fuzz/checks/message.rs"]
+mod message;
+
+use std::fs;
+use std::path::Path;
+
+fn each_seed(folder: &str, check: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let mut count = 0;
+    for entry in fs::read_dir(&folder).expect("seeds") {
+        let path = entry.expect("a seed").path();
+        println!("{}", path.display());
+        check(&fs::read(path).expect("a seed"));
+        count += 1;
+    }
+    assert!(count > 0, "no seeds in {}", folder.display());
+}
+
+#[test]
+fn no_seed_of_a_message_means_different_things_to_two_parsers() {
+    each_seed("fuzz/seeds/message", message::check);
+}
+
+#[test]
+fn every_seed_of_a_configuration_is_accepted_or_refused_with_places() {
+    for folder in [
+        "tests/config/good",
+        "tests/config/bad",
+        "tests/config/bad-semantic",
+    ] {
+        each_seed(folder, configuration::check);
+    }
+}
+
+#[test]
+fn no_seed_of_an_exchange_is_forwarded() {
+    each_seed("fuzz/seeds/exchange", exchange::check);
+}
