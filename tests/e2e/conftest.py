@@ -10,23 +10,21 @@ from pathlib import Path
 
 import pytest
 from harness.bootstrap import HOLDING, PLAIN, Setup
-from harness.gate import HTTP1, HTTP2, Gate
+from harness.gate import HTTP1, HTTP2, Gate, StartGate
 from harness.issuer import ALGORITHMS, Issuer
 from harness.recorder import Recorder
-from harness.sites import BARE, SHARED
+from harness.sites import BARE, HOSTILE, SHARED
 from harness.tokens import Key
 
 from demo.stack import envoy as envoys
 from demo.stack import module as modules
 from demo.stack.envoy import Envoy
+from demo.stack.places import Ports
 from demo.stack.ports import free_ports
 from demo.stack.processes import Processes
 
 MODULE_VARIABLE = "MCP_AUTH_FILTER_MODULE"
 LOG_LINES = 40
-
-StartGate = Callable[..., Gate]
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--envoy-version", help="an Envoy of this version, from the PyPI package")
@@ -127,10 +125,24 @@ def bare(shared_gates: Callable[[str], Gate], recorder: Recorder) -> Gate:
     return shared_gates(BARE)
 
 
+@pytest.fixture
+def hostile(shared_gates: Callable[[str], Gate], recorder: Recorder) -> Gate:
+    """A gate with one worker, for clients that send anything."""
+    return shared_gates(HOSTILE)
+
+
 @pytest.fixture(params=[HTTP1, HTTP2])
 def protocol(request: pytest.FixtureRequest) -> str:
     """Each version of HTTP."""
     return str(request.param)
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    """An issuer of a test's own, which is not up yet."""
+    issuer = Issuer(free_ports(1)[0])
+    yield issuer
+    issuer.down()
 
 
 @pytest.fixture
@@ -140,10 +152,12 @@ def start_gate(
     """Starts gates of a test's own, with an issuer of its own if it wants one."""
     with ExitStack() as running:
 
-        def start(setup: Setup, issuer: Issuer = shared_issuer) -> Gate:
+        def start(
+            setup: Setup, issuer: Issuer = shared_issuer, ports: Ports | None = None
+        ) -> Gate:
             directory = tmp_path / f"gate-{len(list(tmp_path.iterdir()))}"
             directory.mkdir()
-            gate = Gate.start(envoy, module, setup, recorder, issuer, directory)
+            gate = Gate.start(envoy, module, setup, recorder, issuer, directory, ports)
             running.callback(gate.stop)
             return gate
 

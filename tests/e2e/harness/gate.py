@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -119,14 +119,16 @@ class Gate:
         recorder: Recorder,
         issuer: Issuer,
         directory: Path,
+        ports: Ports | None = None,
     ) -> Gate:
         """Start an Envoy, and wait until it is ready."""
-        gate, admin = free_ports(2)
-        ports = Ports(gate, admin, issuer.port, recorder.port)
+        if ports is None:
+            gate, admin = free_ports(2)
+            ports = Ports(gate, admin, issuer.port, recorder.port)
         config, policy = bootstrap.write(setup, module, ports, directory)
         processes = Processes(directory)
         child = envoy.start(
-            processes, config, admin, concurrency=setup.concurrency, flush_ms=FLUSH_MS
+            processes, config, ports.envoy_admin, concurrency=setup.concurrency, flush_ms=FLUSH_MS
         )
         return cls(setup, ports, policy, recorder, issuer, processes, directory, child)
 
@@ -146,6 +148,10 @@ class Gate:
         if key not in self._tokens:
             self._tokens[key] = self.issuer.token(account, f"{self.ports.gate_url}{path}")
         return self._tokens[key]
+
+    def use_token(self, account: str, token: str, path: str = ENDPOINT) -> None:
+        """From now on, this is the good token of an account."""
+        self._tokens[account, path] = token
 
     def client(self, protocol: str = HTTP1) -> httpx.Client:
         """A client of one protocol, with its connections."""
@@ -263,3 +269,6 @@ class Gate:
         for secret in self.issuer.secrets():
             for name, text in written.items():
                 assert secret not in text, f"a token is in Envoy's {name}"
+
+
+StartGate = Callable[..., Gate]

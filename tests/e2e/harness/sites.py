@@ -46,6 +46,11 @@ def demonstration(policy: Json) -> None:
     ]
 
 
+def impatient(config: Json) -> None:
+    """Envoy lets a second pass before it closes a connection with what is no HTTP."""
+    connection_manager(config)["delayed_close_timeout"] = "0.005s"
+
+
 def bare(config: Json) -> None:
     """As Envoys elsewhere may be: nothing is cleaned up or refused before the filter."""
     manager = connection_manager(config)
@@ -53,12 +58,14 @@ def bare(config: Json) -> None:
     manager["merge_slashes"] = False
     manager["path_with_escaped_slashes_action"] = "KEEP_UNCHANGED"
     manager["common_http_protocol_options"]["headers_with_underscores_action"] = "ALLOW"
+    impatient(config)
 
 
-BARE = "bare"
+BARE, HOSTILE = "bare", "hostile"
 # Plain mode has two workers, which share nothing.
 SHARED = {
     HOLDING: Setup(HOLDING, policy=demonstration),
     PLAIN: Setup(PLAIN, concurrency=2, policy=demonstration),
     BARE: Setup(HOLDING, policy=demonstration, envoy=bare),
+    HOSTILE: Setup(PLAIN, policy=demonstration, envoy=impatient),
 }
