@@ -11,3 +11,4 @@ pub mod record;
 pub mod reply;
 #[cfg(target_arch = "wasm32")]
 mod shell;
+pub mod site;

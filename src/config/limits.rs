@@ -53,7 +53,7 @@ pub(super) fn limits(node: &Node<'_>) -> Option<Limits> {
         })
     };
     let default = Limits::default();
-    let body_bytes = size("body_bytes", default.body_bytes, 1024, 67_108_864);
+    let body_bytes = size("body_bytes", default.body_bytes, 1024, 8_388_608);
     let json_depth = size("json_depth", default.json_depth, 8, 127);
     let token_bytes = size("token_bytes", default.token_bytes, 256, 65_536);
     let cache = size(

@@ -5,10 +5,10 @@ use std::rc::Rc;
 use super::head::{Head, Verb};
 use crate::config::Limits;
 use crate::mcp::agreement::{self, AgreementError};
-use crate::mcp::envelope::{self, Body, BodyLimits, Message, RequestId};
+use crate::mcp::envelope::{self, Body, BodyLimits, Message};
 use crate::mcp::{Call, Era, Revision};
 use crate::oauth::Identity;
-use crate::policy::{Decision, Permit};
+use crate::policy::{Decision, Denied, Permit};
 use crate::record::CallRecord;
 use crate::reply::{Addressee, Denial, Reply, Subject, combine, refuse};
 
@@ -17,15 +17,6 @@ use crate::reply::{Addressee, Denial, Reply, Subject, combine, refuse};
 #[derive(Debug, PartialEq)]
 pub struct Admission {
     permits: Vec<Permit>,
-}
-
-impl Admission {
-    /// Whether an audit-only rule or server let something pass.
-    pub fn is_unenforced(&self) -> bool {
-        self.permits
-            .iter()
-            .any(|permit| permit.unenforced().is_some())
-    }
 }
 
 /// What became of a request: admitted, or the answer and why.
@@ -78,6 +69,11 @@ fn judge_bodiless(
     let unanswerable = Subject::Unanswerable;
     if !body.is_empty() {
         return Judgement::refused(Denial::UnexpectedBody, None, head, unanswerable);
+    }
+    // Nothing in a body could bear these out, and an upstream may route by them.
+    if head.headers.has("mcp-method") || head.headers.has("mcp-name") {
+        let error = AgreementError::Mismatch("Mcp-Method");
+        return Judgement::refused(Denial::Agreement(error), None, head, unanswerable);
     }
     let supported = &head.site.server.protocol_versions;
     let revision = match agreement::header_revision(&head.headers, supported) {
@@ -149,7 +145,7 @@ fn judge_message(head: &Head, identity: &Identity, bytes: &[u8], limits: &Limits
         };
     match body {
         Body::Single(message) => {
-            let (result, record) = judge_one(head, identity, &message, revision);
+            let (result, record) = judge_one(head, identity, &message, revision, false);
             Judgement {
                 result: result.map(|permit| Admission {
                     permits: vec![permit],
@@ -171,37 +167,24 @@ fn judge_batch(
 ) -> Judgement {
     let mut permits = Vec::new();
     let mut calls = Vec::new();
-    let mut replies = Vec::new();
+    let mut elements = Vec::new();
     let mut first_denial = None;
     for message in messages {
-        let (result, record) = match message {
-            Message::Request { id, method, .. } if method == "initialize" => {
-                let subject = Subject::Request {
-                    id,
-                    method,
-                    era: revision.era(),
-                    call: None,
-                };
-                let denial = Denial::Agreement(AgreementError::Batch);
-                let reply = refuse(&denial, addressee(head, subject));
-                let record = CallRecord::of(&Call::pseudo("initialize"), &[]);
-                (Err((denial, reply)), record)
-            }
-            message => judge_one(head, identity, message, revision),
-        };
+        let (result, record) = judge_one(head, identity, message, revision, true);
         calls.push(record);
-        match result {
+        let reply = match result {
             Ok(permit) => {
                 permits.push(permit);
-                replies.push(Err(id_of(message)));
+                None
             }
             Err((denial, reply)) => {
                 first_denial.get_or_insert(denial);
-                replies.push(Ok(reply));
+                Some(reply)
             }
-        }
+        };
+        elements.push((message.id(), reply));
     }
-    let result = match first_denial.zip(combine(replies, &head.origin)) {
+    let result = match first_denial.zip(combine(&elements, &head.origin)) {
         Some(refused) => Err(refused),
         None => Ok(Admission { permits }),
     };
@@ -212,84 +195,71 @@ fn judge_batch(
     }
 }
 
-fn id_of(message: &Message) -> Option<RequestId> {
-    match message {
-        Message::Request { id, .. } => Some(id.clone()),
-        Message::Notification { .. } | Message::Response { .. } => None,
-    }
-}
-
 fn judge_one(
     head: &Head,
     identity: &Identity,
     message: &Message,
     revision: Revision,
+    in_batch: bool,
 ) -> (Result<Permit, (Denial, Reply)>, CallRecord) {
-    let (method, params) = match message {
-        Message::Request { method, params, .. } | Message::Notification { method, params } => {
-            (method, params)
-        }
-        Message::Response { .. } => {
-            let call = Call::pseudo(Call::RESPONSE);
-            let (decision, record) = match revision.era() {
-                Era::Legacy => decide(head, identity, &call),
-                Era::Modern => (Err(Denial::ResponseInModernEra), CallRecord::of(&call, &[])),
-            };
-            return (
-                decision.map_err(|denial| answered(denial, head, Subject::Unanswerable)),
-                record,
-            );
-        }
+    let (Message::Request { method, params, .. } | Message::Notification { method, params }) =
+        message
+    else {
+        let call = Call::pseudo(Call::RESPONSE);
+        let (decision, record) = match revision.era() {
+            Era::Legacy => decide(head, identity, &call),
+            Era::Modern => refused(Denial::ResponseInModernEra, &call),
+        };
+        return (
+            decision.map_err(|denial| answered(denial, head, Subject::Unanswerable)),
+            record,
+        );
     };
     let call = Call::of(method, params);
-    let subject = match message {
-        Message::Request { id, method, .. } => Subject::Request {
+    let subject = message
+        .id()
+        .map_or(Subject::Unanswerable, |id| Subject::Request {
             id,
             method,
             era: revision.era(),
             call: call.as_ref().ok(),
-        },
-        _ => Subject::Unanswerable,
-    };
-    let known = match message {
+        });
+    let is_known = match message {
         Message::Request { .. } => revision.has_request(method),
-        _ => revision.has_notification(method),
-    } || head
-        .site
-        .server
-        .extra_methods
-        .iter()
-        .any(|pattern| pattern.matches(method));
+        Message::Notification { .. } | Message::Response { .. } => {
+            revision.has_notification(method)
+        }
+    };
+    let is_extra = || {
+        let extra = &head.site.server.extra_methods;
+        extra.iter().any(|pattern| pattern.matches(method))
+    };
     let (decision, record) = match &call {
-        _ if !known => (Err(Denial::UnknownMethod), nameless(method)),
-        Err(error) => (Err(Denial::Params(error.clone())), nameless(method)),
+        _ if !is_known && !is_extra() => {
+            refused(Denial::UnknownMethod, &Call::without_target(method))
+        }
+        _ if in_batch && method == "initialize" => {
+            refused(Denial::InitializeInBatch, &Call::without_target(method))
+        }
+        Err(error) => refused(Denial::Params(error.clone()), &Call::without_target(method)),
         Ok(call) => decide(head, identity, call),
     };
-    let mut record = record;
-    if let Err(denial) = &decision {
-        record.reason = denial.reason();
-    }
     (
         decision.map_err(|denial| answered(denial, head, subject)),
         record,
     )
 }
 
+/// A refusal that is none of the policy's.
+fn refused(denial: Denial, call: &Call<'_>) -> (Result<Permit, Denial>, CallRecord) {
+    let mut record = CallRecord::of(call, &[]);
+    record.reason = denial.reason();
+    (Err(denial), record)
+}
+
 fn answered(denial: Denial, head: &Head, subject: Subject<'_>) -> (Denial, Reply) {
     let reply = refuse(&denial, addressee(head, subject));
     (denial, reply)
-}
-
-/// A record of a message whose target could not be read.
-fn nameless(method: &str) -> CallRecord {
-    CallRecord::of(
-        &Call {
-            method,
-            target: crate::mcp::Target::Method,
-            arguments: None,
-        },
-        &[],
-    )
 }
 
 /// Asks the policy, and writes down what it says.
@@ -305,7 +275,7 @@ fn decide(
             record.allowed = true;
             record.reason = "allowed";
             record.rule = permit.rule().map(Rc::from);
-            record.unenforced = permit.unenforced().map(crate::policy::Denied::reason);
+            record.unenforced = permit.unenforced().map(Denied::reason);
             (Ok(permit), record)
         }
         Decision::Deny(denied) => {

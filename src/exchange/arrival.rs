@@ -3,7 +3,6 @@
 use std::rc::Rc;
 
 use super::head::{Head, Verb, json_body};
-use super::site::Place;
 use super::{
     Arriving, Exchange, Identifying, Reading, Step, Worker, deny, edits, record_of, refused,
     request_id,
@@ -13,11 +12,11 @@ use crate::http::Headers;
 use crate::http::origin::{Origin, is_preflight};
 use crate::http::target::split_query;
 use crate::oauth::{
-    Authentication, Identity, PendingReason, TokenError, bearer_token, query_has_access_token,
-    query_without_access_token,
+    Authentication, Identity, bearer_token, query_has_access_token, query_without_access_token,
 };
 use crate::record::{Outcome, Record};
 use crate::reply::{Addressee, Denial, Reply, Subject, metadata, preflight, refuse};
+use crate::site::Place;
 
 const ENDPOINT_METHODS: &str = "POST, GET, DELETE, OPTIONS";
 
@@ -29,9 +28,8 @@ pub(super) fn arrive(
     worker: &mut Worker,
     now_ms: u64,
 ) -> (Exchange, Step) {
-    let text = |name: &'static str| headers.single(name).ok().flatten().unwrap_or_default();
-    let method = text(":method").to_owned();
-    let target = text(":path");
+    let method = headers.pseudo(":method").to_owned();
+    let target = headers.pseudo(":path");
     let (path, query) = split_query(target);
     // A token in the query must not reach the access log with the path.
     let clean_path = query
@@ -42,7 +40,7 @@ pub(super) fn arrive(
         });
     let token_in_query = clean_path.is_some();
 
-    let (next, step) = match worker.sites.find(text(":authority"), path) {
+    let (next, step) = match worker.sites.find(headers.pseudo(":authority"), path) {
         None => no_server(&headers, &method),
         Some((site, Place::Metadata)) => {
             let reply = metadata(&method, &headers, site);
@@ -110,7 +108,7 @@ fn answered(reply: Reply, server: Rc<str>, headers: &Headers, method: &str) -> (
         Step::Reply {
             reply,
             path: None,
-            record: Box::new(record),
+            record: Some(Box::new(record)),
         },
     )
 }
@@ -136,7 +134,7 @@ fn other_method(head: &Head, method: &str, now_ms: u64) -> (Exchange, Step) {
                 Step::Reply {
                     reply,
                     path: None,
-                    record: Box::new(record),
+                    record: Some(Box::new(record)),
                 },
             );
         }
@@ -157,12 +155,25 @@ fn other_method(head: &Head, method: &str, now_ms: u64) -> (Exchange, Step) {
 /// What is known of the body when the headers are there. In HTTP/2, a request
 /// with `content-length: 0` may still end with a frame of its own.
 fn expected_body(head: &Head, end_of_stream: bool) -> Arriving {
-    let length = head.headers.single("content-length");
-    if end_of_stream || length == Ok(Some("0")) {
-        Arriving::Complete(Vec::new())
+    if end_of_stream || announced_length(&head.headers) == Some(0) {
+        Arriving::Complete(0)
     } else {
         Arriving::Open
     }
+}
+
+fn announces_body(headers: &Headers) -> bool {
+    headers.has("transfer-encoding")
+        || (headers.has("content-length") && announced_length(headers) != Some(0))
+}
+
+fn announced_length(headers: &Headers) -> Option<usize> {
+    headers
+        .single("content-length")
+        .ok()
+        .flatten()?
+        .parse()
+        .ok()
 }
 
 fn endpoint(
@@ -175,12 +186,11 @@ fn endpoint(
     if head.origin == Origin::Foreign {
         return deny(Denial::ForeignOrigin, &head, None, now_ms);
     }
-    let announced = head
-        .headers
-        .all("content-length")
-        .any(|length| length != b"0");
-    if head.verb != Verb::Post && announced {
+    if head.verb != Verb::Post && announces_body(&head.headers) {
         return deny(Denial::UnexpectedBody, &head, None, now_ms);
+    }
+    if announced_length(&head.headers).is_some_and(|length| length > worker.limits.body_bytes) {
+        return deny(Denial::BodyTooLarge, &head, None, now_ms);
     }
     let credentials: Vec<&[u8]> = head.headers.all("authorization").collect();
     let denial = match bearer_token(&credentials) {
@@ -191,47 +201,48 @@ fn endpoint(
     };
     match denial {
         Some(denial) => deny(denial, &head, None, now_ms),
-        None => Identifying { head, body }.identify(worker, now_ms),
+        None => identify(head, body, worker, now_ms),
     }
 }
 
-impl Identifying {
-    /// Asks for the identity, for the first time or again.
-    pub(super) fn identify(self, worker: &mut Worker, now_ms: u64) -> (Exchange, Step) {
-        let Self { head, body } = self;
-        let credentials: Vec<&[u8]> = head.headers.all("authorization").collect();
-        let Ok(Some(token)) = bearer_token(&credentials) else {
-            return deny(Denial::NoToken, &head, None, now_ms);
-        };
-        let authentication = worker.authenticator.authenticate(
-            &head.site.audience(),
-            &token,
-            head.arrived_ms,
-            now_ms,
-        );
-        let denial = match authentication {
-            Authentication::Verified(identity) => {
-                return identified(head, body, identity, worker, now_ms);
-            }
-            Authentication::Refused(error) => Denial::InvalidToken(error),
-            Authentication::Unavailable => Denial::KeysUnavailable,
-            Authentication::Pending(reason) => {
-                let deadline_ms = head.arrived_ms.saturating_add(worker.limits.key_wait_ms);
-                if now_ms < deadline_ms && worker.waiting < worker.limits.waiting_requests {
-                    return (
-                        Exchange::Identifying(Box::new(Self { head, body })),
-                        Step::Wait,
-                    );
-                }
-                match reason {
-                    _ if now_ms < deadline_ms => Denial::TooManyWaiting,
-                    PendingReason::UnknownKey => Denial::InvalidToken(TokenError::UnknownKey),
-                    PendingReason::Keys | PendingReason::Introspection => Denial::KeysUnavailable,
-                }
-            }
-        };
-        deny(denial, &head, None, now_ms)
-    }
+/// Asks for the identity, for the first time or again.
+pub(super) fn identify(
+    mut head: Head,
+    body: Arriving,
+    worker: &mut Worker,
+    now_ms: u64,
+) -> (Exchange, Step) {
+    let credentials: Vec<&[u8]> = head.headers.all("authorization").collect();
+    let Ok(Some(token)) = bearer_token(&credentials) else {
+        return deny(Denial::NoToken, &head, None, now_ms);
+    };
+    let authentication =
+        worker
+            .authenticator
+            .authenticate(&head.site.audience(), &token, head.arrived_ms, now_ms);
+    let denial = match authentication {
+        Authentication::Verified(identity) => {
+            return identified(head, body, identity, worker, now_ms);
+        }
+        Authentication::Refused(error) => Denial::InvalidToken(error),
+        Authentication::Unavailable => Denial::KeysUnavailable,
+        Authentication::Pending(_) if now_ms >= head.deadline_ms(&worker.limits) => {
+            Denial::KeysUnavailable
+        }
+        Authentication::Pending(_) if worker.waiting >= worker.limits.waiting_requests => {
+            Denial::TooManyWaiting
+        }
+        Authentication::Pending(awaited) => {
+            head.reduce();
+            let state = Identifying {
+                head,
+                body,
+                awaited,
+            };
+            return (Exchange::Identifying(Box::new(state)), Step::Wait);
+        }
+    };
+    deny(denial, &head, None, now_ms)
 }
 
 /// The caller is known: on to the body.
@@ -254,12 +265,12 @@ fn identified(
     }
     let edits = edits::request_edits(&head.site.server, &identity, &head.headers);
     match (body, worker.header_mode) {
-        (Arriving::Complete(bytes), _) => Reading {
+        (Arriving::Complete(0), _) => Reading {
             head,
             identity,
             edits: Some(edits),
         }
-        .decide(&bytes, worker, now_ms),
+        .decide(b"", worker, now_ms),
         // Upstreams act on the head of a GET or DELETE, so none is released
         // undecided. Should a body come after all, it is refused then.
         (Arriving::Open, HeaderMode::Plain) if head.verb != Verb::Post => Reading {
@@ -268,21 +279,33 @@ fn identified(
             edits: Some(edits),
         }
         .decide(b"", worker, now_ms),
-        (Arriving::Open, HeaderMode::Holding) => (
-            Exchange::Reading(Box::new(Reading {
+        (Arriving::Complete(held), _) => {
+            let reading = Reading {
                 head,
                 identity,
                 edits: Some(edits),
-            })),
-            Step::Wait,
-        ),
-        (Arriving::Open, HeaderMode::Plain) => (
-            Exchange::Reading(Box::new(Reading {
+            };
+            (Exchange::Reading(Box::new(reading)), Step::ReadBody(held))
+        }
+        (Arriving::Open, HeaderMode::Plain) => {
+            let record = Box::new(record_of(&head, Some(Rc::clone(&identity)), now_ms));
+            let reading = Reading {
                 head,
                 identity,
                 edits: None,
-            })),
-            Step::ReleaseHeaders(edits),
-        ),
+            };
+            (
+                Exchange::Reading(Box::new(reading)),
+                Step::ReleaseHeaders { edits, record },
+            )
+        }
+        (Arriving::Open, HeaderMode::Holding) | (Arriving::Begun, _) => {
+            let reading = Reading {
+                head,
+                identity,
+                edits: Some(edits),
+            };
+            (Exchange::Reading(Box::new(reading)), Step::Wait)
+        }
     }
 }

@@ -48,7 +48,7 @@ pub(super) fn request_edits(
 
 /// Whether a client's header must not reach the upstream. Frameworks in the
 /// manner of CGI read `x_mcp_subject` as `x-mcp-subject`, so both count.
-fn is_reserved(header: &str, server: &Server) -> bool {
+pub(super) fn is_reserved(header: &str, server: &Server) -> bool {
     let names = &server.identity_headers;
     let own = [
         &names.subject,

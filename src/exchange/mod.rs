@@ -9,7 +9,6 @@ mod admit;
 mod arrival;
 mod edits;
 mod head;
-mod site;
 mod worker;
 
 #[cfg(test)]
@@ -19,15 +18,14 @@ use std::rc::Rc;
 
 pub use admit::Admission;
 pub use edits::HeaderEdits;
-pub use site::{Place, Site, Sites};
 pub use worker::Worker;
 
 use self::admit::{Judgement, judge};
 use self::head::Head;
-use crate::config::HeaderMode;
+use crate::config::{HeaderMode, Limits};
 use crate::http::Headers;
 use crate::http::origin::Origin;
-use crate::oauth::Identity;
+use crate::oauth::{Awaited, Identity};
 use crate::record::{Outcome, Record};
 use crate::reply::{Addressee, Denial, Reply, Subject, refuse};
 
@@ -52,6 +50,7 @@ pub enum Exchange {
 pub struct Identifying {
     head: Head,
     body: Arriving,
+    awaited: Awaited,
 }
 
 /// Waiting for the body.
@@ -63,15 +62,18 @@ pub struct Reading {
     edits: Option<HeaderEdits>,
 }
 
-/// A body that may be complete before anybody can look at it.
-#[derive(Debug)]
+/// How far a body has come before anybody looks at it. The host holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Arriving {
+    /// Nothing of it is there.
     Open,
-    Complete(Vec<u8>),
+    /// Some of it is there, so letting the headers go would let that go too.
+    Begun,
+    /// All of it is there, with this many bytes.
+    Complete(usize),
 }
 
 /// Something that happened.
-#[derive(Debug)]
 pub enum Input<'a> {
     /// The request headers are there.
     RequestHeaders {
@@ -89,7 +91,9 @@ pub enum Input<'a> {
     },
     /// The whole request body, which [`Step::ReadBody`] asked for.
     Message(&'a [u8]),
-    /// An answer came in that this exchange may wait for, or time has passed.
+    /// The host did not give the body that [`Step::ReadBody`] asked for.
+    ReadFailed,
+    /// What this exchange waits for was settled, or its time is up.
     Wake,
     /// Response headers are there.
     ResponseHeaders {
@@ -109,10 +113,16 @@ pub enum Step {
     Wait,
     /// Let what is there go its way; it was decided on already.
     Continue,
-    /// Read the whole body and give it back as [`Input::Message`].
-    ReadBody,
+    /// Read the whole body, which has this many bytes, and give it back as
+    /// [`Input::Message`].
+    ReadBody(usize),
     /// Plain mode: change the headers and let them go, and no body yet.
-    ReleaseHeaders(HeaderEdits),
+    ReleaseHeaders {
+        /// The header changes.
+        edits: HeaderEdits,
+        /// Who is calling, for the filters that see the headers next.
+        record: Box<Record>,
+    },
     /// Change the headers, if that is still to do, and let everything go.
     Forward {
         /// The proof that this is permitted.
@@ -129,8 +139,9 @@ pub enum Step {
         /// A `:path` to set first, where the one that came holds a token that
         /// must not reach an access log.
         path: Option<String>,
-        /// What to write down.
-        record: Box<Record>,
+        /// What to write down; nothing where a decision was written down
+        /// before.
+        record: Option<Box<Record>>,
     },
     /// Change the response headers and let them go.
     EditResponse(HeaderEdits),
@@ -139,18 +150,29 @@ pub enum Step {
 }
 
 impl Exchange {
-    /// Whether it waits for [`Input::Wake`].
-    pub const fn is_waiting(&self) -> bool {
-        matches!(self, Self::Identifying(_))
+    /// What it waits for, if it waits for an answer.
+    pub const fn awaits(&self) -> Option<Awaited> {
+        match self {
+            Self::Identifying(state) => Some(state.awaited),
+            _ => None,
+        }
+    }
+
+    /// Whether it has waited for as long as it may.
+    pub const fn is_overdue(&self, limits: &Limits, now_ms: u64) -> bool {
+        match self {
+            Self::Identifying(state) => now_ms >= state.head.deadline_ms(limits),
+            _ => false,
+        }
     }
 
     /// One transition. `now_ms` is in milliseconds since 1970.
     pub fn advance(self, input: Input<'_>, worker: &mut Worker, now_ms: u64) -> (Self, Step) {
-        if self.is_waiting() {
+        if self.awaits().is_some() {
             worker.waiting = worker.waiting.saturating_sub(1);
         }
         let (next, step) = self.transition(input, worker, now_ms);
-        if next.is_waiting() {
+        if next.awaits().is_some() {
             worker.waiting = worker.waiting.saturating_add(1);
         }
         (next, step)
@@ -166,40 +188,35 @@ impl Exchange {
                 },
             ) => arrival::arrive(headers, end_of_stream, worker, now_ms),
 
-            (Self::Identifying(state), Input::Wake) => state.identify(worker, now_ms),
+            (Self::Identifying(state), Input::Wake) => {
+                let Identifying { head, body, .. } = *state;
+                arrival::identify(head, body, worker, now_ms)
+            }
             (
                 Self::Identifying(state),
                 Input::RequestBody {
                     held,
                     end_of_stream,
                 },
-            ) => {
-                let Identifying { head, body } = *state;
-                match (body, receive(held, end_of_stream, worker)) {
-                    (Arriving::Open, Ok(step)) => (
-                        Self::Identifying(Box::new(Identifying {
-                            head,
-                            body: Arriving::Open,
-                        })),
-                        step,
-                    ),
-                    (_, Err(denial)) => deny(denial, &head, None, now_ms),
-                    (body @ Arriving::Complete(_), Ok(_)) if held == 0 => (
-                        Self::Identifying(Box::new(Identifying { head, body })),
-                        Step::Wait,
-                    ),
-                    (Arriving::Complete(_), Ok(_)) => {
-                        deny(Denial::UnexpectedBody, &head, None, now_ms)
-                    }
+            ) => match state.body {
+                _ if held > worker.limits.body_bytes => {
+                    deny(Denial::BodyTooLarge, &state.head, None, now_ms)
                 }
-            }
-            (Self::Identifying(state), Input::Message(bytes)) => {
-                let body = Arriving::Complete(bytes.to_vec());
-                (
-                    Self::Identifying(Box::new(Identifying { body, ..*state })),
-                    Step::Wait,
-                )
-            }
+                Arriving::Complete(complete) if held != complete => {
+                    deny(Denial::UnexpectedBody, &state.head, None, now_ms)
+                }
+                Arriving::Open | Arriving::Begun | Arriving::Complete(_) => {
+                    let body = if end_of_stream {
+                        Arriving::Complete(held)
+                    } else {
+                        Arriving::Begun
+                    };
+                    (
+                        Self::Identifying(Box::new(Identifying { body, ..*state })),
+                        Step::Wait,
+                    )
+                }
+            },
 
             (
                 Self::Reading(state),
@@ -207,10 +224,22 @@ impl Exchange {
                     held,
                     end_of_stream,
                 },
-            ) => match receive(held, end_of_stream, worker) {
-                Ok(step) => (Self::Reading(state), step),
-                Err(denial) => deny(denial, &state.head, Some(state.identity), now_ms),
-            },
+            ) => {
+                if held > worker.limits.body_bytes {
+                    return deny(
+                        Denial::BodyTooLarge,
+                        &state.head,
+                        Some(state.identity),
+                        now_ms,
+                    );
+                }
+                let step = if end_of_stream {
+                    Step::ReadBody(held)
+                } else {
+                    Step::Wait
+                };
+                (Self::Reading(state), step)
+            }
             (Self::Reading(state), Input::Message(bytes)) => state.decide(bytes, worker, now_ms),
             // An exchange that was woken while it had stopped waiting.
             (state @ (Self::Reading(_) | Self::Admitted(_) | Self::Answered), Input::Wake) => {
@@ -220,9 +249,16 @@ impl Exchange {
             (Self::Identifying(state), Input::ResponseHeaders { .. }) => {
                 undecided(&state.head, None, now_ms)
             }
-            (Self::Reading(state), Input::ResponseHeaders { from_upstream, .. }) => {
+            (
+                Self::Reading(state),
+                Input::ResponseHeaders {
+                    headers,
+                    from_upstream,
+                },
+            ) => {
                 let Reading { head, identity, .. } = *state;
-                if from_upstream && worker.header_mode == HeaderMode::Plain {
+                let has_seen_it = worker.header_mode == HeaderMode::Plain;
+                if has_seen_it && (from_upstream || !is_error(&headers)) {
                     return deny(Denial::EarlyResponse, &head, Some(identity), now_ms);
                 }
                 undecided(&head, Some(identity), now_ms)
@@ -244,24 +280,65 @@ impl Exchange {
             (Self::Admitted(origin), Input::RequestBody { held: 0, .. }) => {
                 (Self::Admitted(origin), Step::Continue)
             }
-            (state @ Self::Answered, _) => (state, Step::Wait),
-            (Self::Fresh | Self::Identifying(_) | Self::Reading(_) | Self::Admitted(_), _) => {
-                unexpected()
+            // A GET or DELETE that was let go, and has a body after all.
+            (Self::Admitted(origin), Input::RequestBody { .. }) => {
+                let to = Addressee {
+                    site: None,
+                    origin: &origin,
+                    subject: Subject::Unread,
+                };
+                let reply = refuse(&Denial::UnexpectedBody, to);
+                (
+                    Self::Answered,
+                    Step::Reply {
+                        reply,
+                        path: None,
+                        record: None,
+                    },
+                )
             }
+            (Self::Answered, _) => (Self::Answered, Step::Wait),
+            (state, _) => state.unexpected(now_ms),
         }
+    }
+
+    /// A callback that should not have come: nothing goes on.
+    fn unexpected(self, now_ms: u64) -> (Self, Step) {
+        let reply = Reply {
+            status: 500,
+            headers: Vec::new(),
+            body: String::new(),
+        };
+        let record = match &self {
+            Self::Identifying(state) => record_of(&state.head, None, now_ms),
+            Self::Reading(state) => {
+                record_of(&state.head, Some(Rc::clone(&state.identity)), now_ms)
+            }
+            Self::Fresh | Self::Admitted(_) | Self::Answered => Record::default(),
+        };
+        let record = Record {
+            reason: "unexpected_callback",
+            status: 500,
+            ..record
+        };
+        (
+            Self::Answered,
+            Step::Reply {
+                reply,
+                path: None,
+                record: Some(Box::new(record)),
+            },
+        )
     }
 }
 
-/// Holds a body until it is complete.
-fn receive(held: usize, end_of_stream: bool, worker: &Worker) -> Result<Step, Denial> {
-    if held > worker.limits.body_bytes {
-        return Err(Denial::BodyTooLarge);
-    }
-    Ok(if end_of_stream {
-        Step::ReadBody
-    } else {
-        Step::Wait
-    })
+fn is_error(headers: &Headers) -> bool {
+    headers
+        .single(":status")
+        .ok()
+        .flatten()
+        .and_then(|status| status.parse::<u16>().ok())
+        .is_some_and(|status| status >= 400)
 }
 
 impl Reading {
@@ -358,7 +435,7 @@ fn refused(denial: &Denial, reply: Reply, record: Record) -> (Exchange, Step) {
         Step::Reply {
             reply,
             path: None,
-            record,
+            record: Some(record),
         },
     )
 }
@@ -371,26 +448,4 @@ fn undecided(head: &Head, identity: Option<Rc<Identity>>, now_ms: u64) -> (Excha
         ..record_of(head, identity, now_ms)
     };
     (Exchange::Answered, Step::Note(Box::new(record)))
-}
-
-/// A callback that should not have come: nothing goes on.
-fn unexpected() -> (Exchange, Step) {
-    let reply = Reply {
-        status: 500,
-        headers: Vec::new(),
-        body: String::new(),
-    };
-    let record = Record {
-        reason: "unexpected_callback",
-        status: 500,
-        ..Record::default()
-    };
-    (
-        Exchange::Answered,
-        Step::Reply {
-            reply,
-            path: None,
-            record: Box::new(record),
-        },
-    )
 }

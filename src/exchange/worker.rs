@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use super::site::Sites;
 use crate::config::{Config, HeaderMode, Limits};
 use crate::oauth::{Authenticator, InlineKeyError, TokenLimits};
+use crate::site::Sites;
 
 /// The state of one Envoy worker: configuration made ready, keys, caches.
 #[derive(Debug)]

@@ -7,6 +7,17 @@ use core::fmt;
 #[derive(Clone, Default)]
 pub struct Headers(Vec<(String, Vec<u8>)>);
 
+/// What to keep of a header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Name and value.
+    Header,
+    /// That it is there.
+    Name,
+    /// Nothing.
+    Nothing,
+}
+
 /// Why a header has no single text value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeaderError {
@@ -52,6 +63,29 @@ impl Headers {
         }
         let text = core::str::from_utf8(value).map_err(|_| HeaderError::NotText)?;
         Ok(Some(text.trim_matches([' ', '\t'])))
+    }
+
+    /// The value of a pseudo-header, to the character; empty if there is not
+    /// exactly one that is text.
+    pub fn pseudo<'a>(&'a self, name: &'a str) -> &'a str {
+        let mut values = self.all(name);
+        match (values.next(), values.next()) {
+            (Some(value), None) => core::str::from_utf8(value).unwrap_or_default(),
+            _ => "",
+        }
+    }
+
+    /// Forgets what is not to be kept.
+    pub fn reduce(&mut self, keep: impl Fn(&str) -> Keep) {
+        self.0.retain_mut(|(name, value)| match keep(name) {
+            Keep::Header => true,
+            Keep::Name => {
+                *value = Vec::new();
+                true
+            }
+            Keep::Nothing => false,
+        });
+        self.0.shrink_to_fit();
     }
 
     /// The names of all headers, as often as they appear.

@@ -5,6 +5,7 @@
 //! appears twice in one object, at any depth and in any escaped spelling
 //! (another parser may keep the other one), and nesting over a bound.
 
+pub(crate) mod letters;
 mod parse;
 
 pub use parse::{JsonError, parse};
@@ -147,6 +148,18 @@ impl Object {
         self.0
             .into_iter()
             .find_map(|(member, value)| (member == name).then_some(value))
+    }
+
+    /// The object with one more member; `None` if it has one of that name
+    /// with another value.
+    pub fn with(mut self, name: &str, value: &Json) -> Option<Self> {
+        match self.get(name) {
+            Some(present) => present.same_value(value).then_some(self),
+            None => {
+                self.0.push((name.to_owned(), value.clone()));
+                Some(self)
+            }
+        }
     }
 
     /// The members, in order.

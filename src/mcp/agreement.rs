@@ -91,10 +91,9 @@ pub fn revision(
             standard_headers_agree(headers, message, revision)?;
         }
     }
+    // A header that is there was looked up among the supported ones already.
     if !supported.contains(&revision) {
-        return Err(AgreementError::UnsupportedVersion {
-            requested: revision.as_str().to_owned(),
-        });
+        return Err(AgreementError::Mismatch("MCP-Protocol-Version"));
     }
     Ok(revision)
 }

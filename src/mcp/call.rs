@@ -1,7 +1,10 @@
 //! What a message asks for, in the terms that rules are written in.
 
-use super::envelope::{folded_name, has_lookalike, same_letters};
+use std::borrow::Cow;
+
+use super::envelope::has_lookalike;
 use super::revision;
+use crate::json::letters::{folded_name, same_letters};
 use crate::json::{Json, Object};
 
 /// One thing that a client asks for. The gate decides on calls only.
@@ -13,7 +16,7 @@ pub struct Call<'a> {
     /// What it is aimed at.
     pub target: Target<'a>,
     /// The arguments of a tool call or a prompt, if there are any.
-    pub arguments: Option<&'a Object>,
+    pub arguments: Option<Cow<'a, Object>>,
 }
 
 /// What a call is aimed at.
@@ -68,14 +71,20 @@ impl<'a> Call<'a> {
     /// [`ParamsError`] where the target is missing, of the wrong type, or
     /// could be read in two ways.
     pub fn of(method: &'a str, params: &'a Object) -> Result<Self, ParamsError> {
-        const READ: [&str; 7] = [
+        const READ: [&str; 13] = [
             "name",
             "arguments",
             "uri",
             "ref",
+            "context",
+            "argument",
             "notifications",
-            "_meta",
             "task",
+            "taskId",
+            "requestState",
+            "inputResponses",
+            "cursor",
+            "_meta",
         ];
         if has_lookalike(params, &READ) {
             return Err(ParamsError(
@@ -101,6 +110,11 @@ impl<'a> Call<'a> {
 
     /// A call that has a pseudo-method only.
     pub const fn pseudo(method: &'static str) -> Self {
+        Self::without_target(method)
+    }
+
+    /// A call of which the method is all that is known.
+    pub const fn without_target(method: &'a str) -> Self {
         Self {
             method,
             target: Target::Method,
@@ -139,13 +153,13 @@ fn name(members: &Object) -> Result<&str, ParamsError> {
     Ok(name)
 }
 
-fn arguments(params: &Object) -> Result<Option<&Object>, ParamsError> {
+fn arguments(params: &Object) -> Result<Option<Cow<'_, Object>>, ParamsError> {
     match params.get("arguments") {
         None => Ok(None),
         Some(Json::Object(arguments)) if has_case_twins(arguments) => {
             Err(ParamsError("two arguments differ in letter case only"))
         }
-        Some(Json::Object(arguments)) => Ok(Some(arguments)),
+        Some(Json::Object(arguments)) => Ok(Some(Cow::Borrowed(arguments))),
         Some(_) => Err(ParamsError("\"arguments\" must be an object")),
     }
 }
@@ -189,16 +203,37 @@ fn completed(params: &Object) -> Result<Target<'_>, ParamsError> {
     }
 }
 
-/// The arguments that are filled in already (`context.arguments`): the ones
-/// that rules on a prompt's arguments can look at.
-fn completed_with(params: &Object) -> Result<Option<&Object>, ParamsError> {
-    match params.get("context") {
-        None => Ok(None),
+/// The arguments of a prompt as far as they are filled in: those that are
+/// (`context.arguments`), and the one that is being (`argument`).
+fn completed_with(params: &Object) -> Result<Option<Cow<'_, Object>>, ParamsError> {
+    const ARGUMENT: ParamsError = ParamsError(
+        "\"argument\" must have a \"name\" and a \"value\", and agree with \"context\"",
+    );
+    let filled_in = match params.get("context") {
+        None => None,
         Some(Json::Object(context)) if !has_lookalike(context, &["arguments"]) => {
-            arguments(context)
+            arguments(context)?
         }
-        Some(_) => Err(ParamsError("\"context\" must be an object")),
+        Some(_) => return Err(ParamsError("\"context\" must be an object")),
+    };
+    let Some(argument) = params.get("argument") else {
+        return Ok(filled_in);
+    };
+    let argument = argument.as_object().ok_or(ARGUMENT)?;
+    if has_lookalike(argument, &["name", "value"]) {
+        return Err(ARGUMENT);
     }
+    let name = argument
+        .get("name")
+        .and_then(Json::as_str)
+        .ok_or(ARGUMENT)?;
+    let value = argument.get("value").ok_or(ARGUMENT)?;
+    let all = filled_in.map_or_else(Object::default, Cow::into_owned);
+    let all = all.with(name, value).ok_or(ARGUMENT)?;
+    if has_case_twins(&all) {
+        return Err(ARGUMENT);
+    }
+    Ok(Some(Cow::Owned(all)))
 }
 
 fn subscriptions(params: &Object) -> Result<Target<'_>, ParamsError> {
@@ -298,9 +333,27 @@ mod tests {
                 r#"{"notifications":{"ResourceSubscriptions":["demo://a"]}}"#,
             ),
             ("subscriptions/listen", r#"{"notifications":[]}"#),
+            (
+                "completion/complete",
+                r#"{"ref":{"type":"ref/prompt","name":"p"},"context":{"arguments":{"d":"a"}},"Context":{"arguments":{"d":"b"}}}"#,
+            ),
+            (
+                "completion/complete",
+                r#"{"ref":{"type":"ref/prompt","name":"p"},"context":{"arguments":{"d":"a"}},"argument":{"name":"d","value":"b"}}"#,
+            ),
         ] {
             assert!(target(method, params).is_err(), "{method} {params}");
         }
+    }
+
+    #[test]
+    fn a_completion_is_about_all_arguments_that_it_names() {
+        let params = r#"{"ref":{"type":"ref/prompt","name":"p"},"context":{"arguments":{"a":"1"}},"argument":{"name":"b","value":"2"}}"#;
+        let params = parse(params.as_bytes(), 16).unwrap();
+        let call = Call::of("completion/complete", params.as_object().unwrap()).unwrap();
+        let arguments = call.arguments.unwrap();
+        assert_eq!(arguments.get("a").and_then(Json::as_str), Some("1"));
+        assert_eq!(arguments.get("b").and_then(Json::as_str), Some("2"));
     }
 
     #[test]

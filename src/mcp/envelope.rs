@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::json::letters::same_letters;
 use crate::json::{self, Json, JsonError, Object};
 
 /// The body of a POST.
@@ -159,22 +160,15 @@ pub(super) fn has_lookalike(members: &Object, names: &[&str]) -> bool {
     })
 }
 
-/// Equality under the simple Unicode case folding that Go uses: ASCII, and
-/// the two letters outside of it that fold to ASCII ones.
-pub(super) fn same_letters(left: &str, right: &str) -> bool {
-    left.chars().map(fold).eq(right.chars().map(fold))
-}
+// === impl Message ===
 
-/// The name that all names with the same letters share.
-pub(super) fn folded_name(name: &str) -> String {
-    name.chars().map(fold).collect()
-}
-
-const fn fold(character: char) -> char {
-    match character {
-        '\u{212a}' => 'k',
-        '\u{17f}' => 's',
-        other => other.to_ascii_lowercase(),
+impl Message {
+    /// The id that an answer to this message has, if it wants one.
+    pub const fn id(&self) -> Option<&RequestId> {
+        match self {
+            Self::Request { id, .. } => Some(id),
+            Self::Notification { .. } | Self::Response { .. } => None,
+        }
     }
 }
 

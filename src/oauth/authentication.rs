@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::Identity;
 use super::fetch::FetchFailure;
 use super::keys::KeySetError;
+use super::token_cache::TokenHash;
 use super::token_error::TokenError;
 
 /// Bounds on what tokens may cost.
@@ -35,22 +36,30 @@ pub enum Authentication {
     Verified(Rc<Identity>),
     /// Not acceptable: 401 `invalid_token`.
     Refused(TokenError),
-    /// Not known yet: ask again when an answer has come. The caller bounds
-    /// the wait.
-    Pending(PendingReason),
+    /// Not known yet: ask again when this is settled. The caller bounds the
+    /// wait.
+    Pending(Awaited),
     /// Whom to ask is out of reach: 503 with Retry-After.
     Unavailable,
 }
 
 /// What a token waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PendingReason {
-    /// The issuer's first key set.
-    Keys,
-    /// A newer key set: the token names a key that the present one lacks.
-    UnknownKey,
-    /// The issuer's answer about this token.
-    Introspection,
+pub enum Awaited {
+    /// The key set of the issuer with this index: the first one, or a newer
+    /// one where the token names a key that the present one lacks.
+    Keys(usize),
+    /// The issuer's answer about the token with this hash.
+    Introspection(TokenHash),
+}
+
+/// What an answer to a call has brought.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// For the log.
+    pub events: Vec<KeyEvent>,
+    /// What nobody needs to wait for any longer.
+    pub awaited: Option<Awaited>,
 }
 
 /// A key set in the configuration that has no usable key.

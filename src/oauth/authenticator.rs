@@ -4,8 +4,9 @@ use core::fmt;
 use std::rc::Rc;
 
 use super::Identity;
-use super::authentication::{Audience, Authentication, PendingReason, TokenLimits};
-pub use super::authentication::{InlineKeyError, KeyEvent, KeyEventKind};
+use super::authentication::{
+    Audience, Authentication, Awaited, InlineKeyError, KeyEvent, KeyEventKind, Settled, TokenLimits,
+};
 use super::bearer::BearerToken;
 use super::fetch::{Fetch, FetchAnswer, FetchId};
 use super::introspector::{Introspector, Known};
@@ -113,38 +114,44 @@ impl Authenticator {
     }
 
     /// Takes the answer of a call; `None` where there was none. Requests that
-    /// wait can ask again now, and [`Self::due`] may have the next call.
+    /// wait for what it settles can ask again now, and [`Self::due`] may have
+    /// the next call.
     pub fn answered(
         &mut self,
         id: FetchId,
         answer: Option<FetchAnswer<'_>>,
         now_ms: u64,
-    ) -> Vec<KeyEvent> {
+    ) -> Settled {
         let introspected = self
             .introspector
             .answered(id, answer, &self.issuers, now_ms);
-        if let Some((issuer, outcome)) = introspected {
-            return outcome
-                .err()
-                .and_then(|failure| self.event(issuer, KeyEventKind::IntrospectionFailed(failure)))
-                .into_iter()
-                .collect();
+        if let Some((issuer, token, outcome)) = introspected {
+            let failed = outcome.err().map(KeyEventKind::IntrospectionFailed);
+            return self.settled(issuer, Awaited::Introspection(token), failed);
         }
-        let kind = self
+        let fetched = self
             .stores
             .iter_mut()
             .enumerate()
             .find_map(|(index, store)| Some((index, store.answered(id, answer)?)));
-        let event = match kind {
-            None | Some((_, KeyOutcome::Continues)) => None,
+        let (index, kind) = match fetched {
+            None | Some((_, KeyOutcome::Continues)) => return Settled::default(),
             Some((index, KeyOutcome::Loaded { usable, skipped })) => {
-                self.event(index, KeyEventKind::Loaded { usable, skipped })
+                (index, KeyEventKind::Loaded { usable, skipped })
             }
             Some((index, KeyOutcome::Failed(failure))) => {
-                self.event(index, KeyEventKind::KeysFailed(failure))
+                (index, KeyEventKind::KeysFailed(failure))
             }
         };
-        event.into_iter().collect()
+        self.settled(index, Awaited::Keys(index), Some(kind))
+    }
+
+    fn settled(&self, issuer: usize, awaited: Awaited, kind: Option<KeyEventKind>) -> Settled {
+        let event = kind.and_then(|kind| self.event(issuer, kind));
+        Settled {
+            events: event.into_iter().collect(),
+            awaited: Some(awaited),
+        }
     }
 
     fn event(&self, issuer: usize, kind: KeyEventKind) -> Option<KeyEvent> {
@@ -159,7 +166,7 @@ impl Authenticator {
         let entry = self.verified.find(key)?;
         if now_ms >= entry.expires_ms {
             self.verified.remove(key);
-            return Some(Authentication::Refused(TokenError::Expired));
+            return None;
         }
         let generation = self.stores.get(entry.issuer).map(KeyStore::generation);
         if generation != Some(entry.generation) {
@@ -191,16 +198,16 @@ impl Authenticator {
         match check_signature(store, &jws, algorithm, arrived_ms) {
             Signature::Right => {}
             Signature::Wrong(error) => return Err(error),
-            Signature::Unclear(answer) => return Ok(answer),
+            Signature::Pending => return Ok(Authentication::Pending(Awaited::Keys(index))),
+            Signature::Unavailable => return Ok(Authentication::Unavailable),
         }
         let generation = store.generation();
         let identity = Rc::new(identity(jws.claims, &issuer, &checked)?);
-        let leeway_ms = issuer.leeway_seconds.saturating_mul(1000);
         let entry = VerifiedToken {
             identity: Rc::clone(&identity),
             issuer: index,
             generation,
-            expires_ms: checked.expires_ms.saturating_add(leeway_ms),
+            expires_ms: checked.expires_ms,
         };
         self.verified.insert(key, entry);
         Ok(Authentication::Verified(identity))
@@ -254,7 +261,7 @@ impl Authenticator {
             token: hash,
         };
         match self.introspector.look_up(key, token, arrived_ms, now_ms) {
-            Known::Pending => Authentication::Pending(PendingReason::Introspection),
+            Known::Pending => Authentication::Pending(Awaited::Introspection(hash)),
             Known::Unavailable => Authentication::Unavailable,
             Known::Refused(error) => Authentication::Refused(error),
             Known::Active(active) => {
@@ -277,7 +284,8 @@ struct VerifiedToken {
     issuer: usize,
     /// The generation of the keys that verified it.
     generation: u64,
-    /// `exp` with the leeway, in milliseconds since 1970.
+    /// `exp`, in milliseconds since 1970. Within the leeway after it, a token
+    /// is verified anew each time.
     expires_ms: u64,
 }
 

@@ -91,6 +91,10 @@ pub(super) fn success<'a>(
     max_bytes: usize,
 ) -> Result<&'a [u8], FetchFailure> {
     let answer = answer.ok_or(FetchFailure::NoAnswer)?;
+    // Envoy's own word for a call that got no answer, or none in time.
+    if matches!(answer.status, 503 | 504) {
+        return Err(FetchFailure::NoAnswer);
+    }
     if answer.status != 200 {
         return Err(FetchFailure::Status(answer.status));
     }

@@ -8,7 +8,7 @@ use super::bearer::BearerToken;
 use super::fetch::{Fetch, FetchAnswer, FetchFailure, FetchId};
 use super::introspection::{ActiveToken, read_answer, request};
 use super::issuer::Issuer;
-use super::token_cache::{CacheKey, TokenCache};
+use super::token_cache::{CacheKey, TokenCache, TokenHash};
 use super::token_error::TokenError;
 
 /// What is known of the tokens that issuers are asked about. Keys are of the
@@ -144,14 +144,14 @@ impl Introspector {
     }
 
     /// Takes the answer, if the call was made here: the index of the issuer,
-    /// and whether the issuer gave one.
+    /// the token, and whether the issuer gave an answer.
     pub(super) fn answered(
         &mut self,
         id: FetchId,
         answer: Option<FetchAnswer<'_>>,
         issuers: &[Rc<Issuer>],
         now_ms: u64,
-    ) -> Option<(usize, Result<(), FetchFailure>)> {
+    ) -> Option<(usize, TokenHash, Result<(), FetchFailure>)> {
         let (key, _) = self.calls.remove(&id)?;
         self.pending.remove(&key);
         let issuer = issuers.get(key.owner)?;
@@ -175,7 +175,7 @@ impl Introspector {
                 };
                 self.refused.remove(&key);
                 self.active.insert(key, answer);
-                return Some((key.owner, Ok(())));
+                return Some((key.owner, key.token, Ok(())));
             }
             Ok(Err(error)) => {
                 let until_ms = now_ms.saturating_add(REFUSED_MS);
@@ -190,7 +190,7 @@ impl Introspector {
             }
         };
         self.active.remove(&key);
-        Some((key.owner, outcome))
+        Some((key.owner, key.token, outcome))
     }
 
     /// So that a call that the host lost does not make its token wait for

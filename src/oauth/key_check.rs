@@ -1,6 +1,5 @@
 //! A token's signature against the keys of its issuer.
 
-use super::authentication::{Authentication, PendingReason};
 use super::issuer::Algorithm;
 use super::jws::Jws;
 use super::key_store::{Freshness, KeyStore};
@@ -14,8 +13,10 @@ pub(super) enum Signature {
     Right,
     /// None of them did.
     Wrong(TokenError),
-    /// Other keys may know more.
-    Unclear(Authentication),
+    /// Other keys may know more: they are being fetched.
+    Pending,
+    /// Other keys may know more, and cannot be had.
+    Unavailable,
 }
 
 /// Looks for the key and checks the signature. A key that is not there may
@@ -28,7 +29,7 @@ pub(super) fn check_signature(
 ) -> Signature {
     let Some(keys) = store.keys() else {
         store.want(arrived_ms);
-        return Signature::Unclear(Authentication::Pending(PendingReason::Keys));
+        return Signature::Pending;
     };
     match keys.candidates(jws.key_id.as_deref(), algorithm) {
         Candidates::OtherAlgorithm => Signature::Wrong(TokenError::Algorithm),
@@ -53,10 +54,10 @@ pub(super) fn check_signature(
         }
         Candidates::Unknown => match store.freshness(arrived_ms) {
             Freshness::Current => Signature::Wrong(TokenError::UnknownKey),
-            Freshness::Failed => Signature::Unclear(Authentication::Unavailable),
+            Freshness::Failed => Signature::Unavailable,
             Freshness::Stale => {
                 store.want(arrived_ms);
-                Signature::Unclear(Authentication::Pending(PendingReason::UnknownKey))
+                Signature::Pending
             }
         },
     }

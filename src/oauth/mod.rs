@@ -27,7 +27,7 @@ mod verify;
 pub(crate) mod tests;
 
 pub use authentication::{
-    Audience, Authentication, InlineKeyError, KeyEvent, KeyEventKind, PendingReason, TokenLimits,
+    Audience, Authentication, Awaited, InlineKeyError, KeyEvent, KeyEventKind, Settled, TokenLimits,
 };
 pub use authenticator::Authenticator;
 pub use bearer::{
@@ -40,4 +40,5 @@ pub use identity::{Identity, SubjectType};
 pub use issuer::Issuer;
 pub use keys::{KeySet, KeySetError};
 pub use scopes::Scopes;
+pub use token_cache::TokenHash;
 pub use token_error::TokenError;

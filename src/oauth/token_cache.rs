@@ -1,5 +1,6 @@
 //! A bounded memory of what was found out about tokens.
 
+use core::fmt;
 use core::hash::{BuildHasherDefault, Hash, Hasher};
 use std::collections::HashMap;
 
@@ -7,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 /// The SHA-256 of a token: the token itself is never kept.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct TokenHash([u8; 32]);
+pub struct TokenHash([u8; 32]);
 
 /// A token as one server, or one issuer, sees it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,6 +39,13 @@ impl TokenHash {
     /// Of the token.
     pub(super) fn of(token: &str) -> Self {
         Self(Sha256::digest(token.as_bytes()).into())
+    }
+}
+
+/// Tells tokens apart in a log no more than it has to.
+impl fmt::Debug for TokenHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenHash(…)")
     }
 }
 

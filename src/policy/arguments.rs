@@ -2,6 +2,7 @@
 
 use super::Pattern;
 use super::condition::{Truth, equals, in_range, is_in, matches};
+use crate::json::letters::same_letters;
 use crate::json::{Json, Number, Object};
 use crate::oauth::{ClaimPath, Identity};
 
@@ -67,9 +68,12 @@ impl ArgumentCondition {
     }
 
     /// An argument that is absent or of a type that cannot be compared is
-    /// unknown: a tool may have a default for it. Presence is always known.
+    /// unknown: a tool may have a default for it. So is one beside which there
+    /// is another that differs in letter case only. Else, presence is known.
     pub(crate) fn holds(&self, arguments: Option<&Object>, identity: &Identity) -> Truth {
-        let value = arguments.and_then(|arguments| self.place.find(arguments));
+        let Ok(value) = arguments.map_or(Ok(None), |arguments| self.place.find(arguments)) else {
+            return Truth::Unknown;
+        };
         if let ArgumentOperator::Present(wanted) = self.operator {
             return (value.is_some() == wanted).into();
         }
@@ -119,20 +123,37 @@ impl Place {
         }
     }
 
-    fn find<'a>(&self, arguments: &'a Object) -> Option<&'a Json> {
-        match self {
-            Self::Member(name) => arguments.get(name),
-            Self::Pointer(tokens) => {
-                let (first, rest) = tokens.split_first()?;
-                rest.iter()
-                    .try_fold(arguments.get(first)?, |value, token| match value {
-                        Json::Object(members) => members.get(token),
-                        Json::Array(elements) => elements.get(index(token)?),
-                        _ => None,
-                    })
-            }
+    fn find<'a>(&self, arguments: &'a Object) -> Result<Option<&'a Json>, Ambiguous> {
+        let tokens = match self {
+            Self::Member(name) => return member(arguments, name),
+            Self::Pointer(tokens) => tokens,
+        };
+        let Some((first, rest)) = tokens.split_first() else {
+            return Ok(None);
+        };
+        let mut found = member(arguments, first)?;
+        for token in rest {
+            found = match found {
+                Some(Json::Object(members)) => member(members, token)?,
+                Some(Json::Array(elements)) => index(token).and_then(|index| elements.get(index)),
+                _ => None,
+            };
         }
+        Ok(found)
     }
+}
+
+/// Two members that a reader without regard to letter case would mix up.
+struct Ambiguous;
+
+fn member<'a>(members: &'a Object, name: &str) -> Result<Option<&'a Json>, Ambiguous> {
+    let has_twin = members
+        .iter()
+        .any(|(member, _)| member != name && same_letters(member, name));
+    if has_twin {
+        return Err(Ambiguous);
+    }
+    Ok(members.get(name))
 }
 
 /// `~1` is `/` and `~0` is `~` (RFC 6901, section 4).

@@ -66,3 +66,24 @@ impl Permit {
         self.unenforced.as_ref()
     }
 }
+
+impl Denied {
+    /// A short name, one of a fixed set.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::MissingScopes { .. } => "insufficient_scope",
+            Self::Unknown { rule: None } => "no_rule",
+            Self::Unknown { rule: Some(_) } => "hidden",
+            Self::Argument { .. } => "arguments",
+            Self::Rule { .. } => "denied_by_rule",
+        }
+    }
+
+    /// The rule that it comes from, if any.
+    pub const fn rule(&self) -> Option<&Rc<str>> {
+        match self {
+            Self::MissingScopes { rule, .. } | Self::Unknown { rule } => rule.as_ref(),
+            Self::Argument { rule, .. } | Self::Rule { rule } => Some(rule),
+        }
+    }
+}

@@ -89,7 +89,7 @@ impl Policy {
     }
 
     fn enforced(&self, identity: &Identity, call: &Call<'_>) -> Decision {
-        let arguments = call.arguments;
+        let arguments = call.arguments.as_deref();
         match &call.target {
             Target::Tool(name) => self.judge(identity, arguments, &self.tools.naming(name)),
             Target::Prompt(name) => self.judge(identity, arguments, &self.prompts.naming(name)),

@@ -33,7 +33,7 @@ pub const DECISION_MILLISECONDS: &str = "mcp_auth.decision_ms";
 pub const BODY_BYTES: &str = "mcp_auth.request_body_bytes";
 /// The counter of audit-only decisions: what would have been refused.
 pub const UNENFORCED: &str = "mcp_auth.unenforced";
-/// The gauge of the linear memory of the worker's VM, in bytes.
+/// The gauge of the linear memory of all VMs together, in bytes.
 pub const MEMORY_BYTES: &str = "mcp_auth.vm_memory_bytes";
 
 /// Clients choose methods; only the protocol's own become labels.

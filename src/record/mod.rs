@@ -9,12 +9,11 @@ mod state;
 use std::rc::Rc;
 
 pub use audit::audit_line;
-pub use state::filter_state;
+pub use state::{filter_state, identity_state};
 
 use crate::json::Json;
 use crate::mcp::{Call, Revision, Target};
 use crate::oauth::Identity;
-use crate::policy::Denied;
 
 /// The decision on one exchange.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -107,13 +106,16 @@ impl CallRecord {
             }
             Target::Subscriptions(_) | Target::Method => ("", String::new()),
         };
-        let arguments = call.arguments.map_or_else(Vec::new, |arguments| {
-            arguments
-                .iter()
-                .filter(|(name, _)| audited.iter().any(|audited| audited == name))
-                .map(|(name, value)| (name.to_owned(), value.clone()))
-                .collect()
-        });
+        let arguments = call
+            .arguments
+            .as_deref()
+            .map_or_else(Vec::new, |arguments| {
+                arguments
+                    .iter()
+                    .filter(|(name, _)| audited.iter().any(|audited| audited == name))
+                    .map(|(name, value)| (name.to_owned(), audited_value(value)))
+                    .collect()
+            });
         Self {
             method: shortened(call.method),
             kind,
@@ -127,29 +129,18 @@ impl CallRecord {
     }
 }
 
+/// An argument's value, or that it is too long for a line.
+fn audited_value(value: &Json) -> Json {
+    const LONGEST: usize = 1024;
+    let length = serde_json::to_string(value).map_or(usize::MAX, |text| text.len());
+    if length > LONGEST {
+        return Json::String(format!("({length} bytes)"));
+    }
+    value.clone()
+}
+
 /// Names come from clients: the record keeps the beginning of long ones.
 fn shortened(text: &str) -> String {
     const CHARACTERS: usize = 256;
     text.chars().take(CHARACTERS).collect()
-}
-
-impl Denied {
-    /// A short name, one of a fixed set.
-    pub const fn reason(&self) -> &'static str {
-        match self {
-            Self::MissingScopes { .. } => "insufficient_scope",
-            Self::Unknown { rule: None } => "no_rule",
-            Self::Unknown { rule: Some(_) } => "hidden",
-            Self::Argument { .. } => "arguments",
-            Self::Rule { .. } => "denied_by_rule",
-        }
-    }
-
-    /// The rule that it comes from, if any.
-    pub const fn rule(&self) -> Option<&Rc<str>> {
-        match self {
-            Self::MissingScopes { rule, .. } | Self::Unknown { rule } => rule.as_ref(),
-            Self::Argument { rule, .. } | Self::Rule { rule } => Some(rule),
-        }
-    }
 }

@@ -41,6 +41,8 @@ pub enum Denial {
     Agreement(AgreementError),
     /// A client of 2026-07-28 sends a response, which that revision forbids.
     ResponseInModernEra,
+    /// `initialize` within a batch, which MCP 2025-03-26 forbids.
+    InitializeInBatch,
     /// A method that the revision does not have.
     UnknownMethod,
     /// Parameters that do not say what the method needs to know.
@@ -66,7 +68,9 @@ impl Denial {
             Self::UnsupportedMediaType(_) => "unsupported_media_type",
             Self::BodyTooLarge => "body_too_large",
             Self::UnexpectedBody => "unexpected_body",
-            Self::Envelope(_) | Self::ResponseInModernEra => "malformed_message",
+            Self::Envelope(_) | Self::ResponseInModernEra | Self::InitializeInBatch => {
+                "malformed_message"
+            }
             Self::Agreement(AgreementError::UnsupportedVersion { .. }) => "unsupported_version",
             Self::Agreement(AgreementError::Batch) => "malformed_message",
             Self::Agreement(AgreementError::Mismatch(_)) => "header_mismatch",

@@ -8,9 +8,9 @@ mod refusal;
 pub use denial::Denial;
 pub use refusal::{Addressee, Subject, combine, refuse};
 
-use crate::exchange::Site;
 use crate::http::Headers;
 use crate::http::origin::{Origin, allowed_request_headers};
+use crate::site::Site;
 
 /// A complete HTTP response.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 use super::json_rpc::{self, Error, tool_error};
 use super::{Denial, Reply};
 use crate::config::AnswerStyle;
-use crate::exchange::Site;
 use crate::http::origin::Origin;
 use crate::mcp::agreement::AgreementError;
 use crate::mcp::envelope::{EnvelopeError, RequestId};
 use crate::mcp::{Call, Era, Revision, Target};
 use crate::oauth::challenge::ChallengeError;
 use crate::policy::Denied;
+use crate::site::Site;
 
 /// To whom a refusal goes.
 #[derive(Clone, Copy, Debug)]
@@ -72,11 +72,12 @@ pub fn refuse(denial: &Denial, to: Addressee<'_>) -> Reply {
     .for_origin(to.origin)
 }
 
-/// The response to a batch of which at least one element is refused. None of
-/// it goes on, so every request gets an error: `refused` holds each element's
-/// reply or, for those that would have been allowed, the request's id.
-pub fn combine(refused: Vec<Result<Reply, Option<RequestId>>>, origin: &Origin) -> Option<Reply> {
-    let first = refused.iter().find_map(|element| element.as_ref().ok())?;
+/// The response to a batch of which at least one element is refused; `None` if
+/// none is. An element is the id of a request, and the reply if it is refused.
+/// None of the batch goes on, so every request in it gets an error, also one
+/// that would have been allowed.
+pub fn combine(elements: &[(Option<&RequestId>, Option<Reply>)], origin: &Origin) -> Option<Reply> {
+    let first = elements.iter().find_map(|(_, reply)| reply.as_ref())?;
     if first.status != 200 {
         return Some(first.clone());
     }
@@ -84,12 +85,11 @@ pub fn combine(refused: Vec<Result<Reply, Option<RequestId>>>, origin: &Origin) 
         json_rpc::REFUSED,
         "Not sent: another message of the batch was refused",
     );
-    let answers: Vec<String> = refused
-        .into_iter()
-        .filter_map(|element| match element {
-            Ok(reply) if reply.status == 200 => Some(reply.body),
-            Ok(_) | Err(None) => None,
-            Err(Some(id)) => Some(withheld.answer(Some(&id)).to_string()),
+    let answers: Vec<String> = elements
+        .iter()
+        .filter_map(|(id, reply)| match reply {
+            Some(reply) => id.map(|_| reply.body.clone()),
+            None => id.map(|id| withheld.answer(Some(id)).to_string()),
         })
         .collect();
     Some(
@@ -133,7 +133,8 @@ fn status_and_body(denial: &Denial, to: Addressee<'_>) -> (u16, Option<Value>) {
     match denial {
         Denial::NoServer => (404, oauth("not_found", "No MCP server at this address")),
         Denial::MethodNotAllowed { .. } => (405, None),
-        Denial::NoToken => (401, oauth("unauthorized", "An access token is needed")),
+        // No error code for who has sent no credentials (RFC 6750, section 3.1).
+        Denial::NoToken => (401, Some(json!({"message": "An access token is needed"}))),
         Denial::InvalidToken(error) => (401, oauth("invalid_token", error.description())),
         Denial::MalformedCredentials => (400, oauth("invalid_request", MALFORMED_CREDENTIALS)),
         Denial::KeysUnavailable => (
@@ -171,9 +172,17 @@ fn status_and_body(denial: &Denial, to: Addressee<'_>) -> (u16, Option<Value>) {
             &format!("Invalid request: {error}"),
         ),
         Denial::ResponseInModernEra => plain(
-            400,
+            403,
             json_rpc::INVALID_REQUEST,
             "Invalid request: clients send no responses in this protocol version",
+        ),
+        Denial::InitializeInBatch => answer(
+            to,
+            400,
+            &Error::new(
+                json_rpc::INVALID_REQUEST,
+                "Invalid request: initialize cannot be part of a batch",
+            ),
         ),
         Denial::EarlyResponse => plain(
             502,

@@ -84,15 +84,12 @@ pub(super) fn log(level: LogLevel, message: &str) {
     let _ = unsafe { proxy_log(level as u32, message.as_ptr(), message.len()) };
 }
 
-/// Nanoseconds since 1970; 0 if the host has no clock, which expires nothing
-/// early but verifies nothing either.
-pub(super) fn current_time_ns() -> u64 {
+/// Nanoseconds since 1970.
+pub(super) fn current_time_ns() -> Option<u64> {
     let mut time = 0;
     // SAFETY: the host writes one `u64`.
-    match unsafe { proxy_get_current_time_nanoseconds(&raw mut time) } {
-        OK => time,
-        _ => 0,
-    }
+    let status = unsafe { proxy_get_current_time_nanoseconds(&raw mut time) };
+    (status == OK).then_some(time)
 }
 
 /// A whole header map, serialized.
@@ -196,13 +193,13 @@ pub(super) fn define_metric(kind: MetricType, name: &str) -> Option<u32> {
     (status == OK).then_some(id)
 }
 
-/// Adds to a counter.
-pub(super) fn increment_metric(id: u32) {
+/// Adds to a counter or a gauge.
+pub(super) fn increment_metric(id: u32, by: i64) {
     // SAFETY: no memory is shared.
-    let _ = unsafe { proxy_increment_metric(id, 1) };
+    let _ = unsafe { proxy_increment_metric(id, by) };
 }
 
-/// Sets a gauge, or adds a value to a histogram.
+/// Adds a value to a histogram.
 pub(super) fn record_metric(id: u32, value: u64) {
     // SAFETY: no memory is shared.
     let _ = unsafe { proxy_record_metric(id, value) };

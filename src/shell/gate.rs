@@ -8,7 +8,7 @@ use proxy_wasm::types::{Action, MapType};
 
 use super::host;
 use super::shared::Shared;
-use crate::exchange::{Exchange, Input, Step};
+use crate::exchange::{Exchange, Input};
 
 /// The stream of one HTTP exchange. Its state is shared with the root
 /// context, which wakes it when a callout has been answered.
@@ -30,31 +30,10 @@ impl Gate {
         }
     }
 
-    /// One transition, and what it asks for.
     fn feed(&self, input: Input<'_>) -> Action {
-        let mut shared = self.shared.borrow_mut();
-        let mut step = shared.advance(&self.exchange, input);
-        if step == Step::ReadBody {
-            let body = if self.held == 0 {
-                Vec::new()
-            } else {
-                host::request_body(self.held)
-            };
-            step = if body.len() == self.held {
-                shared.advance(&self.exchange, Input::Message(&body))
-            } else {
-                // The host did not give what it says it holds.
-                shared.advance(
-                    &self.exchange,
-                    Input::RequestBody {
-                        held: usize::MAX,
-                        end_of_stream: true,
-                    },
-                )
-            };
-        }
-        shared.set_waiting(self.context, &self.exchange);
-        shared.carry_out(step)
+        self.shared
+            .borrow_mut()
+            .feed(self.context, &self.exchange, input)
     }
 
     fn body(&mut self, held: usize, end_of_stream: bool) -> Action {
@@ -68,7 +47,7 @@ impl Gate {
 
 impl Context for Gate {
     fn on_done(&mut self) -> bool {
-        self.shared.borrow_mut().forget(self.context);
+        self.feed(Input::Gone);
         true
     }
 }
@@ -87,7 +66,10 @@ impl HttpContext for Gate {
     }
 
     /// With HTTP/2 trailers no body callback says that it is the last one.
+    /// MCP has no trailers, and an upstream may merge them into the headers
+    /// that were decided on, so they go nowhere.
     fn on_http_request_trailers(&mut self, _: usize) -> Action {
+        host::remove_all(MapType::HttpRequestTrailers);
         self.body(self.held, true)
     }
 
@@ -99,6 +81,7 @@ impl HttpContext for Gate {
         })
     }
 
+    /// Before the access loggers run, so that they see what is written down.
     fn on_log(&mut self) {
         self.feed(Input::Gone);
     }

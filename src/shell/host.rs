@@ -7,9 +7,10 @@ use crate::exchange::HeaderEdits;
 use crate::http::Headers;
 use crate::reply::Reply;
 
-/// Milliseconds since 1970.
+/// Milliseconds since 1970. Should the host have no clock, the end of time:
+/// then every token has expired.
 pub(super) fn now_ms() -> u64 {
-    abi::current_time_ns() / 1_000_000
+    abi::current_time_ns().map_or(u64::MAX, |time| time / 1_000_000)
 }
 
 /// A snapshot of a header map. Empty if the host does not give it: then no
@@ -20,9 +21,20 @@ pub(super) fn headers(map: MapType) -> Headers {
         .unwrap_or_default()
 }
 
-/// The body of the request, up to a length.
-pub(super) fn request_body(max_size: usize) -> Vec<u8> {
-    abi::buffer(BufferType::HttpRequestBody, max_size).unwrap_or_default()
+/// The body of the request, which has this many bytes.
+pub(super) fn request_body(held: usize) -> Vec<u8> {
+    match held {
+        // Where no body callback came, the host has no buffer to read.
+        0 => Vec::new(),
+        held => abi::buffer(BufferType::HttpRequestBody, held).unwrap_or_default(),
+    }
+}
+
+/// Empties a header map.
+pub(super) fn remove_all(map: MapType) {
+    for name in headers(map).names() {
+        abi::remove_header(map, name);
+    }
 }
 
 /// The answer to a callout: its status, and the body up to a length.

@@ -15,49 +15,47 @@ use crate::record::{Outcome, Record};
 #[derive(Debug, Default)]
 pub(super) struct Meters {
     ids: HashMap<String, Option<u32>>,
+    /// What of this VM's memory is in the gauge already.
+    memory_bytes: usize,
 }
 
 impl Meters {
     /// Counts a decision.
     pub(super) fn count(&mut self, record: &Record) {
         if let Some(id) = self.id(MetricType::Counter, &decision_counter(record)) {
-            abi::increment_metric(id);
+            abi::increment_metric(id, 1);
         }
         if record.calls.iter().any(|call| call.unenforced.is_some())
             && let Some(id) = self.id(MetricType::Counter, UNENFORCED)
         {
-            abi::increment_metric(id);
+            abi::increment_metric(id, 1);
         }
         if matches!(record.outcome, Outcome::Answered | Outcome::Aborted) {
             return;
         }
-        self.record(
-            MetricType::Histogram,
-            DECISION_MILLISECONDS,
-            record.elapsed_ms,
-        );
+        self.observe(DECISION_MILLISECONDS, record.elapsed_ms);
         if record.body_bytes > 0 {
-            self.record(
-                MetricType::Histogram,
-                BODY_BYTES,
-                record.body_bytes.try_into().unwrap_or(u64::MAX),
-            );
+            self.observe(BODY_BYTES, record.body_bytes.try_into().unwrap_or(u64::MAX));
         }
     }
 
-    /// Tells the size of this VM's memory.
+    /// Adds what this VM's memory has grown by to the gauge, which all VMs of
+    /// the process share.
     pub(super) fn measure_memory(&mut self) {
-        const PAGE_BYTES: u64 = 65_536;
-        let pages = u64::try_from(core::arch::wasm32::memory_size(0)).unwrap_or(u64::MAX);
-        self.record(
-            MetricType::Gauge,
-            MEMORY_BYTES,
-            pages.saturating_mul(PAGE_BYTES),
-        );
+        const PAGE_BYTES: usize = 65_536;
+        let bytes = core::arch::wasm32::memory_size(0).saturating_mul(PAGE_BYTES);
+        let growth = bytes.saturating_sub(self.memory_bytes);
+        self.memory_bytes = bytes;
+        if let (Some(id), Ok(growth)) = (
+            self.id(MetricType::Gauge, MEMORY_BYTES),
+            i64::try_from(growth),
+        ) {
+            abi::increment_metric(id, growth);
+        }
     }
 
-    fn record(&mut self, kind: MetricType, name: &str, value: u64) {
-        if let Some(id) = self.id(kind, name) {
+    fn observe(&mut self, name: &str, value: u64) {
+        if let Some(id) = self.id(MetricType::Histogram, name) {
             abi::record_metric(id, value);
         }
     }

@@ -62,15 +62,25 @@ impl Root {
                         LogLevel::Warn,
                         &format!("cluster \"{cluster}\": the call could not be made"),
                     );
-                    answered(shared, fetch.id, None);
+                    self.answered(fetch.id, None);
                 }
             }
         }
     }
 
-    fn wake(&self) {
-        if let Some(shared) = &self.shared {
-            shared.borrow_mut().wake_all(self.context);
+    /// Takes an answer, and lets those who waited for it go on.
+    fn answered(&self, id: FetchId, answer: Option<FetchAnswer<'_>>) {
+        let Some(shared) = &self.shared else { return };
+        let mut shared = shared.borrow_mut();
+        let settled = shared
+            .worker
+            .authenticator
+            .answered(id, answer, host::now_ms());
+        for event in &settled.events {
+            log_event(event);
+        }
+        if let Some(awaited) = settled.awaited {
+            shared.wake(self.context, awaited);
         }
     }
 }
@@ -84,17 +94,6 @@ fn dispatch(fetch: &Fetch) -> Option<u32> {
     let body = (!fetch.body.is_empty()).then_some(fetch.body.as_slice());
     let timeout = Duration::from_millis(fetch.timeout_ms);
     hostcalls::dispatch_http_call(&fetch.cluster, headers, body, Vec::new(), timeout).ok()
-}
-
-fn answered(shared: &Rc<RefCell<Shared>>, id: FetchId, answer: Option<FetchAnswer<'_>>) {
-    let events = shared
-        .borrow_mut()
-        .worker
-        .authenticator
-        .answered(id, answer, host::now_ms());
-    for event in events {
-        log_event(&event);
-    }
 }
 
 fn log_event(event: &KeyEvent) {
@@ -121,7 +120,7 @@ fn log_event(event: &KeyEvent) {
 
 impl Context for Root {
     fn on_http_call_response(&mut self, token: u32, headers: usize, body_size: usize, _: usize) {
-        let (Some(id), Some(shared)) = (self.calls.remove(&token), &self.shared) else {
+        let Some(id) = self.calls.remove(&token) else {
             return;
         };
         // Without headers the call failed, and there is no map to read.
@@ -134,9 +133,8 @@ impl Context for Root {
             status: *status,
             body,
         });
-        answered(shared, id, answer);
+        self.answered(id, answer);
         self.dispatch_due();
-        self.wake();
     }
 }
 
@@ -185,11 +183,12 @@ impl RootContext for Root {
 
     fn on_tick(&mut self) {
         self.dispatch_due();
-        self.wake();
-        if self.ticks.is_multiple_of(MEMORY_TICKS)
-            && let Some(shared) = &self.shared
-        {
-            shared.borrow_mut().meters.measure_memory();
+        if let Some(shared) = &self.shared {
+            let mut shared = shared.borrow_mut();
+            shared.wake_overdue(self.context);
+            if self.ticks.is_multiple_of(MEMORY_TICKS) {
+                shared.meters.measure_memory();
+            }
         }
         self.ticks = self.ticks.wrapping_add(1);
     }

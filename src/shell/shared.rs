@@ -10,7 +10,8 @@ use proxy_wasm::types::{Action, LogLevel, MapType};
 use super::meters::Meters;
 use super::{abi, host};
 use crate::exchange::{Exchange, HeaderEdits, Input, Step, Worker};
-use crate::record::{Record, audit_line, filter_state};
+use crate::oauth::Awaited;
+use crate::record::{Outcome, Record, audit_line, filter_state, identity_state};
 use crate::reply::Reply;
 
 /// The key of the audit line in filter state.
@@ -37,8 +38,30 @@ impl Shared {
         }
     }
 
-    /// One transition of an exchange.
-    pub(super) fn advance(&mut self, exchange: &Rc<RefCell<Exchange>>, input: Input<'_>) -> Step {
+    /// Feeds an input to the exchange of the effective context, and does what
+    /// that asks for.
+    pub(super) fn feed(
+        &mut self,
+        context: u32,
+        exchange: &Rc<RefCell<Exchange>>,
+        input: Input<'_>,
+    ) -> Action {
+        let mut step = self.advance(exchange, input);
+        if let Step::ReadBody(held) = step {
+            let body = host::request_body(held);
+            step = if body.len() == held {
+                self.advance(exchange, Input::Message(&body))
+            } else {
+                // The host does not give what it said it holds: nothing that
+                // an exchange would expect, so it is refused.
+                self.advance(exchange, Input::ReadFailed)
+            };
+        }
+        self.set_waiting(context, exchange);
+        self.carry_out(step)
+    }
+
+    fn advance(&mut self, exchange: &Rc<RefCell<Exchange>>, input: Input<'_>) -> Step {
         let mut exchange = exchange.borrow_mut();
         let (next, step) =
             mem::take(&mut *exchange).advance(input, &mut self.worker, host::now_ms());
@@ -48,9 +71,9 @@ impl Shared {
 
     /// Remembers whether an exchange waits, and has the root context make the
     /// calls that it waits for.
-    pub(super) fn set_waiting(&mut self, context: u32, exchange: &Rc<RefCell<Exchange>>) {
-        if !exchange.borrow().is_waiting() {
-            self.forget(context);
+    fn set_waiting(&mut self, context: u32, exchange: &Rc<RefCell<Exchange>>) {
+        if exchange.borrow().awaits().is_none() {
+            self.waiting.remove(&context);
             return;
         }
         self.waiting.insert(context, Rc::clone(exchange));
@@ -61,25 +84,36 @@ impl Shared {
         }
     }
 
-    pub(super) fn forget(&mut self, context: u32) {
-        self.waiting.remove(&context);
+    /// Lets the exchanges that wait for this look again. Called from the root
+    /// context, which is the effective one afterwards.
+    pub(super) fn wake(&mut self, root: u32, settled: Awaited) {
+        self.wake_where(root, |exchange| exchange.awaits() == Some(settled));
     }
 
-    /// Lets every exchange that waits look again. Called from the root
-    /// context, which is the effective one afterwards.
-    pub(super) fn wake_all(&mut self, root: u32) {
-        if self.waiting.is_empty() {
+    /// Ends the waits that have lasted for as long as they may.
+    pub(super) fn wake_overdue(&mut self, root: u32) {
+        let limits = self.worker.limits;
+        let now_ms = host::now_ms();
+        self.wake_where(root, |exchange| exchange.is_overdue(&limits, now_ms));
+    }
+
+    fn wake_where(&mut self, root: u32, wanted: impl Fn(&Exchange) -> bool) {
+        let woken: Vec<(u32, Rc<RefCell<Exchange>>)> = self
+            .waiting
+            .iter()
+            .filter(|(_, exchange)| wanted(&exchange.borrow()))
+            .map(|(context, exchange)| (*context, Rc::clone(exchange)))
+            .collect();
+        if woken.is_empty() {
             return;
         }
-        for (context, exchange) in self.waiting.clone() {
+        for (context, exchange) in woken {
             if !abi::set_effective_context(context) {
-                self.forget(context);
+                self.advance(&exchange, Input::Gone);
+                self.waiting.remove(&context);
                 continue;
             }
-            let step = self.advance(&exchange, Input::Wake);
-            self.set_waiting(context, &exchange);
-            let released = matches!(step, Step::Forward { .. } | Step::ReleaseHeaders(_));
-            if self.carry_out(step) == Action::Continue && released {
+            if self.feed(context, &exchange, Input::Wake) == Action::Continue {
                 abi::continue_request();
             }
         }
@@ -87,29 +121,46 @@ impl Shared {
     }
 
     /// Does what a transition asks for, in the effective context.
-    pub(super) fn carry_out(&mut self, step: Step) -> Action {
+    fn carry_out(&mut self, step: Step) -> Action {
         match step {
-            Step::Wait | Step::ReadBody => Action::Pause,
+            Step::Wait | Step::ReadBody(_) => Action::Pause,
             Step::Continue => Action::Continue,
-            Step::ReleaseHeaders(edits) => release(&edits),
+            Step::ReleaseHeaders { edits, record } => {
+                for (key, value) in identity_state(&record) {
+                    abi::set_property(key, &value);
+                }
+                self.release(&edits, *record)
+            }
             Step::Forward {
                 admission: _,
                 edits,
                 record,
-            } => {
-                self.write_down(&record);
-                edits.map_or(Action::Continue, |edits| release(&edits))
-            }
+            } => match edits {
+                None => {
+                    self.write_down(&record);
+                    Action::Continue
+                }
+                Some(edits) => {
+                    let action = self.release(&edits, (*record).clone());
+                    if action == Action::Continue {
+                        self.write_down(&record);
+                    }
+                    action
+                }
+            },
             Step::Reply {
                 reply,
                 path,
                 record,
             } => {
-                self.write_down(&record);
+                let reason = record.as_ref().map_or("unexpected", |record| record.reason);
+                if let Some(record) = &record {
+                    self.write_down(record);
+                }
                 if let Some(path) = path {
                     abi::set_header(MapType::HttpRequestHeaders, ":path", &path);
                 }
-                host::send(&reply, record.reason);
+                host::send(&reply, reason);
                 Action::Pause
             }
             Step::EditResponse(edits) => {
@@ -123,6 +174,32 @@ impl Shared {
         }
     }
 
+    /// Changes the request headers and lets them go; if the host refuses a
+    /// change, what would go on is not what was decided on.
+    fn release(&mut self, edits: &HeaderEdits, record: Record) -> Action {
+        const REASON: &str = "host_refused";
+        if host::edit(MapType::HttpRequestHeaders, edits) {
+            return Action::Continue;
+        }
+        abi::log(
+            LogLevel::Error,
+            "the host refused to change request headers; the request is refused",
+        );
+        self.write_down(&Record {
+            outcome: Outcome::Denied,
+            reason: REASON,
+            status: 500,
+            ..record
+        });
+        let reply = Reply {
+            status: 500,
+            headers: Vec::new(),
+            body: String::new(),
+        };
+        host::send(&reply, REASON);
+        Action::Pause
+    }
+
     fn write_down(&mut self, record: &Record) {
         for (key, value) in filter_state(record) {
             abi::set_property(key, &value);
@@ -130,23 +207,4 @@ impl Shared {
         abi::set_property(AUDIT, &audit_line(record, host::now_ms()));
         self.meters.count(record);
     }
-}
-
-/// Changes the request headers and lets them go; if the host refuses a
-/// change, what would go on is not what was decided on.
-fn release(edits: &HeaderEdits) -> Action {
-    if host::edit(MapType::HttpRequestHeaders, edits) {
-        return Action::Continue;
-    }
-    abi::log(
-        LogLevel::Error,
-        "the host refused to change request headers; the request is refused",
-    );
-    let reply = Reply {
-        status: 500,
-        headers: Vec::new(),
-        body: String::new(),
-    };
-    host::send(&reply, "host_refused");
-    Action::Pause
 }

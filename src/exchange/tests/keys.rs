@@ -1,7 +1,7 @@
 //! Requests that come before the keys that judge them.
 
 use super::*;
-use crate::oauth::{FetchAnswer, FetchId};
+use crate::oauth::{Awaited, FetchAnswer, FetchId};
 
 const KEY_WAIT_MS: u64 = 5000;
 
@@ -25,7 +25,7 @@ fn start(worker: &mut Worker) -> Exchange {
     };
     let (exchange, step) = Exchange::default().advance(input, worker, NOW_MS);
     assert_eq!(step, Step::Wait);
-    assert!(exchange.is_waiting());
+    assert!(exchange.awaits().is_some());
     exchange
 }
 
@@ -48,33 +48,70 @@ fn a_request_waits_for_the_keys_and_goes_on_when_they_are_there() {
         let (exchange, step) = exchange.advance(Input::Wake, worker, NOW_MS + 10);
         match mode {
             "holding" => assert_eq!(step, Step::Wait, "for the body"),
-            _ => assert!(matches!(step, Step::ReleaseHeaders(_)), "{step:?}"),
+            _ => assert!(matches!(step, Step::ReleaseHeaders { .. }), "{step:?}"),
         }
-        assert!(!exchange.is_waiting());
+        assert!(!exchange.awaits().is_some());
         assert_eq!(worker.waiting, 0);
     }
 }
 
 #[test]
-fn a_body_that_is_complete_before_the_keys_are_there_is_kept() {
+fn a_body_that_is_complete_before_the_keys_are_there_is_read_when_they_are() {
+    for mode in MODES {
+        let worker = &mut fetching(mode);
+        let id = fetch(worker);
+        let exchange = start(worker);
+        let body = call("echo", "{}");
+        let all = Input::RequestBody {
+            held: body.len(),
+            end_of_stream: true,
+        };
+        let (exchange, step) = exchange.advance(all, worker, NOW_MS);
+        assert_eq!(step, Step::Wait);
+        keys_arrive(worker, id);
+        let (exchange, step) = exchange.advance(Input::Wake, worker, NOW_MS + 10);
+        assert_eq!(step, Step::ReadBody(body.len()));
+        let message = Input::Message(body.as_bytes());
+        let (_, step) = exchange.advance(message, worker, NOW_MS + 10);
+        assert!(
+            matches!(step, Step::Forward { edits: Some(_), .. }),
+            "{step:?}"
+        );
+    }
+}
+
+/// The host would let go what it holds of the body together with the headers,
+/// and only the rest of it would be decided on.
+#[test]
+fn headers_stay_where_they_are_once_a_part_of_the_body_is_there() {
+    for mode in MODES {
+        let worker = &mut fetching(mode);
+        let id = fetch(worker);
+        let exchange = start(worker);
+        let part = Input::RequestBody {
+            held: 9,
+            end_of_stream: false,
+        };
+        let (exchange, _) = exchange.advance(part, worker, NOW_MS);
+        keys_arrive(worker, id);
+        let (exchange, step) = exchange.advance(Input::Wake, worker, NOW_MS + 10);
+        assert_eq!(step, Step::Wait);
+        let all = Input::RequestBody {
+            held: 90,
+            end_of_stream: true,
+        };
+        let (_, step) = exchange.advance(all, worker, NOW_MS + 10);
+        assert_eq!(step, Step::ReadBody(90));
+    }
+}
+
+#[test]
+fn a_request_waits_for_its_own_issuer_and_no_longer_than_it_may() {
     let worker = &mut fetching("holding");
-    let id = fetch(worker);
     let exchange = start(worker);
-    let body = call("echo", "{}");
-    let input = Input::RequestBody {
-        held: body.len(),
-        end_of_stream: true,
-    };
-    let (exchange, step) = exchange.advance(input, worker, NOW_MS);
-    assert_eq!(step, Step::ReadBody);
-    let (exchange, step) = exchange.advance(Input::Message(body.as_bytes()), worker, NOW_MS);
-    assert_eq!(step, Step::Wait);
-    keys_arrive(worker, id);
-    let (_, step) = exchange.advance(Input::Wake, worker, NOW_MS + 10);
-    assert!(
-        matches!(step, Step::Forward { edits: Some(_), .. }),
-        "{step:?}"
-    );
+    assert_eq!(exchange.awaits(), Some(Awaited::Keys(0)));
+    assert!(!exchange.is_overdue(&worker.limits, NOW_MS + KEY_WAIT_MS - 1));
+    assert!(exchange.is_overdue(&worker.limits, NOW_MS + KEY_WAIT_MS));
 }
 
 #[test]
@@ -89,7 +126,10 @@ fn without_keys_a_request_gets_503_when_its_time_is_up() {
     let Step::Reply { reply, record, .. } = step else {
         panic!("{step:?}")
     };
-    assert_eq!((reply.status, record.reason), (503, "keys_unavailable"));
+    assert_eq!(
+        (reply.status, record.unwrap().reason),
+        (503, "keys_unavailable")
+    );
     assert!(header(&reply, "retry-after").is_some());
     assert!(header(&reply, "www-authenticate").is_none());
     assert_eq!(worker.waiting, 0);

@@ -306,6 +306,21 @@ fn a_batch_goes_on_whole_or_not_at_all() {
             .contains("insufficient_scope")
     );
 
+    let mixed = format!("[{hidden},{}]", call("sum", r#"{"a":1}"#));
+    let (reply, _) = post(&mut worker("holding"), "mcp:read", &mixed).refused();
+    let answers: Value = serde_json::from_str(&reply.body).unwrap();
+    let ids: Vec<&Value> = answers
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|answer| &answer["id"])
+        .collect();
+    assert_eq!(
+        (reply.status, ids),
+        (200, vec![&json!(8), &json!(7)]),
+        "every request has an answer"
+    );
+
     let initialize = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}"#;
     let (status, _) = post(
         &mut worker("holding"),

@@ -131,7 +131,7 @@ fn run(worker: &mut Worker, headers: Headers, body: &[u8]) -> End {
     let released = match step {
         Step::Wait if end_of_stream => return End::Waiting,
         Step::Wait => None,
-        Step::ReleaseHeaders(edits) => Some(edits),
+        Step::ReleaseHeaders { edits, .. } => Some(edits),
         step => return ended(step, None),
     };
     let input = Input::RequestBody {
@@ -139,7 +139,7 @@ fn run(worker: &mut Worker, headers: Headers, body: &[u8]) -> End {
         end_of_stream: true,
     };
     let (exchange, step) = exchange.advance(input, worker, NOW_MS);
-    if step != Step::ReadBody {
+    if !matches!(step, Step::ReadBody(_)) {
         return ended(step, released);
     }
     let (_, step) = exchange.advance(Input::Message(body), worker, NOW_MS);
@@ -155,7 +155,7 @@ fn ended(step: Step, released: Option<HeaderEdits>) -> End {
             );
             End::Forwarded(edits.or(released).unwrap(), *record)
         }
-        Step::Reply { reply, record, .. } => End::Refused(reply, *record),
+        Step::Reply { reply, record, .. } => End::Refused(reply, *record.unwrap()),
         Step::Wait => End::Waiting,
         step => panic!("{step:?}"),
     }

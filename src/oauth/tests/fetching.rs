@@ -4,13 +4,13 @@ use jwt_simple::prelude::Ed25519KeyPair;
 use serde_json::json;
 
 use super::support::*;
-use crate::oauth::authentication::{Authentication, KeyEventKind, PendingReason};
+use crate::oauth::authentication::{Authentication, Awaited, KeyEventKind};
 use crate::oauth::fetch::FetchFailure;
 use crate::oauth::issuer::{Issuer, KeySource};
 use crate::oauth::token_error::TokenError;
 
-const KEYS: Authentication = Authentication::Pending(PendingReason::Keys);
-const UNKNOWN: Authentication = Authentication::Pending(PendingReason::UnknownKey);
+const KEYS: Authentication = Authentication::Pending(Awaited::Keys(0));
+const UNKNOWN: Authentication = Authentication::Pending(Awaited::Keys(0));
 
 fn kinds(events: &[crate::oauth::KeyEvent]) -> Vec<KeyEventKind> {
     events.iter().map(|event| event.kind).collect()
@@ -99,7 +99,10 @@ fn a_failed_first_fetch_is_tried_again_later_and_later_but_soon_if_someone_waits
     let token = sign(HEADER, &claims_with(&json!({"exp": NOW + 7200})));
     for pause in [10, 20, 40, 80, 160, 300, 300] {
         let call = gate.call();
-        let events = gate.authenticator.answered(call.id, None, gate.now_ms);
+        let events = gate
+            .authenticator
+            .answered(call.id, None, gate.now_ms)
+            .events;
         assert_eq!(
             kinds(&events),
             [KeyEventKind::KeysFailed(FetchFailure::NoAnswer)]
@@ -445,7 +448,10 @@ fn an_issuer_on_loopback_may_have_its_keys_under_http() {
 fn no_answer_to_the_first_question_ends_the_attempt() {
     let mut gate = Gate::new(discovered(ISSUER));
     let call = gate.call();
-    let events = gate.authenticator.answered(call.id, None, gate.now_ms);
+    let events = gate
+        .authenticator
+        .answered(call.id, None, gate.now_ms)
+        .events;
     assert_eq!(
         kinds(&events),
         [KeyEventKind::KeysFailed(FetchFailure::NoAnswer)]

@@ -237,6 +237,7 @@ impl Gate {
         };
         self.authenticator
             .answered(call.id, Some(answer), self.now_ms)
+            .events
     }
 
     pub(super) fn no_call(&mut self) {

@@ -59,7 +59,7 @@ fn decide(
     let call = Call {
         method,
         target,
-        arguments: arguments.as_object(),
+        arguments: arguments.as_object().map(std::borrow::Cow::Borrowed),
     };
     in_words(&policy.decide(&identity(who), &call))
 }

@@ -1,0 +1,95 @@
+"""One authorization server, two MCP servers and two gates for all tests of this directory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sdk import configuration, node
+from sdk.configuration import Mode
+from sdk.gate import Gate, Gates, Servers, find_module, notes
+from sdk.typescript import TypeScriptClient
+
+from demo.stack import authorization_server, envoy, everything_server
+from demo.stack.authorization_server import Settings
+from demo.stack.places import LOOPBACK, Ports
+from demo.stack.ports import free_ports, free_stack
+from demo.stack.processes import Processes
+
+
+@pytest.fixture(scope="session")
+def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
+    with Processes(tmp_path_factory.mktemp("logs")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def page_port() -> int:
+    """Where the tests' own page is served; its origin is allowed."""
+    [port] = free_ports(1)
+    return port
+
+
+@pytest.fixture(scope="session")
+def gates(
+    processes: Processes, page_port: int, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gates]:
+    authorization_server.install(processes)
+    everything_server.install(processes)
+    node.install(processes)
+    artefact = find_module(processes)
+    found = envoy.find(processes)
+
+    holding = free_stack()
+    gate_port, admin_port, notes_port = free_ports(3)
+    plain = replace(holding, gate=gate_port, envoy_admin=admin_port)
+    settings = Settings(
+        port=holding.authorization_server,
+        jwt_resources=[holding.everything, notes(holding), plain.everything, notes(plain)],
+    )
+    authorization_server.start(processes, settings, tmp_path_factory.mktemp("state"))
+    servers = Servers(
+        everything_server.start(processes, holding.everything_server),
+        node.start_notes_server(processes, notes_port),
+    )
+
+    with ExitStack() as envoys:
+
+        def start(ports: Ports, mode: Mode) -> Gate:
+            directory = tmp_path_factory.mktemp(mode)
+            file = configuration.write(
+                artefact,
+                ports,
+                notes_port=notes_port,
+                page_origin=f"http://{LOOPBACK}:{page_port}",
+                mode=mode,
+                directory=directory,
+            )
+            # A log is named after its child, so each Envoy has a directory of its own.
+            own = envoys.enter_context(Processes(directory))
+            return Gate(ports, own, found.start(own, file, ports.envoy_admin), servers)
+
+        yield Gates(holding=start(holding, "holding"), plain=start(plain, "plain"))
+
+
+@pytest.fixture
+def gate(gates: Gates, request: pytest.FixtureRequest) -> Gate:
+    """The gate as it is shipped; in another header mode for tests that ask for it."""
+    mode: Mode = getattr(request, "param", "holding")
+    return getattr(gates, mode)
+
+
+@pytest.fixture
+def typescript(tmp_path: Path) -> Iterator[TypeScriptClient]:
+    """A TypeScript client that has never been here."""
+    with TypeScriptClient(tmp_path / "client.log") as client:
+        yield client
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """What the Python client's tests run on."""
+    return "asyncio"

@@ -1,0 +1,1 @@
+"""The official SDKs, as the tests drive them, and the gate that they go through."""

@@ -1,0 +1,114 @@
+"""Envoy's configuration in these tests: the shipped one, with what they add.
+
+Added are a second server, one of both protocol eras, and the origin of the
+tests' own page. What the shipped policy says about the everything server stays
+as it is: these tests are about that policy too.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Literal
+
+import yaml
+
+from demo.stack import bootstrap
+from demo.stack.places import Ports
+
+Mode = Literal["holding", "plain"]
+
+# The server of both eras: in the policy, in Envoy's clusters, and in the path.
+NOTES = "notes"
+NOTES_PATH = f"/{NOTES}/mcp"
+
+
+def write(
+    module: Path, ports: Ports, *, notes_port: int, page_origin: str, mode: Mode, directory: Path
+) -> Path:
+    """Write the configuration of one gate where Envoy can read it."""
+    configuration = yaml.safe_load(bootstrap.render(module, ports))
+    _add_upstream(configuration, notes_port)
+
+    plugin = _plugin(configuration)
+    policy = json.loads(plugin["configuration"]["value"])
+    policy["header_mode"] = mode
+    policy["servers"][0]["allowed_origins"].append(page_origin)
+    policy["servers"].append(_notes_policy(f"{ports.gate_url}{NOTES_PATH}"))
+    plugin["configuration"]["value"] = json.dumps(policy)
+    if mode == "plain":
+        # This mode is for hosts that cannot be told to hold the headers back.
+        del plugin["allow_on_headers_stop_iteration"]
+
+    file = directory / "envoy.yaml"
+    file.write_text(yaml.safe_dump(configuration), encoding="utf-8")
+    return file
+
+
+def _notes_policy(resource: str) -> dict:
+    """One rule for each answer that a caller can get; the tool `nobody` has none."""
+    return {
+        "id": NOTES,
+        "resource": resource,
+        "issuers": ["demo"],
+        "scopes": ["mcp:read"],
+        "obtainable_scopes": [{"scopes": ["mcp:write"]}],
+        "rules": [
+            {
+                "id": "read",
+                "who": {"scopes": ["mcp:read"]},
+                "what": {
+                    "tools": ["ask", "count", "touch", "wait"],
+                    "prompts": ["summary"],
+                    "resources": ["notes://open/*"],
+                },
+            },
+            {
+                "id": "add",
+                "who": {"scopes": ["mcp:write"]},
+                "what": {"tools": ["add"]},
+                "arguments": [{"argument": "a", "maximum": 100}],
+            },
+            {
+                "id": "secret",
+                "who": {"claims": [{"claim": "roles", "contains": "admin"}]},
+                "what": {
+                    "tools": ["secret"],
+                    "prompts": ["secret-prompt"],
+                    "resources": ["notes://secret/*"],
+                },
+            },
+            {"id": "protocol", "who": {"scopes": ["mcp:read"]}, "what": {"methods": ["*"]}},
+        ],
+    }
+
+
+def _add_upstream(configuration: dict, port: int) -> None:
+    """A route and a cluster for it, like those of the everything server."""
+    routes = _manager(configuration)["route_config"]["virtual_hosts"][0]["routes"]
+    route = copy.deepcopy(routes[0])
+    route["name"] = route["route"]["cluster"] = NOTES
+    route["match"]["path"] = NOTES_PATH
+    routes.insert(0, route)
+
+    clusters = configuration["static_resources"]["clusters"]
+    cluster = copy.deepcopy(clusters[0])
+    cluster["name"] = cluster["load_assignment"]["cluster_name"] = NOTES
+    [endpoint] = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"]
+    endpoint["endpoint"]["address"]["socket_address"]["port_value"] = port
+    clusters.append(cluster)
+
+
+def _manager(configuration: dict) -> dict:
+    [listener] = configuration["static_resources"]["listeners"]
+    return listener["filter_chains"][0]["filters"][0]["typed_config"]
+
+
+def _plugin(configuration: dict) -> dict:
+    [plugin] = (
+        each["typed_config"]["config"]
+        for each in _manager(configuration)["http_filters"]
+        if each["name"] == "envoy.filters.http.wasm"
+    )
+    return plugin

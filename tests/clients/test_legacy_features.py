@@ -1,0 +1,105 @@
+"""What the legacy era does beyond request and answer works through the gate as without it."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from sdk.gate import Gate, Gates
+from sdk.typescript import TypeScriptClient
+
+DOCUMENT = "demo://resource/static/document/features.md"
+
+
+@pytest.fixture(params=["itself", "holding", "plain"])
+def everything(request: pytest.FixtureRequest, gates: Gates) -> str:
+    """The everything server's endpoint: its own, as the reference, and those of the gates."""
+    if request.param == "itself":
+        return gates.holding.everything_itself
+    gate: Gate = getattr(gates, request.param)
+    return gate.everything
+
+
+def test_progress_is_told_while_a_tool_runs(everything: str, typescript: TypeScriptClient) -> None:
+    typescript.sign_in(everything, "reader")
+    result, progress = typescript.call_tool_with_progress(
+        "trigger-long-running-operation", duration=0.3, steps=3
+    )
+    assert [(step["progress"], step["total"]) for step in progress] == [(1, 3), (2, 3), (3, 3)]
+    assert "completed" in result["content"][0]["text"]
+
+
+def test_notifications_come_on_the_stream_that_belongs_to_no_request(
+    gate: Gate, everything: str, typescript: TypeScriptClient
+) -> None:
+    typescript.sign_in(everything, "reader")
+
+    def came() -> bool:
+        # The server tells of each subscription, on that stream if it is open by now.
+        typescript.request("subscribeResource", {"uri": DOCUMENT})
+        return "notifications/message" in [each["method"] for each in typescript.notifications()]
+
+    gate.processes.wait_until("a notification has come", came)
+
+
+def test_a_call_during_which_the_server_asks_the_client_is_finished(
+    everything: str, typescript: TypeScriptClient
+) -> None:
+    typescript.sign_in(everything, "reader", capabilities={"elicitation": {}})
+    result = typescript.call_tool("trigger-elicitation-request")
+    assert "declined" in result["content"][0]["text"]
+
+
+def test_what_came_after_an_event_is_replayed(
+    everything: str, typescript: TypeScriptClient
+) -> None:
+    typescript.sign_in(everything, "reader")
+    outcome = typescript.call_and_replay(
+        everything, "trigger-long-running-operation", duration=0.2, steps=2
+    )
+    assert outcome["events"] >= 3
+    assert outcome["replayed"] == outcome["result"]
+
+
+def test_closing_ends_the_session(
+    gate: Gate, everything: str, typescript: TypeScriptClient
+) -> None:
+    session = typescript.sign_in(everything, "reader").session_id
+    assert session is not None
+
+    def ping() -> int:
+        return httpx.post(
+            gate.everything_itself,
+            json={"jsonrpc": "2.0", "id": 1, "method": "ping"},
+            headers={
+                "Accept": "application/json, text/event-stream",
+                "Mcp-Session-Id": session,
+                "MCP-Protocol-Version": "2025-11-25",
+            },
+        ).status_code
+
+    assert ping() == 200
+    typescript.close()
+    assert ping() in (400, 404)
+
+
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [
+        ("ping", []),
+        ("setLoggingLevel", ["error"]),
+        ("listPrompts", []),
+        ("listResources", []),
+        ("listResourceTemplates", []),
+        ("subscribeResource", [{"uri": DOCUMENT}]),
+        ("unsubscribeResource", [{"uri": DOCUMENT}]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_the_other_requests_of_the_protocol_are_answered_alike(
+    gate: Gate, typescript: TypeScriptClient, method: str, params: list
+) -> None:
+    answers = []
+    for endpoint in (gate.everything_itself, gate.everything):
+        typescript.sign_in(endpoint, "admin")
+        answers.append(typescript.request(method, *params))
+    assert answers[0] == answers[1]
