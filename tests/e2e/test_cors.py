@@ -52,9 +52,7 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize("origin", FOREIGN)
-def test_a_foreign_page_is_refused_and_told_nothing(
-    gate: Gate, origin: str, protocol: str
-) -> None:
+def test_a_foreign_page_is_refused_and_told_nothing(gate: Gate, origin: str, protocol: str) -> None:
     for outcome in (
         gate.send("OPTIONS", headers=preflight(origin), protocol=protocol),
         gate.post(ECHO, headers={"origin": origin}, protocol=protocol),

@@ -85,9 +85,7 @@ def test_more_or_less_than_one_credential_is_an_invalid_request(
         assert outcome.challenge == challenge(gate, "invalid_request", said)
 
 
-def test_two_authorization_headers_are_refused_whichever_is_good(
-    gate: Gate, protocol: str
-) -> None:
+def test_two_authorization_headers_are_refused_whichever_is_good(gate: Gate, protocol: str) -> None:
     good = ("authorization", f"Bearer {gate.token('reader')}")
     for other in (good, ("authorization", "Basic eDp5"), ("Authorization", "Bearer x")):
         for pair in ([good, other], [other, good]):
@@ -146,10 +144,18 @@ BAD_CLAIMS = [
     ({"exp": "soon"}, "invalid_claim", "A claim of the access token is invalid"),
     ({"nbf": NOW + 3600}, "not_yet_valid", "The access token is not valid yet"),
     ({"iat": NOW + 3600}, "not_yet_valid", "The access token is not valid yet"),
-    ({"aud": "http://other"}, "wrong_audience", "The access token was not issued for this resource"),
+    (
+        {"aud": "http://other"},
+        "wrong_audience",
+        "The access token was not issued for this resource",
+    ),
     ({"aud": []}, "wrong_audience", "The access token was not issued for this resource"),
     ({"aud": None}, "missing_claim", "The access token lacks a required claim"),
-    ({"iss": "http://other"}, "unknown_issuer", "The issuer of the access token is not trusted here"),
+    (
+        {"iss": "http://other"},
+        "unknown_issuer",
+        "The issuer of the access token is not trusted here",
+    ),
     ({"iss": None}, "unknown_issuer", "The issuer of the access token is not trusted here"),
     ({"sub": None}, "missing_claim", "The access token lacks a required claim"),
     ({"sub": "a\nb"}, "invalid_claim", "A claim of the access token is invalid"),

@@ -126,9 +126,7 @@ def test_nonsense_instead_of_keys_does_not_replace_them(
     assert post(gate, issuer.token("writer", gate.resource)) == 200
 
 
-def test_metadata_of_another_issuer_are_not_believed(
-    start_gate: StartGate, issuer: Issuer
-) -> None:
+def test_metadata_of_another_issuer_are_not_believed(start_gate: StartGate, issuer: Issuer) -> None:
     other = f'{{"issuer":"http://other","jwks_uri":"{issuer.url}{JWKS}"}}'.encode()
     issuer.answers[METADATA] = lambda _: (200, other)
     gate = start_gate(Setup(policy=quick), issuer.up())

@@ -134,7 +134,11 @@ def test_a_method_of_the_servers_own_passes_where_its_entry_says_so(gate: Gate) 
 
 
 def test_a_batch_passes_whole_in_the_one_revision_that_has_them(gate: Gate, protocol: str) -> None:
-    batch = [call("echo", id=1), notification("notifications/initialized"), call("get-tiny-image", id=2)]
+    batch = [
+        call("echo", id=1),
+        notification("notifications/initialized"),
+        call("get-tiny-image", id=2),
+    ]
     for version in ("2025-03-26", None):
         outcome = gate.post(batch, version=version, protocol=protocol)
         assert len(outcome.audit["calls"]) == 3
@@ -151,8 +155,13 @@ def test_one_denied_element_refuses_the_whole_batch(gate: Gate) -> None:
     batch = [call("echo", id=1), call("get-env", id=2)]
     outcome = gate.post(batch, version="2025-03-26").refused(200, "hidden")
     answers = outcome.response.json()
-    assert [(each["id"], each["error"]["code"]) for each in answers] == [(1, 403), (2, INVALID_PARAMS)]
-    first_step_up = gate.post([call("get-sum", id=1, a=1, b=1), call("rm", id=2)], version="2025-03-26")
+    assert [(each["id"], each["error"]["code"]) for each in answers] == [
+        (1, 403),
+        (2, INVALID_PARAMS),
+    ]
+    first_step_up = gate.post(
+        [call("get-sum", id=1, a=1, b=1), call("rm", id=2)], version="2025-03-26"
+    )
     first_step_up.refused(403, "insufficient_scope")
     assert first_step_up.challenge
 

@@ -39,9 +39,6 @@ def test_each_server_has_its_own_document(holding: Gate) -> None:
         assert document["resource"] == server["resource"]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="Envoy drops content-type from a local reply without a body"
-)
 def test_head_has_the_same_headers_and_no_body(gate: Gate, protocol: str) -> None:
     got = gate.send("GET", EVERYTHING, protocol=protocol)
     head = gate.send("HEAD", EVERYTHING, protocol=protocol).unseen()

@@ -23,9 +23,7 @@ def test_a_method_that_mcp_does_not_have_is_not_allowed(
 
 
 @pytest.mark.parametrize("method", ["get", "Post", "CONNECT", "PRI", "POST/"])
-def test_a_method_in_another_spelling_is_none_of_the_allowed_ones(
-    gate: Gate, method: str
-) -> None:
+def test_a_method_in_another_spelling_is_none_of_the_allowed_ones(gate: Gate, method: str) -> None:
     headers = [
         (b"host", gate.authority.encode()),
         (b"authorization", f"Bearer {gate.token('reader')}".encode()),

@@ -38,7 +38,7 @@ FOR_ADMINS = [
     request("resources/read", uri="demo://resource/dynamic/blob/1"),
     request("resources/read", uri="file:///etc/passwd"),
 ]
-FOR_NOBODY = [call("rm"), call("Echo"), call("echo "), call("")]
+FOR_NOBODY = [call("rm"), call("Echo"), call("echo2"), call("")]
 
 
 def label(message: Json) -> str:
@@ -59,9 +59,7 @@ def test_what_readers_may_do_everybody_may(gate: Gate, account: str, message: Js
 
 @pytest.mark.parametrize("account", ["writer", "admin"])
 @pytest.mark.parametrize("message", FOR_WRITERS, ids=label)
-def test_what_takes_the_write_scope_passes_with_it(
-    gate: Gate, account: str, message: Json
-) -> None:
+def test_what_takes_the_write_scope_passes_with_it(gate: Gate, account: str, message: Json) -> None:
     assert gate.post(message, account=account).passed().message == message
 
 
@@ -132,9 +130,14 @@ def test_a_tool_that_no_rule_names_is_nobodys(gate: Gate, account: str, message:
     assert outcome.error["code"] == INVALID_PARAMS
 
 
-def test_only_the_audit_tells_a_hidden_tool_from_an_unknown_one(
-    gate: Gate, protocol: str
-) -> None:
+@pytest.mark.parametrize("name", ["get-env ", " get-env", "get-sum\u0000", "get-env\n"])
+def test_a_name_that_an_upstream_might_trim_is_no_name(gate: Gate, name: str) -> None:
+    """`get-*` would match it, and the exception for `get-env` would not."""
+    outcome = gate.post(call(name)).refused(200, "invalid_params")
+    assert outcome.error["code"] == INVALID_PARAMS
+
+
+def test_only_the_audit_tells_a_hidden_tool_from_an_unknown_one(gate: Gate, protocol: str) -> None:
     hidden = gate.post(call("get-env"), protocol=protocol).refused(200, "hidden")
     unknown = gate.post(call("not-env"), protocol=protocol).refused(200, "no_rule")
     assert hidden.response.content.replace(b"get-env", b"not-env") == unknown.response.content
@@ -158,9 +161,7 @@ def test_only_the_audit_tells_a_hidden_tool_from_an_unknown_one(
     ],
 )
 @pytest.mark.parametrize("account", ["reader", "admin"])
-def test_a_uri_that_can_be_read_in_two_ways_is_nobodys(
-    gate: Gate, account: str, uri: str
-) -> None:
+def test_a_uri_that_can_be_read_in_two_ways_is_nobodys(gate: Gate, account: str, uri: str) -> None:
     message = request("resources/read", uri=uri)
     outcome = gate.post(message, account=account)
     outcome.refused(200, outcome.audit["reason"])

@@ -65,8 +65,6 @@ FOREIGN_HOSTS = [
 ]
 
 
-
-
 def ask(gate: Gate, path: str, host: str, protocol: str, body: bytes = ALLOWED) -> Answer:
     """A call with a token that is good for the everything server."""
     headers = [

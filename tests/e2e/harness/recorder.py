@@ -134,9 +134,7 @@ class Recorder:
         with self._changed:
             self._changed.notify_all()
 
-    async def _connection(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self._notify()
         parser = h11.Connection(h11.SERVER)

@@ -15,7 +15,10 @@ def demonstration(policy: Json) -> None:
     everything = policy["servers"][0]
     origin = everything["resource"].removesuffix("/everything/mcp")
     anything = [
-        {"id": "all", "what": {"tools": ["*"], "prompts": ["*"], "resources": ["**"], "methods": ["*"]}}
+        {
+            "id": "all",
+            "what": {"tools": ["*"], "prompts": ["*"], "resources": ["**"], "methods": ["*"]},
+        }
     ]
 
     def beside(name: str, **changes: object) -> Json:

@@ -37,7 +37,9 @@ class Key:
         """A fresh key."""
         private: Any
         if alg in ("ES256", "ES384"):
-            private = ec.generate_private_key({"ES256": ec.SECP256R1(), "ES384": ec.SECP384R1()}[alg])
+            private = ec.generate_private_key(
+                {"ES256": ec.SECP256R1(), "ES384": ec.SECP384R1()}[alg]
+            )
         elif alg == "EdDSA":
             private = ed25519.Ed25519PrivateKey.generate()
         else:
