@@ -244,4 +244,4 @@ def test_a_modern_request_has_to_say_what_it_speaks_and_can(gate: Gate) -> None:
 
 def test_a_client_of_the_modern_revision_sends_no_responses(gate: Gate) -> None:
     response = {"jsonrpc": "2.0", "id": 1, "result": {}}
-    gate.post(response, version=MODERN).refused(400, "malformed_message")
+    gate.post(response, version=MODERN).refused(403, "malformed_message")
