@@ -8,7 +8,7 @@ use super::words::{cluster, id};
 use crate::oauth::issuer::{
     Algorithm, ClaimNames, FetchSchedule, Introspection, KeySource, Secret, SubjectTypeSource,
 };
-use crate::oauth::{ClaimPath, Issuer, SubjectType};
+use crate::oauth::{ClaimPath, Issuer, KeySet, SubjectType};
 
 /// Gives the value of an environment variable.
 pub(super) type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
@@ -111,7 +111,13 @@ fn inline_keys(node: &Node<'_>) -> Option<KeySource> {
         );
         return None;
     }
-    Some(KeySource::Inline(node.value.clone()))
+    match KeySet::from_jwks(node.value) {
+        Ok(_) => Some(KeySource::Inline(node.value.clone())),
+        Err(error) => {
+            node.error("at least one public key that the gate can use", error);
+            None
+        }
+    }
 }
 
 const SCHEDULE: [&str; 3] = ["refresh_seconds", "retry_seconds", "timeout_ms"];

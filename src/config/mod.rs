@@ -29,6 +29,7 @@ use self::reader::{Node, Report};
 use self::servers::KnownIssuer;
 use crate::json;
 use crate::oauth::Issuer;
+use crate::oauth::metadata::well_known_path;
 
 /// A whole configuration, checked.
 #[derive(Clone, Debug)]
@@ -148,20 +149,40 @@ fn servers(nodes: &[Node<'_>], known: &[KnownIssuer]) -> Option<Vec<Rc<Server>>>
             }
         }
         let server = servers::server(node, known).map(Rc::new);
-        if let Some(server) = &server
-            && servers
-                .iter()
-                .flatten()
-                .any(|earlier| earlier.path == server.path && earlier.hosts.overlap(&server.hosts))
-        {
-            node.error(
-                "a host and path of its own",
-                "those of a server that was there before",
-            );
+        if let Some(server) = &server {
+            apart(node, server, servers.iter().flatten());
         }
         servers.push(server);
     }
     servers.into_iter().collect()
+}
+
+/// Requests for the endpoint, and for the metadata document, have to have one
+/// server each.
+fn apart<'a>(
+    node: &Node<'_>,
+    server: &Server,
+    earlier: impl Iterator<Item = &'a Rc<Server>> + Clone,
+) {
+    let document = |server: &Server| well_known_path(&server.resource.path);
+    let collides = |same: &dyn Fn(&Server) -> bool| {
+        earlier
+            .clone()
+            .any(|earlier| same(earlier) && earlier.hosts.overlap(&server.hosts))
+    };
+    if collides(&|earlier| earlier.path == server.path) {
+        node.error(
+            "a host and path of its own",
+            "those of a server that was there before",
+        );
+    } else if collides(&|earlier| {
+        earlier.resource != server.resource && document(earlier) == document(server)
+    }) {
+        node.error(
+            "a host and a path of its resource of its own: they are where its metadata is served",
+            "those of a server that was there before",
+        );
+    }
 }
 
 fn member_text(node: &Node<'_>, name: &str) -> Option<String> {

@@ -10,7 +10,7 @@ use super::Identity;
 use super::fetch::{self, Fetch, FetchAnswer, FetchFailure, FetchId};
 use super::issuer::{Introspection, Issuer};
 use super::token_error::TokenError;
-use super::verify::{audiences_of, check_common, identity};
+use super::verify::{audiences_of, check_common, identity, refuse_other_tokens};
 use crate::json::{self, Json, Object};
 
 /// A token that its issuer calls active. For which server it may be used is
@@ -93,6 +93,7 @@ fn active_token(members: Object, issuer: &Issuer, now_ms: u64) -> Result<ActiveT
             return Err(TokenError::WrongType);
         }
     }
+    refuse_other_tokens(&members)?;
     let checked = check_common(&members, issuer, now_ms)?;
     Ok(ActiveToken {
         audiences: audiences_of(&members)?,

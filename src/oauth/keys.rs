@@ -1,5 +1,7 @@
 //! The public keys of an issuer: JWK Sets (RFC 7517).
 
+use core::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
@@ -27,6 +29,16 @@ pub enum KeySetError {
         /// How many there are that cannot.
         skipped: usize,
     },
+}
+
+impl fmt::Display for KeySetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shape => f.write_str("something else"),
+            Self::TooMany => write!(f, "more than {} keys", KeySet::MAX_KEYS),
+            Self::NoUsableKey { skipped } => write!(f, "{skipped} keys of no use here"),
+        }
+    }
 }
 
 /// A key and what it may be used for.

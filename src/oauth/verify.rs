@@ -149,7 +149,7 @@ fn scopes(claims: &Object, issuer: &Issuer) -> Result<Scopes, TokenError> {
 /// tokens are told apart by their claims: ID tokens (OpenID Connect Core,
 /// section 3.1.3.6), logout tokens (Back-Channel Logout, section 2.4), DPoP
 /// proofs (RFC 9449, section 4.2), and what Keycloak writes into `typ`.
-fn refuse_other_tokens(claims: &Object) -> Result<(), TokenError> {
+pub(super) fn refuse_other_tokens(claims: &Object) -> Result<(), TokenError> {
     const MEMBERS: [&str; 6] = ["at_hash", "c_hash", "s_hash", "events", "htm", "htu"];
     const TYPES: [&str; 4] = ["id", "refresh", "offline", "logout"];
     let declared = claims.get("typ").and_then(Json::as_str);

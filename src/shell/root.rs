@@ -164,7 +164,7 @@ impl RootContext for Root {
                 let InlineKeyError { issuer, error } = error;
                 abi::log(
                     LogLevel::Error,
-                    &format!("configuration: /issuers/{issuer}/keys/inline: {error:?}"),
+                    &format!("configuration: /issuers/{issuer}/keys/inline: {error}"),
                 );
                 return false;
             }

@@ -50,7 +50,7 @@ fn a_request_waits_for_the_keys_and_goes_on_when_they_are_there() {
             "holding" => assert_eq!(step, Step::Wait, "for the body"),
             _ => assert!(matches!(step, Step::ReleaseHeaders { .. }), "{step:?}"),
         }
-        assert!(!exchange.awaits().is_some());
+        assert!(exchange.awaits().is_none());
         assert_eq!(worker.waiting, 0);
     }
 }
