@@ -13,6 +13,7 @@ from harness.bootstrap import HOLDING, PLAIN, Json, Setup
 from harness.gate import ENDPOINT, Gate, StartGate
 from harness.issuer import INTROSPECTION, Answer, Issuer
 from harness.messages import call
+from harness.wire import Connection
 
 ECHO = call("echo")
 CACHE_SECONDS = 1
@@ -28,8 +29,9 @@ def opaque(policy: Json) -> None:
         "client_id": "gate",
         "client_secret": "s3cr3t",
         "cache_seconds": CACHE_SECONDS,
-        "timeout_ms": 2000,
+        "timeout_ms": 20_000,
     }
+    policy["limits"] = {"key_wait_ms": 20_000}
 
 
 class Registry:
@@ -123,7 +125,9 @@ def test_an_answer_that_says_nothing_is_no_verdict(
     assert int(outcome.response.headers["retry-after"]) > 0
 
 
-def test_many_who_wait_share_one_call(gate: Gate, registry: Registry) -> None:
+def test_many_who_wait_share_one_call_also_when_the_first_of_them_leaves(
+    gate: Gate, registry: Registry
+) -> None:
     token, go_on = registry.active("shared-token"), threading.Event()
     said = gate.issuer.answers[INTROSPECTION]
 
@@ -134,11 +138,16 @@ def test_many_who_wait_share_one_call(gate: Gate, registry: Registry) -> None:
 
     gate.issuer.answers[INTROSPECTION] = slow
     headers = {"authorization": f"Bearer {token}"}
-    with ThreadPoolExecutor(10) as pool:
+    gate.use_token("shared", token)
+    with Connection(gate.ports.gate) as first, ThreadPoolExecutor(10) as pool:
+        first.send(gate.get_head("shared"))
+        gate.issuer.wait_for_hit(INTROSPECTION)
         posts = [
             pool.submit(gate.client().post, ENDPOINT, json=ECHO, headers=headers) for _ in range(10)
         ]
-        gate.issuer.wait_for_hit(INTROSPECTION)
+        gate.wait_for_requests(11)
+        first.reset()
+        gate.wait_for_requests(10)
         go_on.set()
         assert [each.result().status_code for each in posts] == [200] * 10
     assert registry.asked.count(token) == 1

@@ -111,8 +111,7 @@ def test_a_client_that_leaves_a_stream_ends_it_for_the_upstream(gate: Gate, prot
     token = f"Bearer {gate.token('reader')}".encode()
     if protocol == HTTP1:
         with Connection(gate.ports.gate) as connection:
-            head = f"GET {ENDPOINT} HTTP/1.1\r\nhost: {gate.authority}\r\nauthorization: "
-            connection.send(head.encode() + token + b"\r\n\r\n")
+            connection.send(gate.get_head("reader"))
             assert connection.receive().startswith(b"HTTP/1.1 200")
     else:
         with Http2(gate.ports.gate) as http2:

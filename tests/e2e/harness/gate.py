@@ -255,6 +255,16 @@ class Gate:
             return int(line.rpartition(": ")[2])
         return 0
 
+    def wait_for_requests(self, count: int) -> None:
+        """Wait until Envoy has exactly that many requests that are not answered."""
+        active = "http.gate.downstream_rq_active"
+        self.recorder.wait(f"{count} requests at Envoy", lambda: self.stat(active) == count)
+
+    def get_head(self, account: str) -> bytes:
+        """A whole HTTP/1.1 GET, for tests that leave before it is answered."""
+        line = f"GET {ENDPOINT} HTTP/1.1\r\nhost: {self.authority}\r\n"
+        return f"{line}authorization: Bearer {self.token(account)}\r\n\r\n".encode()
+
     def stop(self) -> None:
         """Stop it, and look for what must not be in its logs."""
         stats = self.admin("/stats")
