@@ -54,6 +54,7 @@ class Envoy:
         admin_port: int,
         *,
         concurrency: int = 2,
+        flush_ms: int = 200,
         log_levels: Sequence[str] = LOG_LEVELS,
     ) -> Child:
         """Start it with a bootstrap file and wait until it is ready."""
@@ -65,7 +66,7 @@ class Envoy:
                 # Hot restart would share memory with every other Envoy of the machine.
                 "--disable-hot-restart",
                 # Access logs wait 10 s for more by default; someone is watching.
-                *("--file-flush-interval-msec", "200"),
+                *("--file-flush-interval-msec", str(flush_ms)),
                 *log_levels,
             ],
             env=self.env,

@@ -1,0 +1,74 @@
+"""The shared gates: the demonstration's policy, with servers for the other cases beside it."""
+
+from __future__ import annotations
+
+from .bootstrap import HOLDING, PLAIN, Json, Setup, connection_manager
+from .issuer import ALGORITHMS
+
+ROOT_HOST = "root.example"
+OPEN_ORIGIN = "http://localhost:6274"
+
+
+def demonstration(policy: Json) -> None:
+    """The demonstration's own server, and others at paths of their own."""
+    policy["issuers"][0]["algorithms"] = list(ALGORITHMS)
+    everything = policy["servers"][0]
+    origin = everything["resource"].removesuffix("/everything/mcp")
+    anything = [
+        {
+            "id": "all",
+            "what": {"tools": ["*"], "prompts": ["*"], "resources": ["**"], "methods": ["*"]},
+        }
+    ]
+
+    def beside(name: str, **changes: object) -> Json:
+        return {
+            "id": name,
+            "resource": f"{origin}/{name}/mcp",
+            "issuers": ["demo"],
+            "rules": anything,
+            **changes,
+        }
+
+    policy["servers"] += [
+        beside("notes", scopes=["mcp:read"], obtainable_scopes=[{"scopes": ["mcp:write"]}]),
+        beside("modern", protocol_versions=["2026-07-28"]),
+        beside("audited", audit_arguments=["path"], extra_methods=["vendor/*"]),
+        beside("trial", audit_only=True, rules=[{"id": "echo", "what": {"tools": ["echo"]}}]),
+        beside("root", resource=f"http://{ROOT_HOST}"),
+        beside(
+            "identities",
+            identity_headers={
+                "subject": "x-user",
+                "issuer": None,
+                "scopes": "x-scopes",
+                "subject_type": "x-kind",
+            },
+            remove_headers=["x-internal"],
+        ),
+    ]
+
+
+def impatient(config: Json) -> None:
+    """Envoy lets a second pass before it closes a connection with what is no HTTP."""
+    connection_manager(config)["delayed_close_timeout"] = "0.005s"
+
+
+def bare(config: Json) -> None:
+    """As Envoys elsewhere may be: nothing is cleaned up or refused before the filter."""
+    manager = connection_manager(config)
+    manager["normalize_path"] = False
+    manager["merge_slashes"] = False
+    manager["path_with_escaped_slashes_action"] = "KEEP_UNCHANGED"
+    manager["common_http_protocol_options"]["headers_with_underscores_action"] = "ALLOW"
+    impatient(config)
+
+
+BARE, HOSTILE = "bare", "hostile"
+# Plain mode has two workers, which share nothing.
+SHARED = {
+    HOLDING: Setup(HOLDING, policy=demonstration),
+    PLAIN: Setup(PLAIN, concurrency=2, policy=demonstration),
+    BARE: Setup(HOLDING, policy=demonstration, envoy=bare),
+    HOSTILE: Setup(PLAIN, policy=demonstration, envoy=impatient),
+}
