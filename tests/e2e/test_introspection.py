@@ -9,7 +9,7 @@ import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from harness.bootstrap import HOLDING, PLAIN, Json, Setup
+from harness.bootstrap import HOLDING, PLAIN, Json, Setup, opaque_tokens
 from harness.gate import ENDPOINT, Gate, StartGate
 from harness.issuer import INTROSPECTION, Answer, Issuer
 from harness.messages import call
@@ -20,18 +20,9 @@ CACHE_SECONDS = 1
 
 
 def opaque(policy: Json) -> None:
-    """The demonstration's issuer, asked about tokens instead of verified."""
-    issuer = policy["issuers"][0]
-    del issuer["keys"], issuer["algorithms"]
-    issuer["introspection"] = {
-        "uri": f"{issuer['issuer']}{INTROSPECTION}",
-        "cluster": "authorization-server",
-        "client_id": "gate",
-        "client_secret": "s3cr3t",
-        "cache_seconds": CACHE_SECONDS,
-        "timeout_ms": 20_000,
-    }
-    policy["limits"] = {"key_wait_ms": 20_000}
+    """Opaque tokens, remembered for a second."""
+    opaque_tokens(policy)
+    policy["issuers"][0]["introspection"]["cache_seconds"] = CACHE_SECONDS
 
 
 class Registry:

@@ -13,6 +13,8 @@ import yaml
 from demo.stack import bootstrap
 from demo.stack.places import Ports
 
+from .issuer import INTROSPECTION
+
 Json = dict[str, Any]
 HOLDING, PLAIN = "holding", "plain"
 
@@ -54,6 +56,20 @@ def write(setup: Setup, module: Path, ports: Ports, directory: Path) -> tuple[Pa
     file = directory / "envoy.yaml"
     file.write_text(yaml.safe_dump(shipped), encoding="utf-8")
     return file, policy
+
+
+def opaque_tokens(policy: Json) -> None:
+    """The demonstration's issuer, asked about tokens instead of verified."""
+    issuer = policy["issuers"][0]
+    del issuer["keys"], issuer["algorithms"]
+    issuer["introspection"] = {
+        "uri": f"{issuer['issuer']}{INTROSPECTION}",
+        "cluster": "authorization-server",
+        "client_id": "gate",
+        "client_secret": "s3cr3t",
+        "timeout_ms": 20_000,
+    }
+    policy["limits"] = {"key_wait_ms": 20_000}
 
 
 def connection_manager(config: Json) -> Json:
