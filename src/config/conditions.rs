@@ -10,15 +10,26 @@ use crate::policy::{
 
 /// Conditions on the caller's claims.
 pub(super) fn claims(node: &Node<'_>) -> Option<Vec<ClaimCondition>> {
+    conditions(node, claim, ClaimCondition::contradicts)
+}
+
+/// Conditions on the arguments of a tool or a prompt.
+pub(super) fn arguments(node: &Node<'_>) -> Option<Vec<ArgumentCondition>> {
+    conditions(node, argument, ArgumentCondition::contradicts)
+}
+
+/// Conditions that can all hold together.
+fn conditions<C>(
+    node: &Node<'_>,
+    read: fn(&Node<'_>) -> Option<C>,
+    contradicts: fn(&C, &C) -> bool,
+) -> Option<Vec<C>> {
     let nodes = node.some_elements()?;
-    let conditions: Vec<Option<ClaimCondition>> = nodes.iter().map(claim).collect();
-    for (index, node) in nodes.iter().enumerate() {
-        let earlier = conditions.iter().take(index).flatten();
-        if let Some(Some(condition)) = conditions.get(index)
-            && earlier
-                .into_iter()
-                .any(|other| condition.contradicts(other))
-        {
+    let conditions: Vec<Option<C>> = nodes.iter().map(read).collect();
+    for (index, (node, condition)) in nodes.iter().zip(&conditions).enumerate() {
+        let Some(condition) = condition else { continue };
+        let mut earlier = conditions.iter().take(index).flatten();
+        if earlier.any(|other| contradicts(condition, other)) {
             contradiction(node);
         }
     }
@@ -42,23 +53,6 @@ fn claim(node: &Node<'_>) -> Option<ClaimCondition> {
         claim: claim?,
         operator: operator?,
     })
-}
-
-/// Conditions on the arguments of a tool or a prompt.
-pub(super) fn arguments(node: &Node<'_>) -> Option<Vec<ArgumentCondition>> {
-    let nodes = node.some_elements()?;
-    let conditions: Vec<Option<ArgumentCondition>> = nodes.iter().map(argument).collect();
-    for (index, node) in nodes.iter().enumerate() {
-        let earlier = conditions.iter().take(index).flatten();
-        if let Some(Some(condition)) = conditions.get(index)
-            && earlier
-                .into_iter()
-                .any(|other| condition.contradicts(other))
-        {
-            contradiction(node);
-        }
-    }
-    conditions.into_iter().collect()
 }
 
 fn argument(node: &Node<'_>) -> Option<ArgumentCondition> {

@@ -1,6 +1,7 @@
 //! Small texts with a grammar of their own.
 
 use super::reader::Node;
+use crate::http::headers::is_token;
 use crate::oauth::Scopes;
 use crate::policy::Pattern;
 
@@ -94,8 +95,8 @@ pub(super) enum HeaderUse {
 /// harm to the message.
 pub(super) fn header_name(node: &Node<'_>, purpose: HeaderUse) -> Option<String> {
     let text = node.string()?;
-    let token = !text.is_empty() && text.len() <= 128 && text.bytes().all(is_header_byte);
-    if !token {
+    let lower_case = !text.bytes().any(|byte| byte.is_ascii_uppercase());
+    if !is_token(text) || text.len() > 128 || !lower_case {
         node.expected("the name of a header, lower case");
         return None;
     }
@@ -137,26 +138,3 @@ const MEANING: [&str; 4] = [
     "proxy-authorization",
     "x-forwarded-for",
 ];
-
-/// `tchar` of RFC 9110, section 5.6.2, without capitals.
-const fn is_header_byte(byte: u8) -> bool {
-    byte.is_ascii_lowercase()
-        || byte.is_ascii_digit()
-        || matches!(
-            byte,
-            b'!' | b'#'
-                | b'$'
-                | b'%'
-                | b'&'
-                | b'\''
-                | b'*'
-                | b'+'
-                | b'-'
-                | b'.'
-                | b'^'
-                | b'_'
-                | b'`'
-                | b'|'
-                | b'~'
-        )
-}

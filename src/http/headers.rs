@@ -94,6 +94,15 @@ impl Headers {
     }
 }
 
+/// Whether this is a `token` of RFC 9110, section 5.6.2, as names of headers
+/// and of authentication schemes are.
+pub fn is_token(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
 /// Names only: values can be secret.
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,5 +1,6 @@
 //! Origins of browser clients, and what CORS (Fetch standard) lets them see.
 
+use super::headers::is_token;
 use super::{HeaderError, Headers};
 
 /// Where a request says that it comes from.
@@ -66,32 +67,10 @@ pub fn allowed_request_headers(headers: &Headers) -> String {
         let parameters = asked
             .split(',')
             .map(|name| name.trim().to_ascii_lowercase())
-            .filter(|name| name.starts_with("mcp-param-") && name.bytes().all(is_token_byte));
+            .filter(|name| name.starts_with("mcp-param-") && is_token(name));
         allowed.extend(parameters);
     }
     allowed.join(", ")
-}
-
-/// `tchar` of RFC 9110, section 5.6.2.
-const fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'!' | b'#'
-                | b'$'
-                | b'%'
-                | b'&'
-                | b'\''
-                | b'*'
-                | b'+'
-                | b'-'
-                | b'.'
-                | b'^'
-                | b'_'
-                | b'`'
-                | b'|'
-                | b'~'
-        )
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::http::headers::is_token;
+
 /// The one bearer token of a request: `token68`, not verified.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct BearerToken<'a>(&'a str);
@@ -91,14 +93,6 @@ pub fn query_without_access_token(query: &str) -> String {
 fn is_access_token(parameter: &str) -> bool {
     let (name, _) = parameter.split_once('=').unwrap_or((parameter, ""));
     url::form_urlencoded::parse(name.as_bytes()).any(|(name, _)| name == "access_token")
-}
-
-/// `token` of RFC 9110, section 5.6.2, which a scheme is.
-fn is_token(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
 /// `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`
