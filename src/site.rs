@@ -25,6 +25,9 @@ pub struct Site {
     pub metadata_document: String,
     /// The challenge to a request without credentials.
     pub challenge: String,
+    /// Headers of a client's request that do not go on: the credentials, those
+    /// that the gate sets itself, and those that the configuration names.
+    pub reserved_headers: Vec<String>,
 }
 
 /// What a path is, for the server that it belongs to.
@@ -111,6 +114,12 @@ impl Site {
             metadata_url,
             metadata_document,
             challenge,
+            reserved_headers: ["authorization"]
+                .into_iter()
+                .chain(server.identity_headers.names())
+                .chain(server.remove_headers.iter().map(String::as_str))
+                .map(str::to_owned)
+                .collect(),
         }
     }
 

@@ -263,7 +263,7 @@ fn identified(
             now_ms,
         );
     }
-    let edits = edits::request_edits(&head.site.server, &identity, &head.headers);
+    let edits = edits::request_edits(&head.site, &identity, &head.headers);
     match (body, worker.header_mode) {
         (Arriving::Complete(0), _) => Reading {
             head,

@@ -1,9 +1,9 @@
 //! What the gate changes in the headers that it lets through.
 
-use crate::config::Server;
 use crate::http::Headers;
 use crate::http::origin::Origin;
 use crate::oauth::Identity;
+use crate::site::Site;
 
 /// Changes to a header map: first the removals, then the settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,56 +17,43 @@ pub struct HeaderEdits {
 /// The request as the upstream gets it: without the client's token, without
 /// anything that the client might pass off as the gate's word, with the
 /// identity.
-pub(super) fn request_edits(
-    server: &Server,
-    identity: &Identity,
-    headers: &Headers,
-) -> HeaderEdits {
-    let names = &server.identity_headers;
-    let settings = [
-        (&names.subject, Some(identity.subject().to_owned())),
-        (&names.issuer, Some(identity.issuer().to_owned())),
-        (&names.client, identity.client().map(str::to_owned)),
-        (&names.scopes, Some(identity.scopes().to_string())),
-        (
-            &names.subject_type,
-            Some(identity.subject_type().as_str().to_owned()),
-        ),
-    ];
+pub(super) fn request_edits(site: &Site, identity: &Identity, headers: &Headers) -> HeaderEdits {
     let mut remove: Vec<String> = headers
         .names()
-        .filter(|name| is_reserved(name, server))
+        .filter(|name| is_reserved(name, site))
         .map(str::to_owned)
         .collect();
     remove.dedup();
-    let set = settings
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.clone()?, header_safe(&value?))))
-        .collect();
+    let names = &site.server.identity_headers;
+    let mut set = Vec::new();
+    let mut add = |name: &Option<String>, value: &dyn Fn() -> Option<String>| {
+        if let Some(name) = name
+            && let Some(value) = value()
+        {
+            set.push((name.clone(), value));
+        }
+    };
+    add(&names.subject, &|| Some(header_safe(identity.subject())));
+    add(&names.issuer, &|| Some(header_safe(identity.issuer())));
+    add(&names.client, &|| identity.client().map(header_safe));
+    add(&names.scopes, &|| Some(identity.scopes().to_string()));
+    add(&names.subject_type, &|| {
+        Some(identity.subject_type().to_string())
+    });
     HeaderEdits { remove, set }
 }
 
 /// Whether a client's header must not reach the upstream. Frameworks in the
 /// manner of CGI read `x_mcp_subject` as `x-mcp-subject`, so both count.
-pub(super) fn is_reserved(header: &str, server: &Server) -> bool {
-    let names = &server.identity_headers;
-    let own = [
-        &names.subject,
-        &names.issuer,
-        &names.client,
-        &names.scopes,
-        &names.subject_type,
-    ];
-    let same = |name: &str| {
+pub(super) fn is_reserved(header: &str, site: &Site) -> bool {
+    let same = |name: &String| {
         header.len() == name.len()
             && header
                 .bytes()
                 .zip(name.bytes())
                 .all(|(left, right)| left == right || (left == b'_' && right == b'-'))
     };
-    same("authorization")
-        || own.into_iter().flatten().any(|name| same(name))
-        || server.remove_headers.iter().any(|name| same(name))
+    site.reserved_headers.iter().any(same)
 }
 
 /// A value that any HTTP implementation takes as it is: what is not visible

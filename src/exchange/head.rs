@@ -39,10 +39,10 @@ impl Head {
             "transfer-encoding",
             "x-request-id",
         ];
-        let server = &self.site.server;
+        let site = &self.site;
         self.headers.reduce(|name| match name {
             name if NEEDED.contains(&name) => Keep::Header,
-            name if is_reserved(name, server) => Keep::Name,
+            name if is_reserved(name, site) => Keep::Name,
             _ => Keep::Nothing,
         });
     }

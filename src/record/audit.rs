@@ -1,96 +1,111 @@
 //! The audit line: a record as one JSON object on one line.
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
 use super::{CallRecord, Record};
 
 /// The audit line of a record. `now_ms` is in milliseconds since 1970.
 /// Members that have no value are left out.
 pub fn audit_line(record: &Record, now_ms: u64) -> String {
-    let mut line = Map::new();
-    line.insert("time_ms".to_owned(), json!(now_ms));
-    line.insert("outcome".to_owned(), json!(record.outcome.as_str()));
-    line.insert("reason".to_owned(), json!(record.reason));
-    line.insert("http_method".to_owned(), json!(record.http_method));
-    text(&mut line, "server", record.server.as_deref());
-    text(&mut line, "request_id", record.request_id.as_deref());
-    text(
-        &mut line,
-        "revision",
-        record.revision.map(|revision| revision.as_str()),
-    );
+    let mut line = Members::default();
+    line.add("time_ms", &now_ms);
+    line.add("outcome", record.outcome.as_str());
+    line.add("reason", record.reason);
+    line.add_some("server", record.server.as_deref());
     if let Some(identity) = &record.identity {
-        text(&mut line, "issuer", Some(identity.issuer()));
-        text(&mut line, "subject", Some(identity.subject()));
-        text(
-            &mut line,
-            "subject_type",
-            Some(identity.subject_type().as_str()),
-        );
-        text(&mut line, "client", identity.client());
-    }
-    if record.status != 0 {
-        line.insert("status".to_owned(), json!(record.status));
+        line.add("issuer", identity.issuer());
+        line.add("subject", identity.subject());
+        line.add("subject_type", identity.subject_type().as_str());
+        line.add_some("client", identity.client());
     }
     match record.calls.as_slice() {
         [] => {}
-        [call] => add_call(&mut line, call, false),
-        calls => {
-            let calls = calls
-                .iter()
-                .map(|call| {
-                    let mut members = Map::new();
-                    add_call(&mut members, call, true);
-                    Value::Object(members)
-                })
-                .collect();
-            line.insert("calls".to_owned(), Value::Array(calls));
-        }
+        [call] => add_call(&mut line, call),
+        calls => line.add_raw("calls", &array(calls)),
     }
-    Value::Object(line).to_string()
+    line.add_some(
+        "revision",
+        record.revision.map(|revision| revision.as_str()),
+    );
+    line.add("http_method", &record.http_method);
+    if record.status != 0 {
+        line.add("status", &record.status);
+    }
+    line.add_some("request_id", record.request_id.as_deref());
+    line.close()
+}
+
+fn add_call(line: &mut Members, call: &CallRecord) {
+    line.add("method", &call.method);
+    if !call.kind.is_empty() {
+        line.add("target_kind", call.kind);
+        line.add("target", &call.target);
+    }
+    line.add_some("rule", call.rule.as_deref());
+    line.add_some("unenforced", call.unenforced);
+    if !call.arguments.is_empty() {
+        let mut arguments = Members::default();
+        for (name, value) in &call.arguments {
+            arguments.add(name, value);
+        }
+        line.add_raw("arguments", &arguments.close());
+    }
 }
 
 /// In a batch, each call says for itself how it was decided.
-fn add_call(line: &mut Map<String, Value>, call: &CallRecord, in_batch: bool) {
-    text(line, "method", Some(&call.method));
-    if !call.kind.is_empty() {
-        text(line, "target_kind", Some(call.kind));
-        text(line, "target", Some(&call.target));
-    }
-    text(line, "rule", call.rule.as_deref());
-    text(line, "unenforced", call.unenforced);
-    if in_batch {
-        text(
-            line,
-            "outcome",
-            Some(if call.allowed { "allowed" } else { "denied" }),
-        );
-        text(line, "reason", Some(call.reason));
-    }
-    if !call.arguments.is_empty() {
-        let arguments = call
-            .arguments
-            .iter()
-            .map(|(name, value)| {
-                (
-                    name.clone(),
-                    serde_json::to_value(value).unwrap_or(Value::Null),
-                )
-            })
-            .collect();
-        line.insert("arguments".to_owned(), Value::Object(arguments));
-    }
+fn array(calls: &[CallRecord]) -> String {
+    let calls: Vec<String> = calls
+        .iter()
+        .map(|call| {
+            let mut members = Members::default();
+            add_call(&mut members, call);
+            members.add("outcome", if call.allowed { "allowed" } else { "denied" });
+            members.add("reason", call.reason);
+            members.close()
+        })
+        .collect();
+    format!("[{}]", calls.join(","))
 }
 
-fn text(line: &mut Map<String, Value>, name: &str, value: Option<&str>) {
-    if let Some(value) = value {
-        line.insert(name.to_owned(), Value::from(value));
+/// A JSON object in the making.
+#[derive(Default)]
+struct Members(String);
+
+impl Members {
+    fn add<V: Serialize + ?Sized>(&mut self, name: &str, value: &V) {
+        // None of these values can fail to be written.
+        if let Ok(value) = serde_json::to_string(value) {
+            self.add_raw(name, &value);
+        }
+    }
+
+    fn add_some(&mut self, name: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.add(name, value);
+        }
+    }
+
+    fn add_raw(&mut self, name: &str, json: &str) {
+        self.0.push(if self.0.is_empty() { '{' } else { ',' });
+        match serde_json::to_string(name) {
+            Ok(name) => self.0.push_str(&name),
+            Err(_) => self.0.push_str("\"\""),
+        }
+        self.0.push(':');
+        self.0.push_str(json);
+    }
+
+    fn close(mut self) -> String {
+        self.0.push_str(if self.0.is_empty() { "{}" } else { "}" });
+        self.0
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::rc::Rc;
+
+    use serde_json::Value;
 
     use super::*;
     use crate::json::parse;

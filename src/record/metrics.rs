@@ -4,27 +4,46 @@
 //! `.label.value` pairs; the tag rules of the shipped bootstrap read them
 //! back. Every value comes from the configuration or from a fixed set.
 
-use super::Record;
+use std::rc::Rc;
+
+use super::{Outcome, Record};
 use crate::mcp::Call;
 use crate::mcp::revision::methods;
 
-/// The name of the counter of decisions that this record belongs to.
-pub fn decision_counter(record: &Record) -> String {
-    let server = record
-        .server
-        .as_deref()
-        .map_or_else(|| "none".to_owned(), label);
-    let method = match record.calls.as_slice() {
-        [] => "none",
-        [call] => method_label(&call.method),
-        _ => "batch",
-    };
-    format!(
-        "mcp_auth.decisions.server.{server}.method.{}.outcome.{}.reason.{}",
-        method.replace('/', "_"),
-        record.outcome.as_str(),
-        record.reason
-    )
+/// Which counter of decisions a record belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct DecisionCounter {
+    server: Option<Rc<str>>,
+    method: &'static str,
+    outcome: Outcome,
+    reason: &'static str,
+}
+
+impl DecisionCounter {
+    /// The counter of this record.
+    pub fn of(record: &Record) -> Self {
+        Self {
+            server: record.server.clone(),
+            method: match record.calls.as_slice() {
+                [] => "none",
+                [call] => method_label(&call.method),
+                _ => "batch",
+            },
+            outcome: record.outcome,
+            reason: record.reason,
+        }
+    }
+
+    /// Its name, labels included. Dots separate labels, so a value has none.
+    pub fn name(&self) -> String {
+        let server = self.server.as_deref().unwrap_or("none").replace('.', "_");
+        format!(
+            "mcp_auth.decisions.server.{server}.method.{}.outcome.{}.reason.{}",
+            self.method.replace('/', "_"),
+            self.outcome.as_str(),
+            self.reason
+        )
+    }
 }
 
 /// The histogram of the time to the decision, in milliseconds.
@@ -37,32 +56,26 @@ pub const UNENFORCED: &str = "mcp_auth.unenforced";
 pub const MEMORY_BYTES: &str = "mcp_auth.vm_memory_bytes";
 
 /// Clients choose methods; only the protocol's own become labels.
-fn method_label(method: &str) -> &str {
-    let pseudo = [Call::GET, Call::DELETE, Call::RESPONSE].contains(&method);
-    if pseudo || methods().any(|known| known == method) {
-        method
-    } else {
-        "other"
-    }
-}
-
-/// Dots separate labels, so a value has none.
-fn label(value: &str) -> String {
-    value.replace('.', "_")
+fn method_label(method: &str) -> &'static str {
+    [Call::GET, Call::DELETE, Call::RESPONSE]
+        .into_iter()
+        .chain(methods())
+        .find(|known| *known == method)
+        .unwrap_or("other")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::json::Object;
-    use crate::record::{CallRecord, Outcome};
+    use crate::record::CallRecord;
 
     #[test]
     fn labels_are_bounded_whatever_a_client_sends() {
         let params = Object::default();
         let record = |method: &str| {
             let call = Call::of(method, &params).unwrap();
-            decision_counter(&Record {
+            DecisionCounter::of(&Record {
                 server: Some("a.b".into()),
                 calls: vec![CallRecord::of(&call, &[])],
                 outcome: Outcome::Allowed,
@@ -71,12 +84,14 @@ mod tests {
             })
         };
         assert_eq!(
-            record("tools/list"),
+            record("tools/list").name(),
             "mcp_auth.decisions.server.a_b.method.tools_list.outcome.allowed.reason.allowed"
         );
         assert_eq!(record("made.up/123"), record("made.up/456"));
         assert!(
-            decision_counter(&Record::default()).contains("server.none.method.none.outcome.denied")
+            DecisionCounter::of(&Record::default())
+                .name()
+                .contains("server.none.method.none.outcome.denied")
         );
     }
 }

@@ -6,7 +6,7 @@ use proxy_wasm::types::MetricType;
 
 use super::abi;
 use crate::record::metrics::{
-    BODY_BYTES, DECISION_MILLISECONDS, MEMORY_BYTES, UNENFORCED, decision_counter,
+    BODY_BYTES, DECISION_MILLISECONDS, DecisionCounter, MEMORY_BYTES, UNENFORCED,
 };
 use crate::record::{Outcome, Record};
 
@@ -14,7 +14,8 @@ use crate::record::{Outcome, Record};
 /// that stops nothing.
 #[derive(Debug, Default)]
 pub(super) struct Meters {
-    ids: HashMap<String, Option<u32>>,
+    decisions: HashMap<DecisionCounter, Option<u32>>,
+    others: HashMap<&'static str, Option<u32>>,
     /// What of this VM's memory is in the gauge already.
     memory_bytes: usize,
 }
@@ -22,7 +23,16 @@ pub(super) struct Meters {
 impl Meters {
     /// Counts a decision.
     pub(super) fn count(&mut self, record: &Record) {
-        if let Some(id) = self.id(MetricType::Counter, &decision_counter(record)) {
+        let decision = DecisionCounter::of(record);
+        let id = match self.decisions.get(&decision) {
+            Some(id) => *id,
+            None => {
+                let id = abi::define_metric(MetricType::Counter, &decision.name());
+                self.decisions.insert(decision, id);
+                id
+            }
+        };
+        if let Some(id) = id {
             abi::increment_metric(id, 1);
         }
         if record.calls.iter().any(|call| call.unenforced.is_some())
@@ -54,18 +64,18 @@ impl Meters {
         }
     }
 
-    fn observe(&mut self, name: &str, value: u64) {
+    fn observe(&mut self, name: &'static str, value: u64) {
         if let Some(id) = self.id(MetricType::Histogram, name) {
             abi::record_metric(id, value);
         }
     }
 
-    fn id(&mut self, kind: MetricType, name: &str) -> Option<u32> {
-        if let Some(id) = self.ids.get(name) {
+    fn id(&mut self, kind: MetricType, name: &'static str) -> Option<u32> {
+        if let Some(id) = self.others.get(name) {
             return *id;
         }
         let id = abi::define_metric(kind, name);
-        self.ids.insert(name.to_owned(), id);
+        self.others.insert(name, id);
         id
     }
 }
