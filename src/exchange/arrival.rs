@@ -3,10 +3,8 @@
 use std::rc::Rc;
 
 use super::head::{Head, Verb, json_body};
-use super::{
-    Arriving, Exchange, Identifying, Reading, Step, Worker, deny, edits, record_of, refused,
-    request_id,
-};
+use super::outcome::{deny, record_of, refused, request_id};
+use super::{Arriving, Exchange, Identifying, Reading, Step, Worker, edits};
 use crate::config::HeaderMode;
 use crate::http::Headers;
 use crate::http::origin::{Origin, is_preflight};

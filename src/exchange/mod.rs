@@ -9,6 +9,7 @@ mod admit;
 mod arrival;
 mod edits;
 mod head;
+mod outcome;
 mod worker;
 
 #[cfg(test)]
@@ -22,6 +23,7 @@ pub use worker::Worker;
 
 use self::admit::{Judgement, judge};
 use self::head::Head;
+use self::outcome::{deny, record_of, refused, undecided};
 use crate::config::{HeaderMode, Limits};
 use crate::http::Headers;
 use crate::http::origin::Origin;
@@ -383,74 +385,4 @@ impl Reading {
             Err((denial, reply)) => refused(&denial, reply, record),
         }
     }
-}
-
-fn record_of(head: &Head, identity: Option<Rc<Identity>>, now_ms: u64) -> Record {
-    Record {
-        server: Some(Rc::clone(&head.site.server.id)),
-        identity,
-        request_id: request_id(&head.headers),
-        http_method: head.verb.as_str().to_owned(),
-        elapsed_ms: now_ms.saturating_sub(head.arrived_ms),
-        ..Record::default()
-    }
-}
-
-/// Envoy makes the id where a client sends none, and may keep a client's.
-fn request_id(headers: &Headers) -> Option<String> {
-    const CHARACTERS: usize = 64;
-    let id = headers.single("x-request-id").ok().flatten()?;
-    Some(id.chars().take(CHARACTERS).collect())
-}
-
-/// Refuses a request whose message was not read.
-fn deny(
-    denial: Denial,
-    head: &Head,
-    identity: Option<Rc<Identity>>,
-    now_ms: u64,
-) -> (Exchange, Step) {
-    let to = Addressee {
-        site: Some(&head.site),
-        origin: &head.origin,
-        subject: Subject::Unread,
-    };
-    let reply = refuse(&denial, to);
-    refused(&denial, reply, record_of(head, identity, now_ms))
-}
-
-fn refused(denial: &Denial, reply: Reply, record: Record) -> (Exchange, Step) {
-    let challenged = reply
-        .headers
-        .iter()
-        .any(|(name, _)| *name == "www-authenticate");
-    let outcome = if challenged {
-        Outcome::Challenged
-    } else {
-        Outcome::Denied
-    };
-    let record = Box::new(Record {
-        outcome,
-        reason: denial.reason(),
-        status: reply.status,
-        ..record
-    });
-    (
-        Exchange::Answered,
-        Step::Reply {
-            reply,
-            path: None,
-            record: Some(record),
-        },
-    )
-}
-
-/// The client left, or Envoy answered by itself, before a decision.
-fn undecided(head: &Head, identity: Option<Rc<Identity>>, now_ms: u64) -> (Exchange, Step) {
-    let record = Record {
-        outcome: Outcome::Aborted,
-        reason: "aborted",
-        ..record_of(head, identity, now_ms)
-    };
-    (Exchange::Answered, Step::Note(Box::new(record)))
 }

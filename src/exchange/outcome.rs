@@ -1,0 +1,86 @@
+//! How an exchange ends without reaching the upstream, and what is written
+//! down of any.
+
+use std::rc::Rc;
+
+use super::head::Head;
+use super::{Exchange, Step};
+use crate::http::Headers;
+use crate::oauth::Identity;
+use crate::record::{Outcome, Record};
+use crate::reply::{Addressee, Denial, Reply, Subject, refuse};
+
+/// What is known of an exchange whoever decides on it.
+pub(super) fn record_of(head: &Head, identity: Option<Rc<Identity>>, now_ms: u64) -> Record {
+    Record {
+        server: Some(Rc::clone(&head.site.server.id)),
+        identity,
+        request_id: request_id(&head.headers),
+        http_method: head.verb.as_str().to_owned(),
+        elapsed_ms: now_ms.saturating_sub(head.arrived_ms),
+        ..Record::default()
+    }
+}
+
+/// Envoy makes the id where a client sends none, and may keep a client's.
+pub(super) fn request_id(headers: &Headers) -> Option<String> {
+    const CHARACTERS: usize = 64;
+    let id = headers.single("x-request-id").ok().flatten()?;
+    Some(id.chars().take(CHARACTERS).collect())
+}
+
+/// Refuses a request whose message was not read.
+pub(super) fn deny(
+    denial: Denial,
+    head: &Head,
+    identity: Option<Rc<Identity>>,
+    now_ms: u64,
+) -> (Exchange, Step) {
+    let to = Addressee {
+        site: Some(&head.site),
+        origin: &head.origin,
+        subject: Subject::Unread,
+    };
+    let reply = refuse(&denial, to);
+    refused(&denial, reply, record_of(head, identity, now_ms))
+}
+
+pub(super) fn refused(denial: &Denial, reply: Reply, record: Record) -> (Exchange, Step) {
+    let challenged = reply
+        .headers
+        .iter()
+        .any(|(name, _)| *name == "www-authenticate");
+    let outcome = if challenged {
+        Outcome::Challenged
+    } else {
+        Outcome::Denied
+    };
+    let record = Box::new(Record {
+        outcome,
+        reason: denial.reason(),
+        status: reply.status,
+        ..record
+    });
+    (
+        Exchange::Answered,
+        Step::Reply {
+            reply,
+            path: None,
+            record: Some(record),
+        },
+    )
+}
+
+/// The client left, or Envoy answered by itself, before a decision.
+pub(super) fn undecided(
+    head: &Head,
+    identity: Option<Rc<Identity>>,
+    now_ms: u64,
+) -> (Exchange, Step) {
+    let record = Record {
+        outcome: Outcome::Aborted,
+        reason: "aborted",
+        ..record_of(head, identity, now_ms)
+    };
+    (Exchange::Answered, Step::Note(Box::new(record)))
+}
