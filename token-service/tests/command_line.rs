@@ -59,3 +59,22 @@ fn a_command_that_is_not_known_is_answered_with_the_usage() {
         assert!(output.stdout.is_empty(), "{arguments:?}");
     }
 }
+
+#[test]
+fn rewrapping_brings_the_database_up_to_date_and_counts() {
+    let directory = tempfile::tempdir().unwrap();
+    let key = directory.path().join("key");
+    let configuration = directory.path().join("config.json");
+    std::fs::write(&key, program(&["generate-key"]).stdout).unwrap();
+    let document = serde_json::json!({
+        "data_directory": directory.path().join("data"),
+        "encryption": {"writing_key": "1", "keys": [{"id": "1", "secret": {"file": key}}]},
+    });
+    std::fs::write(&configuration, document.to_string()).unwrap();
+    let output = program(&["rewrap", "--config", configuration.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(
+        text(&output.stdout),
+        "0 secrets rewrapped, 0 had the writing key already\n"
+    );
+}

@@ -19,8 +19,10 @@ pub struct Binding<'a> {
 /// What a sealed secret is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordKind {
-    /// An upstream credential.
-    Credential,
+    /// An upstream credential from a consent.
+    OAuth,
+    /// An upstream credential that somebody set.
+    Override,
     /// What a consent that has begun needs to be finished.
     Consent,
 }
@@ -61,7 +63,8 @@ impl Binding<'_> {
 impl RecordKind {
     const fn as_str(self) -> &'static str {
         match self {
-            Self::Credential => "credential",
+            Self::OAuth => "oauth",
+            Self::Override => "override",
             Self::Consent => "consent",
         }
     }

@@ -33,7 +33,7 @@ fn binding<'a>(owner: &'a Owner, target: &'a Target) -> Binding<'a> {
     Binding {
         owner,
         target,
-        kind: RecordKind::Credential,
+        kind: RecordKind::OAuth,
         version: 7,
     }
 }
