@@ -24,12 +24,12 @@ build: ## Build the filter as a WebAssembly module: target/wasm32-wasip1/release
 	cargo build --release --target wasm32-wasip1 --locked --package mcp-auth-filter
 
 fmt: ## Format the Rust code
-	cargo fmt
+	cargo fmt --all
 
 lint: ## Check formatting and lints, native and wasm32
-	cargo fmt --check
-	cargo clippy --locked --all-targets -- -D warnings
-	cargo clippy --locked --target wasm32-wasip1 -- -D warnings
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked --target wasm32-wasip1 --package mcp-auth-filter -- -D warnings
 
 check-module: build ## Check what the module imports of its host, and its size
 	@$(PYTHON) scripts/check_module.py

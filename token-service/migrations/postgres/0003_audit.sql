@@ -1,0 +1,15 @@
+-- What happened to whose credential. Never a secret.
+CREATE TABLE audit (
+    id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at BIGINT NOT NULL,
+    action TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    issuer TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    subject_type TEXT NOT NULL,
+    server TEXT NOT NULL,
+    source TEXT NOT NULL,
+    request_id TEXT NOT NULL
+);
+
+CREATE INDEX audit_by_time ON audit (at);

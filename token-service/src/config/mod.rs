@@ -1,0 +1,243 @@
+//! The configuration: from a JSON file and the environment to the types that
+//! the service works with.
+//!
+//! Fields that are not known are refused. Secrets are never in the file: it
+//! names environment variables or other files that hold them.
+
+mod document;
+mod error;
+mod secrets;
+mod strict;
+#[cfg(test)]
+mod tests;
+
+use core::fmt::Display;
+use core::net::SocketAddr;
+use core::ops::RangeInclusive;
+use core::time::Duration;
+use std::path::{Path, PathBuf};
+
+pub use error::ConfigError;
+pub use secrets::Outside;
+
+use self::document::Document;
+use self::strict::Strict;
+use crate::secret::Secret;
+use crate::vault::{EncryptionKey, KeyId, Keyring, KeyringError};
+
+/// A whole configuration, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where credentials are kept.
+    pub database: Database,
+    /// Where the service is called.
+    pub listeners: Listeners,
+    /// The keys of the vault.
+    pub keyring: Keyring,
+    /// Bounds on requests and on the end of the service.
+    pub limits: Limits,
+}
+
+/// Where credentials are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Database {
+    /// A file.
+    Sqlite(PathBuf),
+    /// A server, for more than one replica.
+    Postgres {
+        /// Its URL, which may hold a password.
+        url: Secret,
+        /// The most connections at a time.
+        connections: u32,
+    },
+}
+
+/// Where the service is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listeners {
+    /// By the filter. Nobody else needs to reach it.
+    pub filter: SocketAddr,
+    /// By browsers and users of the APIs.
+    pub public: SocketAddr,
+}
+
+/// Bounds on requests and on the end of the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest body that is read.
+    pub request_bytes: usize,
+    /// The longest that a request may take.
+    pub request_time: Duration,
+    /// How long requests may take to end after the service was told to stop.
+    pub shutdown_time: Duration,
+}
+
+/// Reads a configuration.
+///
+/// # Errors
+/// What is wrong with it, never an empty list.
+pub fn parse(bytes: &[u8], outside: Outside<'_>) -> Result<Config, Vec<ConfigError>> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let document: Strict<Document> = serde_path_to_error::deserialize(&mut json)
+        .map_err(|error| vec![ConfigError::of_shape(&error)])?;
+    json.end()
+        .map_err(|problem| vec![ConfigError::new("", "one JSON object", problem)])?;
+
+    let mut errors = Vec::new();
+    let database = check(&mut errors, database(&document, outside));
+    let listeners = check(&mut errors, listeners(&document.listeners));
+    let limits = check(&mut errors, limits(&document.limits));
+    let keyring = check(
+        &mut errors,
+        keyring(document.encryption.as_deref(), outside),
+    );
+    match (database, listeners, limits, keyring) {
+        (Some(database), Some(listeners), Some(limits), Some(keyring)) => Ok(Config {
+            database,
+            listeners,
+            keyring,
+            limits,
+        }),
+        _ => Err(errors),
+    }
+}
+
+fn check<T>(errors: &mut Vec<ConfigError>, result: Result<T, ConfigError>) -> Option<T> {
+    result.map_err(|error| errors.push(error)).ok()
+}
+
+fn database(document: &Document, outside: Outside<'_>) -> Result<Database, ConfigError> {
+    /// The name of the file in the data directory.
+    const FILE: &str = "credentials.sqlite";
+    let Some(database) = &document.database else {
+        if document.data_directory.is_empty() {
+            return Err(ConfigError::new(
+                "/data_directory",
+                "the path of a directory",
+                "an empty string",
+            ));
+        }
+        return Ok(Database::Sqlite(
+            Path::new(&document.data_directory).join(FILE),
+        ));
+    };
+    let connections = whole("/database/connections", database.connections, 1..=1000)?;
+    let url = secrets::secret(&database.url, "/database/url", outside)?;
+    let is_postgres = url.expose_text().is_some_and(|url| {
+        ["postgres://", "postgresql://"]
+            .iter()
+            .any(|scheme| url.starts_with(scheme))
+    });
+    if !is_postgres {
+        return Err(ConfigError::new(
+            "/database/url",
+            "a URL that begins with postgres:// (without a URL, SQLite is used)",
+            "something else",
+        ));
+    }
+    Ok(Database::Postgres { url, connections })
+}
+
+fn listeners(listeners: &document::Listeners) -> Result<Listeners, ConfigError> {
+    let address = |pointer: &str, text: &str| {
+        text.parse::<SocketAddr>().map_err(|_| {
+            ConfigError::new(
+                pointer,
+                "an IP address and a port, as in 127.0.0.1:8081",
+                format_args!("{text:?}"),
+            )
+        })
+    };
+    let filter = address("/listeners/filter", &listeners.filter)?;
+    let public = address("/listeners/public", &listeners.public)?;
+    if filter == public && filter.port() != 0 {
+        return Err(ConfigError::new(
+            "/listeners/filter",
+            "an address of its own, which browsers cannot reach",
+            "that of the public listener",
+        ));
+    }
+    Ok(Listeners { filter, public })
+}
+
+fn limits(limits: &document::Limits) -> Result<Limits, ConfigError> {
+    let seconds = |pointer, seconds, range| whole(pointer, seconds, range).map(Duration::from_secs);
+    Ok(Limits {
+        request_bytes: whole(
+            "/limits/request_bytes",
+            limits.request_bytes,
+            1024..=16_777_216,
+        )?,
+        request_time: seconds("/limits/request_seconds", limits.request_seconds, 1..=120)?,
+        shutdown_time: seconds("/limits/shutdown_seconds", limits.shutdown_seconds, 0..=300)?,
+    })
+}
+
+fn keyring(
+    encryption: Option<&document::Encryption>,
+    outside: Outside<'_>,
+) -> Result<Keyring, ConfigError> {
+    const HOW: &str = "an encryption key: make one with `mcp-token-service generate-key`, \
+        put it into a file or an environment variable and name it here, as in \
+        {\"writing_key\": \"1\", \"keys\": [{\"id\": \"1\", \"secret\": {\"file\": \"/path/to/key\"}}]}";
+    let Some(encryption) = encryption.filter(|encryption| !encryption.keys.is_empty()) else {
+        return Err(ConfigError::new("/encryption", HOW, "none"));
+    };
+    let key_id = |pointer: &str, text: &str| {
+        KeyId::new(text).ok_or_else(|| {
+            ConfigError::new(
+                pointer,
+                format_args!("1 to {} letters, digits, '.', '_' or '-'", KeyId::LONGEST),
+                "something else",
+            )
+        })
+    };
+    let writing = key_id("/encryption/writing_key", &encryption.writing_key)?;
+    let mut keys = Vec::new();
+    for (index, key) in encryption.keys.iter().enumerate() {
+        let pointer = format!("/encryption/keys/{index}/secret");
+        let secret = secrets::secret(&key.secret, &pointer, outside)?;
+        let id = key_id(&format!("/encryption/keys/{index}/id"), &key.id)?;
+        let key = secret
+            .expose_text()
+            .and_then(|text| EncryptionKey::parse(text).ok())
+            .ok_or_else(|| {
+                ConfigError::new(
+                    pointer,
+                    "the name of what holds 32 bytes in base64, \
+                     as `mcp-token-service generate-key` prints them",
+                    "something else in it",
+                )
+            })?;
+        keys.push((id, key));
+    }
+    Keyring::new(&writing, keys).map_err(|problem| match problem {
+        KeyringError::Duplicate(_) => {
+            ConfigError::new("/encryption/keys", "a different id for each key", problem)
+        }
+        KeyringError::NoWritingKey => ConfigError::new(
+            "/encryption/writing_key",
+            "the id of one of the keys",
+            "another",
+        ),
+    })
+}
+
+fn whole<T: TryFrom<u64>>(
+    pointer: &str,
+    number: u64,
+    range: RangeInclusive<u64>,
+) -> Result<T, ConfigError> {
+    let bounds = (*range.start(), *range.end());
+    let error = |found: &dyn Display| {
+        ConfigError::new(
+            pointer,
+            format_args!("a whole number from {} to {}", bounds.0, bounds.1),
+            found,
+        )
+    };
+    if !range.contains(&number) {
+        return Err(error(&number));
+    }
+    T::try_from(number).map_err(|_| error(&number))
+}

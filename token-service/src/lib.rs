@@ -1,0 +1,16 @@
+//! The token service: keeps each user's own upstream credentials for the MCP
+//! servers behind the gate.
+//!
+//! * [`config`]: a JSON file and the environment, parsed once into domain types.
+//! * [`owner`]: whose a credential is, and for which server.
+//! * [`vault`]: encryption of what is kept, bound to its owner.
+//! * [`storage`]: the database, which sees sealed secrets only.
+//! * [`credentials`]: what storage keeps and the vault opens.
+
+pub mod config;
+pub mod credentials;
+pub mod owner;
+pub mod random;
+pub mod secret;
+pub mod storage;
+pub mod vault;
