@@ -1,4 +1,5 @@
 mod agreement;
+mod shipped;
 mod warnings;
 
 use std::path::{Path, PathBuf};
