@@ -1,10 +1,18 @@
-"""For every test: what could not run is named, and fails the run in CI."""
+"""For every test: what could not run is named, and fails the run in CI; and nothing that
+a test started outlives the run, also where that is ended from outside.
+"""
 
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
+
+
+def pytest_configure() -> None:
+    # As Ctrl-C, which lets fixtures stop what they have started.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
