@@ -39,7 +39,7 @@ check-module: build ## Check what the module imports of its host, and its size
 test: test-native test-demo test-e2e test-clients ## Pass the tests: native ones, the demonstration, end to end on a real Envoy, the official clients
 	@echo "make test: everything passed"
 
-test-native: ## The tests of the core, the fuzz seeds among them
+test-native: ## The tests of the core, the fuzz seeds among them, and of the token service's vault and storage
 	cargo test --locked --workspace
 
 test-demo: ## The tests of the demonstration's own parts
