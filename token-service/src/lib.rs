@@ -3,6 +3,7 @@
 //!
 //! * [`config`]: a JSON file and the environment, parsed once into domain types.
 //! * [`owner`]: whose a credential is, and for which server.
+//! * [`servers`]: the MCP servers, and how each authenticates upstream.
 //! * [`vault`]: encryption of what is kept, bound to its owner.
 //! * [`storage`]: the database, which sees sealed secrets only.
 //! * [`credentials`]: what storage keeps and the vault opens.
@@ -12,5 +13,6 @@ pub mod credentials;
 pub mod owner;
 pub mod random;
 pub mod secret;
+pub mod servers;
 pub mod storage;
 pub mod vault;
