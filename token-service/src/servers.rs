@@ -119,7 +119,7 @@ pub enum Provider {
     /// An issuer identifier is compared to the character.
     Issuer(String),
     /// They are given.
-    Endpoints(Endpoints),
+    Endpoints(Box<Endpoints>),
 }
 
 /// The endpoints of an authorization server.
