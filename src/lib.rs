@@ -1,6 +1,9 @@
 //! The authorization gate for MCP, as a proxy-wasm filter for Envoy.
 
+mod cache;
+pub mod callout;
 pub mod config;
+pub mod credential;
 pub mod exchange;
 pub mod http;
 pub mod json;
@@ -9,6 +12,7 @@ pub mod oauth;
 pub mod policy;
 pub mod record;
 pub mod reply;
+pub mod secret;
 #[cfg(target_arch = "wasm32")]
 mod shell;
 pub mod site;

@@ -2,6 +2,7 @@
 
 pub mod agreement;
 pub mod call;
+pub mod elicitation;
 pub mod envelope;
 pub mod revision;
 
