@@ -56,8 +56,12 @@ class Envoy:
         concurrency: int = 2,
         flush_ms: int = 200,
         log_levels: Sequence[str] = LOG_LEVELS,
+        secrets: Mapping[str, str] | None = None,
     ) -> Child:
-        """Start it with a bootstrap file and wait until it is ready."""
+        """Start it with a bootstrap file and wait until it is ready.
+
+        `secrets` are what the policy takes from the environment of its process.
+        """
         child = processes.start(
             "envoy",
             [
@@ -69,7 +73,7 @@ class Envoy:
                 *("--file-flush-interval-msec", str(flush_ms)),
                 *log_levels,
             ],
-            env=self.env,
+            env={**self.env, **(secrets or {})},
         )
         ready = f"http://127.0.0.1:{admin_port}/ready"
         processes.wait_until(f"Envoy is ready ({ready})", lambda: http_answers(ready))

@@ -24,7 +24,7 @@ fn json(text: &str) -> Json {
 
 fn demo() -> Policy {
     let bytes = include_bytes!("../../../tests/config/good/demo.json");
-    let config = config::parse(bytes, &|_| None).unwrap();
+    let config = config::parse(bytes, &|_| Some("x".repeat(32))).unwrap();
     assert_eq!(config.warnings, []);
     config.servers[0].policy.clone()
 }
