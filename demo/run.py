@@ -10,14 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .stack import (
-    authorization_server,
-    bootstrap,
-    envoy,
-    everything_server,
-    module,
-    notes_server,
-)
+from .stack import envoy, module, token_service, whole
 from .stack.errors import StackError, Stopped
 from .stack.places import CACHE, Ports
 from .stack.ports import is_taken
@@ -39,28 +32,18 @@ def run(ports: Ports, state: Path) -> None:
 
         say("building the filter (the first time takes a minute)")
         artefact = module.build(processes)
+        say("building the token service (the first time takes some minutes)")
+        service = token_service.build(processes)
         say("looking for Envoy")
         found = envoy.find(processes)
         say(f"Envoy {found.version}: {found.origin}")
         say("installing the authorization servers and the MCP servers")
-        authorization_server.install(processes)
-        everything_server.install(processes)
-        notes_server.install(processes)
+        whole.install(processes)
 
         say("starting")
-        settings = authorization_server.Settings(
-            port=ports.authorization_server, jwt_resources=[ports.everything]
-        )
-        authorization_server.start(processes, settings, state)
-        notes_issuer = authorization_server.of_notes(
-            ports.notes_authorization_server, ports.notes_upstream
-        )
-        authorization_server.start(processes, notes_issuer, state)
-        everything_server.start(processes, ports.everything_server)
-        notes_server.start(processes, ports.notes_server, ports.notes_issuer)
-        # A copy: a build beside us must not change what this Envoy reloads.
-        copy = Path(shutil.copy(artefact, state))
-        found.start(processes, bootstrap.write(copy, ports, state), ports.envoy_admin)
+        # Copies: a build beside us must not change what this Envoy reloads.
+        copies = [Path(shutil.copy(built, state)) for built in (artefact, service)]
+        whole.start(processes, found, *copies, ports, state)
 
         print(summary(ports, state), flush=True)
         follow(processes)
@@ -87,6 +70,8 @@ def refuse_taken(ports: Ports) -> None:
         ports.everything_server: "the everything server",
         ports.notes_server: "the notes server",
         ports.notes_authorization_server: "the authorization server of the notes server",
+        ports.token_service: "the token service",
+        ports.token_service_filter: "the token service, where the gate asks it",
     }
     for port, use in uses.items():
         if is_taken(port):

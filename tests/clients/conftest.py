@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sdk import configuration, node
 from sdk.configuration import Mode
-from sdk.gate import Gate, Gates, Servers, find_module, notes
+from sdk.gate import Gate, Gates, Servers, both_eras, find_module
 from sdk.typescript import TypeScriptClient
 
 from demo.stack import authorization_server, envoy, everything_server
@@ -18,6 +18,7 @@ from demo.stack.authorization_server import Settings
 from demo.stack.places import LOOPBACK, Ports
 from demo.stack.ports import free_ports, free_stack
 from demo.stack.processes import Processes
+from demo.stack.token_service import Secrets
 
 
 @pytest.fixture(scope="session")
@@ -44,16 +45,16 @@ def gates(
     found = envoy.find(processes)
 
     holding = free_stack()
-    gate_port, admin_port, notes_port = free_ports(3)
+    gate_port, admin_port, both_eras_port = free_ports(3)
     plain = replace(holding, gate=gate_port, envoy_admin=admin_port)
     settings = Settings(
         port=holding.authorization_server,
-        jwt_resources=[holding.everything, notes(holding), plain.everything, notes(plain)],
+        jwt_resources=[holding.everything, both_eras(holding), plain.everything, both_eras(plain)],
     )
     authorization_server.start(processes, settings, tmp_path_factory.mktemp("state"))
     servers = Servers(
         everything_server.start(processes, holding.everything_server),
-        node.start_notes_server(processes, notes_port),
+        node.start_both_eras_server(processes, both_eras_port),
     )
 
     with ExitStack() as envoys:
@@ -63,14 +64,15 @@ def gates(
             file = configuration.write(
                 artefact,
                 ports,
-                notes_port=notes_port,
+                both_eras_port=both_eras_port,
                 page_origin=f"http://{LOOPBACK}:{page_port}",
                 mode=mode,
                 directory=directory,
             )
             # A log is named after its child, so each Envoy has a directory of its own.
             own = envoys.enter_context(Processes(directory))
-            return Gate(ports, own, found.start(own, file, ports.envoy_admin), servers)
+            started = found.start(own, file, ports.envoy_admin, secrets=Secrets().of_envoy)
+            return Gate(ports, own, started, servers)
 
         yield Gates(holding=start(holding, "holding"), plain=start(plain, "plain"))
 

@@ -24,7 +24,7 @@ AUTO = {"versionNegotiation": {"mode": "auto"}}
 def test_the_typescript_client_discovers_lists_and_calls(
     gate: Gate, typescript: TypeScriptClient
 ) -> None:
-    connection = typescript.sign_in(gate.notes, "reader", **AUTO)
+    connection = typescript.sign_in(gate.both_eras, "reader", **AUTO)
     assert (connection.protocol_version, connection.session_id) == (MODERN, None)
 
     assert "count" in {tool["name"] for tool in typescript.request("listTools")["tools"]}
@@ -42,7 +42,7 @@ def test_the_typescript_client_discovers_lists_and_calls(
 def test_the_typescript_client_steps_up_and_makes_the_same_call_again(
     gate: Gate, typescript: TypeScriptClient
 ) -> None:
-    typescript.sign_in(gate.notes, "writer", **AUTO)
+    typescript.sign_in(gate.both_eras, "writer", **AUTO)
     with pytest.raises(Unauthorized) as unauthorized:
         typescript.call_tool("add", a=1, b=2)
     typescript.finish_sign_in(unauthorized.value, "writer")
@@ -53,14 +53,14 @@ def test_the_typescript_client_steps_up_and_makes_the_same_call_again(
 def test_a_call_that_needs_an_answer_of_the_user_is_made_again_with_it(
     gate: Gate, typescript: TypeScriptClient
 ) -> None:
-    typescript.sign_in(gate.notes, "reader", capabilities={"elicitation": {}}, **AUTO)
+    typescript.sign_in(gate.both_eras, "reader", capabilities={"elicitation": {}}, **AUTO)
     assert text_of(typescript.call_tool("ask")) == "the user's answer: decline"
 
 
 def test_the_typescript_client_is_told_which_rule_on_arguments_does_not_hold(
     gate: Gate, typescript: TypeScriptClient
 ) -> None:
-    typescript.sign_in(gate.notes, "writer", **AUTO)
+    typescript.sign_in(gate.both_eras, "writer", **AUTO)
     result = typescript.call_tool("add", a=101, b=2)
     assert result["isError"] is True
     assert text_of(result) == 'Denied by rule "add": "a" must be a number of at most 100'
@@ -68,7 +68,7 @@ def test_the_typescript_client_is_told_which_rule_on_arguments_does_not_hold(
 
 @both_modes
 def test_what_is_for_others_is_unknown(gate: Gate, typescript: TypeScriptClient) -> None:
-    typescript.sign_in(gate.notes, "writer", **AUTO)
+    typescript.sign_in(gate.both_eras, "writer", **AUTO)
     told = set()
     for name in ("secret", "nobody", "no-such-tool"):
         with pytest.raises(ClientError) as tool:
@@ -84,7 +84,7 @@ def test_what_is_for_others_is_unknown(gate: Gate, typescript: TypeScriptClient)
 
 
 def test_what_is_for_admins_works_for_an_admin(gate: Gate, typescript: TypeScriptClient) -> None:
-    typescript.sign_in(gate.notes, "admin", **AUTO)
+    typescript.sign_in(gate.both_eras, "admin", **AUTO)
     assert text_of(typescript.call_tool("secret")) == "the secret"
     assert typescript.request("readResource", {"uri": "notes://secret/1"})["contents"]
 
@@ -92,7 +92,7 @@ def test_what_is_for_admins_works_for_an_admin(gate: Gate, typescript: TypeScrip
 def test_a_client_of_the_legacy_era_gets_to_the_same_server(
     gate: Gate, typescript: TypeScriptClient
 ) -> None:
-    connection = typescript.sign_in(gate.notes, "reader")
+    connection = typescript.sign_in(gate.both_eras, "reader")
     assert connection.protocol_version == "2025-11-25"
     assert text_of(typescript.call_tool("count", to=1)) == "counted to 1"
 
@@ -101,7 +101,7 @@ def test_a_client_of_the_legacy_era_gets_to_the_same_server(
 @pytest.mark.anyio
 async def test_the_python_client_discovers_lists_calls_and_steps_up(gate: Gate) -> None:
     writer = User("writer")
-    async with connected(gate.notes, writer) as client:
+    async with connected(gate.both_eras, writer) as client:
         assert client.protocol_version == MODERN
         assert "count" in {tool.name for tool in (await client.list_tools()).tools}
         assert python.text_of(await client.call_tool("count", {"to": 2})) == "counted to 2"
@@ -112,7 +112,7 @@ async def test_the_python_client_discovers_lists_calls_and_steps_up(gate: Gate) 
 
 @pytest.mark.anyio
 async def test_the_python_client_is_told_what_it_may_not(gate: Gate) -> None:
-    async with connected(gate.notes, User("writer")) as client:
+    async with connected(gate.both_eras, User("writer")) as client:
         result = await client.call_tool("add", {"a": 101, "b": 2})
         assert result.is_error
         assert 'rule "add"' in python.text_of(result)
@@ -129,10 +129,10 @@ async def test_a_client_that_goes_away_is_passed_on_to_the_server(gate: Gate) ->
     async def go_away(progress: float, total: float | None, message: str | None) -> None:
         patience.cancel()
 
-    async with connected(gate.notes, User("reader")) as client:
+    async with connected(gate.both_eras, User("reader")) as client:
         with anyio.CancelScope() as patience:
             await client.call_tool("wait", {"say": abandoned}, progress_callback=go_away)
-        log = gate.servers.notes.log
+        log = gate.servers.both_eras.log
         with anyio.fail_after(10):
             while abandoned not in await anyio.Path(log).read_text():
                 await anyio.sleep(0.05)
@@ -142,7 +142,7 @@ async def test_a_client_that_goes_away_is_passed_on_to_the_server(gate: Gate) ->
 async def test_a_subscription_tells_changes_of_what_may_be_read(gate: Gate) -> None:
     readable = "notes://open/1"
     async with (
-        connected(gate.notes, User("reader")) as client,
+        connected(gate.both_eras, User("reader")) as client,
         client.listen(resource_subscriptions=[readable]) as subscription,
     ):
         await client.call_tool("touch", {"uri": readable})
@@ -151,7 +151,7 @@ async def test_a_subscription_tells_changes_of_what_may_be_read(gate: Gate) -> N
 
 @pytest.mark.anyio
 async def test_a_subscription_to_what_may_not_be_read_is_refused(gate: Gate) -> None:
-    async with connected(gate.notes, User("reader")) as client:
+    async with connected(gate.both_eras, User("reader")) as client:
         with pytest.raises(MCPError, match="Resource not found"):
             async with client.listen(resource_subscriptions=["notes://open/1", "notes://secret/1"]):
                 pass
@@ -180,14 +180,14 @@ def test_a_header_that_differs_from_the_body_is_a_mismatch(
 def test_what_is_refused_does_not_reach_the_server(
     gate: Gate, typescript: TypeScriptClient
 ) -> None:
-    typescript.sign_in(gate.notes, "reader", **AUTO)
-    before = gate.requests_upstream("notes")
+    typescript.sign_in(gate.both_eras, "reader", **AUTO)
+    before = gate.requests_upstream("both-eras")
     for name in ("secret", "add"):
         with pytest.raises(ClientError):
             typescript.call_tool(name, a=1, b=2)
     assert typescript.call_tool("add", a=101, b=2)["isError"] is True
     assert call_add(gate, {"Mcp-Name": "count"}).status_code == 400
-    assert gate.requests_upstream("notes") == before
+    assert gate.requests_upstream("both-eras") == before
 
 
 @both_modes
@@ -204,10 +204,10 @@ def test_headers_that_agree_with_the_body_pass(gate: Gate, name: str) -> None:
 def test_a_header_that_repeats_an_argument_is_the_servers_business(
     gate: Gate, header: dict[str, str], status: int
 ) -> None:
-    before = gate.requests_upstream("notes")
+    before = gate.requests_upstream("both-eras")
     answer = call(gate, "count", {"to": 2}, header)
     assert answer.status_code == status
-    assert gate.requests_upstream("notes") == before + 1
+    assert gate.requests_upstream("both-eras") == before + 1
 
 
 def call_add(gate: Gate, headers: dict[str, str]) -> httpx.Response:
@@ -224,7 +224,7 @@ def call(gate: Gate, tool: str, arguments: dict, headers: dict[str, str]) -> htt
         f"{prefix}/clientInfo": {"name": "raw", "version": "1"},
     }
     return httpx.post(
-        gate.notes,
+        gate.both_eras,
         json={
             "jsonrpc": "2.0",
             "id": 7,
@@ -232,7 +232,7 @@ def call(gate: Gate, tool: str, arguments: dict, headers: dict[str, str]) -> htt
             "params": {"name": tool, "arguments": arguments, "_meta": meta},
         },
         headers={
-            "Authorization": f"Bearer {gate.token('writer', gate.notes)}",
+            "Authorization": f"Bearer {gate.token('writer', gate.both_eras)}",
             "Accept": "application/json, text/event-stream",
             "MCP-Protocol-Version": MODERN,
             "Mcp-Method": "tools/call",

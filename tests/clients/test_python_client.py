@@ -52,7 +52,7 @@ async def test_a_missing_scope_is_a_step_up_that_the_caller_does_not_notice(gate
 @both_modes
 async def test_a_token_for_another_server_is_not_taken_and_leads_to_a_sign_in(gate: Gate) -> None:
     reader = User("reader")
-    kept = gate.token("admin", gate.notes)
+    kept = gate.token("admin", gate.both_eras)
     async with connected(gate.everything, reader, kept) as client:
         assert len(reader.asked) == 1
         with pytest.raises(MCPError, match="Unknown tool: get-env"):

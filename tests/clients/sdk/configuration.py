@@ -20,22 +20,22 @@ from demo.stack.places import Ports
 Mode = Literal["holding", "plain"]
 
 # The server of both eras: in the policy, in Envoy's clusters, and in the path.
-NOTES = "notes"
-NOTES_PATH = f"/{NOTES}/mcp"
+BOTH_ERAS = "both-eras"
+BOTH_ERAS_PATH = f"/{BOTH_ERAS}/mcp"
 
 
 def write(
-    module: Path, ports: Ports, *, notes_port: int, page_origin: str, mode: Mode, directory: Path
+    module: Path, ports: Ports, *, both_eras_port: int, page_origin: str, mode: Mode, directory: Path
 ) -> Path:
     """Write the configuration of one gate where Envoy can read it."""
     configuration = yaml.safe_load(bootstrap.render(module, ports))
-    _add_upstream(configuration, notes_port)
+    _add_upstream(configuration, both_eras_port)
 
     plugin = _plugin(configuration)
     policy = json.loads(plugin["configuration"]["value"])
     policy["header_mode"] = mode
     policy["servers"][0]["allowed_origins"].append(page_origin)
-    policy["servers"].append(_notes_policy(f"{ports.gate_url}{NOTES_PATH}"))
+    policy["servers"].append(_both_eras_policy(f"{ports.gate_url}{BOTH_ERAS_PATH}"))
     plugin["configuration"]["value"] = json.dumps(policy)
     if mode == "plain":
         # This mode is for hosts that cannot be told to hold the headers back.
@@ -46,10 +46,10 @@ def write(
     return file
 
 
-def _notes_policy(resource: str) -> dict:
+def _both_eras_policy(resource: str) -> dict:
     """One rule for each answer that a caller can get; the tool `nobody` has none."""
     return {
-        "id": NOTES,
+        "id": BOTH_ERAS,
         "resource": resource,
         "issuers": ["demo"],
         "scopes": ["mcp:read"],
@@ -88,13 +88,13 @@ def _add_upstream(configuration: dict, port: int) -> None:
     """A route and a cluster for it, like those of the everything server."""
     routes = _manager(configuration)["route_config"]["virtual_hosts"][0]["routes"]
     route = copy.deepcopy(routes[0])
-    route["name"] = route["route"]["cluster"] = NOTES
-    route["match"]["path"] = NOTES_PATH
+    route["name"] = route["route"]["cluster"] = BOTH_ERAS
+    route["match"]["path"] = BOTH_ERAS_PATH
     routes.insert(0, route)
 
     clusters = configuration["static_resources"]["clusters"]
     cluster = copy.deepcopy(clusters[0])
-    cluster["name"] = cluster["load_assignment"]["cluster_name"] = NOTES
+    cluster["name"] = cluster["load_assignment"]["cluster_name"] = BOTH_ERAS
     [endpoint] = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"]
     endpoint["endpoint"]["address"]["socket_address"]["port_value"] = port
     clusters.append(cluster)

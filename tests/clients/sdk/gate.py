@@ -17,7 +17,7 @@ from demo.stack.places import LOOPBACK, Ports
 from demo.stack.processes import Child, Processes
 from demo.stack.sign_in import Client
 
-from .configuration import NOTES_PATH
+from .configuration import BOTH_ERAS_PATH
 
 # For a test whose `gate` is to be one of each header mode, one after the other.
 both_modes = pytest.mark.parametrize("gate", ["holding", "plain"], indirect=True)
@@ -28,7 +28,7 @@ class Servers:
     """The MCP servers behind the gates."""
 
     everything: Child
-    notes: Child
+    both_eras: Child
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ class Gate:
         return f"http://{LOOPBACK}:{self.ports.everything_server}/mcp"
 
     @property
-    def notes(self) -> str:
+    def both_eras(self) -> str:
         """The endpoint of the server that speaks both eras."""
-        return notes(self.ports)
+        return both_eras(self.ports)
 
     def token(self, account: str, resource: str) -> str:
         """An access token with all that an account may have, got without an MCP client."""
@@ -100,9 +100,9 @@ class Gates:
     plain: Gate
 
 
-def notes(ports: Ports) -> str:
+def both_eras(ports: Ports) -> str:
     """The resource identifier of the server of both eras."""
-    return f"{ports.gate_url}{NOTES_PATH}"
+    return f"{ports.gate_url}{BOTH_ERAS_PATH}"
 
 
 def find_module(processes: Processes) -> Path:

@@ -14,10 +14,10 @@ def install(processes: Processes) -> None:
     node.install(processes, DIRECTORY)
 
 
-def start_notes_server(processes: Processes, port: int) -> Child:
+def start_both_eras_server(processes: Processes, port: int) -> Child:
     """Start the server of both eras and wait until it answers."""
     child = processes.start(
-        "notes-server", ["node", str(DIRECTORY / "notes-server.js")], env={"PORT": str(port)}
+        "both-eras-server", ["node", str(DIRECTORY / "both-eras-server.js")], env={"PORT": str(port)}
     )
-    processes.wait_until("the notes server answers", lambda: ports.answers(port))
+    processes.wait_until("the server of both eras answers", lambda: ports.answers(port))
     return child

@@ -12,9 +12,9 @@ const told = (words) => ({ messages: [{ role: "user", content: { type: "text", t
 // An argument that clients of the modern era repeat in a header, and that the SDK then demands there.
 const mirrored = (schema, header) => schema.meta({ "x-mcp-header": header });
 
-function notes() {
+function bothEras() {
   const server = new McpServer(
-    { name: "notes", version: "1" },
+    { name: "both-eras", version: "1" },
     { capabilities: { resources: { subscribe: true } } },
   );
 
@@ -60,5 +60,5 @@ function notes() {
   return server;
 }
 
-const mcp = createMcpHandler(notes);
+const mcp = createMcpHandler(bothEras);
 createServer(toNodeHandler(mcp)).listen(Number(process.env.PORT), "127.0.0.1");
