@@ -4,7 +4,7 @@
 MAKEFLAGS += --no-print-directory
 
 # Every target is a command, none is a file.
-.PHONY: help run token build fmt lint check-module test test-native test-demo test-e2e test-clients \
+.PHONY: help run token connect disconnect build fmt lint check-module test test-native test-demo test-e2e test-clients \
 	test-envoys test-func-e fuzz
 
 help: ## Explain every target
@@ -12,11 +12,17 @@ help: ## Explain every target
 
 # === the demonstration ===
 
-run: ## Start the demonstration on loopback: Envoy with the filter, authorization server, MCP server; Ctrl-C stops it
+run: ## Start the demonstration on loopback: Envoy with the filter, token service, authorization servers, MCP servers; Ctrl-C stops it
 	@$(PYTHON) -m demo.run
 
 token: ## Print an access token of the running demonstration: ACCOUNT=reader|writer|admin [SCOPE="mcp:read"] [RESOURCE=url] [TTL=seconds]
 	@$(PYTHON) -m demo.token
+
+connect: ## Connect an account of the running demonstration to the notes server, as its user does in a browser: ACCOUNT=reader|writer|admin
+	@$(PYTHON) -m demo.connect
+
+disconnect: ## Revoke and forget what make connect brought: ACCOUNT=reader|writer|admin
+	@$(PYTHON) -m demo.disconnect
 
 # === the filter ===
 

@@ -86,8 +86,12 @@ def summary(ports: Ports, state: Path) -> str:
     return f"""
 The demonstration runs:
 
-  MCP endpoint          {ports.everything}
+  MCP endpoints         {ports.everything}
+                        {ports.notes} (a service of somebody else)
   authorization server  {ports.issuer}
+  token service         {ports.token_service_url}
+  the notes service's
+  authorization server  {ports.notes_issuer}
   Envoy's admin         http://127.0.0.1:{ports.envoy_admin}
   logs                  {state / "logs"}
 
@@ -114,6 +118,30 @@ Try, from another terminal in this directory:
   # Refused: this tool wants the scope mcp:write.
   mcp -i -H "Mcp-Session-Id: $SESSION" -d '{{"jsonrpc":"2.0","id":3,"method":"tools/call",
     "params":{{"name":"get-sum","arguments":{{"a":1,"b":2}}}}}}'
+
+  # The notes service wants each user's own account there. In the newest protocol
+  # revision, one request is a whole call.
+  NOTES=$(make token ACCOUNT=reader RESOURCE={ports.notes})
+  notes() {{
+    curl -s {ports.notes} -H "Authorization: Bearer $NOTES" \
+      -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' \
+      -H 'MCP-Protocol-Version: 2026-07-28' -H 'Mcp-Method: tools/call' -H "Mcp-Name: $1" \
+      -d '{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"'"$1"'",
+        "arguments":{{}},"_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities":{{}},
+        "io.modelcontextprotocol/clientInfo":{{"name":"curl","version":"1"}}}}}}}}'
+  }}
+
+  # Not connected yet: the link where reader agrees, in a browser or by make connect.
+  notes whoami
+  make connect ACCOUNT=reader
+
+  # As reader of the notes service, with a token that this terminal never sees.
+  notes whoami
+  notes list-notes
+
+  # Revoked and forgotten; the link comes back within five seconds.
+  make disconnect ACCOUNT=reader
 
 Ctrl-C stops everything. What the parts log:
 """

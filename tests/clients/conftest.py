@@ -13,7 +13,14 @@ from sdk.configuration import Mode
 from sdk.gate import Gate, Gates, Servers, both_eras, find_module
 from sdk.typescript import TypeScriptClient
 
-from demo.stack import authorization_server, envoy, everything_server
+from demo.stack import (
+    authorization_server,
+    bootstrap,
+    envoy,
+    everything_server,
+    token_service,
+    whole,
+)
 from demo.stack.authorization_server import Settings
 from demo.stack.places import LOOPBACK, Ports
 from demo.stack.ports import free_ports, free_stack
@@ -75,6 +82,22 @@ def gates(
             return Gate(ports, own, started, servers)
 
         yield Gates(holding=start(holding, "holding"), plain=start(plain, "plain"))
+
+
+@pytest.fixture(scope="session")
+def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ports]:
+    """The whole demonstration, with one worker: each has a cache of its own."""
+    state = tmp_path_factory.mktemp("demonstration")
+    ports, known = free_stack(), Secrets()
+    with Processes(state / "logs") as running:
+        whole.install(running)
+        node.install(running)
+        artefact, service = find_module(running), token_service.build(running)
+        whole.start_servers(running, service, ports, known, state)
+        found = envoy.find(running)
+        file = bootstrap.write(artefact, ports, state)
+        found.start(running, file, ports.envoy_admin, concurrency=1, secrets=known.of_envoy)
+        yield ports
 
 
 @pytest.fixture

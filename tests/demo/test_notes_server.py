@@ -57,31 +57,43 @@ def ask(
     method: str,
     params: dict | None = None,
     authorization: str | None = None,
+    at: str | None = None,
     **headers: str,
 ) -> httpx.Response:
-    """A request of the legacy era."""
+    """A request of the legacy era, to the server itself or where it is `at`."""
     sent = {"Accept": "application/json, text/event-stream", **headers}
     if authorization is not None:
         sent["Authorization"] = authorization
     message: dict = {"jsonrpc": "2.0", "method": method, "params": params or {}}
     if not method.startswith("notifications/"):
         message["id"] = 1
-    return httpx.post(ports.notes_upstream, headers=sent, json=message)
+    return httpx.post(at or ports.notes_upstream, headers=sent, json=message)
 
 
-def call(ports: Ports, tool: str, arguments: dict, bearer: str | None) -> httpx.Response:
-    """A tool call of the modern era, which needs no session."""
+def call(
+    ports: Ports,
+    tool: str,
+    arguments: dict,
+    bearer: str | None,
+    *,
+    at: str | None = None,
+    method: str = "tools/call",
+) -> httpx.Response:
+    """A request of the modern era, which needs no session; a tool call, if nothing else is said."""
     meta = {
         f"{META}/protocolVersion": MODERN,
         f"{META}/clientCapabilities": {},
         f"{META}/clientInfo": {"name": "test", "version": "1"},
     }
+    target = {"name": tool, "arguments": arguments} if tool else {}
+    named = {"Mcp-Name": tool} if tool else {}
     return ask(
         ports,
-        "tools/call",
-        {"name": tool, "arguments": arguments, "_meta": meta},
+        method,
+        {**target, "_meta": meta},
         None if bearer is None else f"Bearer {bearer}",
-        **{"MCP-Protocol-Version": MODERN, "Mcp-Method": "tools/call", "Mcp-Name": tool},
+        at=at,
+        **{"MCP-Protocol-Version": MODERN, "Mcp-Method": method, **named},
     )
 
 

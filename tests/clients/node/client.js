@@ -1,5 +1,8 @@
 // One client of the official TypeScript SDK, unmodified, that does what it is
 // told: a command per line on stdin, its outcome per line on stdout.
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 
 import { Provider } from "./provider.js";
@@ -20,20 +23,26 @@ let client;
 let transport;
 
 // With what the provider knows by now, as after a restart.
-function connection(url, options, resumed) {
+// `opens` is how the user opens an address; without it they decline what they are asked.
+function connection(url, options, resumed, opens) {
   const made = new Client({ name: "typescript-client", version: "1" }, options);
   made.fallbackNotificationHandler = async (notification) => {
     notifications.push(notification);
   };
   if (options.capabilities?.elicitation) {
-    made.setRequestHandler("elicitation/create", () => ({ action: "decline" }));
+    made.setRequestHandler("elicitation/create", async ({ params }) => {
+      if (!opens || params.mode !== "url") return { action: "decline" };
+      const [program, ...before] = opens;
+      await promisify(execFile)(program, [...before, params.url]);
+      return { action: "accept" };
+    });
   }
   return [made, new StreamableHTTPClientTransport(new URL(url), { authProvider: provider, ...resumed })];
 }
 
 const commands = {
-  async connect({ url, options }) {
-    [client, transport] = connection(url, options);
+  async connect({ url, options, opens }) {
+    [client, transport] = connection(url, options, undefined, opens);
     await client.connect(transport);
     return { protocolVersion: client.getNegotiatedProtocolVersion(), sessionId: transport.sessionId };
   },
@@ -80,7 +89,7 @@ const commands = {
 };
 
 const told = (error) => ({
-  error: { type: error.constructor.name, message: error.message, code: error.code },
+  error: { type: error.constructor.name, message: error.message, code: error.code, data: error.data },
   authorizationUrl,
 });
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import anyio
 import httpx2
 from mcp import Client
+from mcp.client import ClientRequestContext
 from mcp.client.auth import OAuthClientProvider
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.auth import (
@@ -18,7 +19,13 @@ from mcp.shared.auth import (
     OAuthClientMetadata,
     OAuthToken,
 )
-from mcp.types import CallToolResult, TextContent
+from mcp.types import (
+    CallToolResult,
+    ElicitRequestFormParams,
+    ElicitRequestURLParams,
+    ElicitResult,
+    TextContent,
+)
 from pydantic import AnyUrl
 
 from demo.stack.sign_in import follow
@@ -68,8 +75,27 @@ class MemoryStorage:
 
 
 @asynccontextmanager
-async def connected(url: str, user: User, token: str | None = None) -> AsyncIterator[Client]:
-    """A client that has never been here, but may have kept a token, connected."""
+async def connected(
+    url: str,
+    user: User,
+    token: str | None = None,
+    *,
+    mode: str = "auto",
+    opens: Callable[[str], object] | None = None,
+) -> AsyncIterator[Client]:
+    """A client that has never been here, but may have kept a token, connected.
+
+    One whose user `opens` the addresses that a server asks them to says so.
+    """
+
+    async def elicited(
+        _: ClientRequestContext, asked: ElicitRequestFormParams | ElicitRequestURLParams
+    ) -> ElicitResult:
+        assert opens is not None
+        assert isinstance(asked, ElicitRequestURLParams)
+        await anyio.to_thread.run_sync(opens, asked.url)
+        return ElicitResult(action="accept")
+
     kept = None if token is None else OAuthToken(access_token=token)
     provider = OAuthClientProvider(
         server_url=url,
@@ -82,7 +108,11 @@ async def connected(url: str, user: User, token: str | None = None) -> AsyncIter
     )
     async with (
         httpx2.AsyncClient(auth=provider, timeout=30) as http,
-        Client(streamable_http_client(url, http_client=http)) as client,
+        Client(
+            streamable_http_client(url, http_client=http),
+            mode=mode,
+            elicitation_callback=elicited if opens else None,
+        ) as client,
     ):
         yield client
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ class ClientError(Exception):
         self.type: str = fields["type"]
         self.message: str = fields["message"]
         self.code: object = fields.get("code")
+        self.data: Any = fields.get("data")
 
 
 class Unauthorized(ClientError):
@@ -51,16 +53,22 @@ class TypeScriptClient:
     def __exit__(self, *_: object) -> None:
         self._program.__exit__()
 
-    def connect(self, url: str, **options: object) -> Connection:
-        """Connect with what the client has; `options` are those of the SDK's `Client`."""
-        connected = self._do("connect", url=url, options=options)
+    def connect(
+        self, url: str, *, opens: Sequence[str] | None = None, **options: object
+    ) -> Connection:
+        """Connect with what the client has; `options` are those of the SDK's `Client`.
+
+        `opens` is the command with which its user opens an address that a server
+        asks them to, as the last argument.
+        """
+        connected = self._do("connect", url=url, options=options, opens=opens)
         return Connection(connected["protocolVersion"], connected.get("sessionId"))
 
     def finish_sign_in(self, unauthorized: Unauthorized, account: str) -> None:
         """Do what the user does, and tell the client with which URL they came back."""
         self._do("finishAuth", callback=follow(unauthorized.authorization_url, account))
 
-    def sign_in(self, url: str, account: str, **options: object) -> Connection:
+    def sign_in(self, url: str, account: str, **options: Any) -> Connection:
         """Connect without a token, as an application does with a user who signs in."""
         try:
             return self.connect(url, **options)
