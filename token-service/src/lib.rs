@@ -7,10 +7,14 @@
 //! * [`vault`]: encryption of what is kept, bound to its owner.
 //! * [`storage`]: the database, which sees sealed secrets only.
 //! * [`credentials`]: what storage keeps and the vault opens.
+//! * [`consent`]: the flow in which a user connects an account.
+//! * [`pages`]: the pages that people see on it.
 
 pub mod config;
+pub mod consent;
 pub mod credentials;
 pub mod owner;
+pub mod pages;
 pub mod random;
 pub mod secret;
 pub mod servers;
