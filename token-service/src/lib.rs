@@ -9,7 +9,12 @@
 //! * [`credentials`]: what storage keeps and the vault opens.
 //! * [`consent`]: the flow in which a user connects an account.
 //! * [`pages`]: the pages that people see on it.
+//! * [`access`]: who calls.
+//! * [`app`]: everything that a request is answered with.
 
+pub mod access;
+pub mod app;
+pub mod clock;
 pub mod config;
 pub mod consent;
 pub mod credentials;
