@@ -10,7 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .stack import authorization_server, bootstrap, envoy, everything_server, module
+from .stack import (
+    authorization_server,
+    bootstrap,
+    envoy,
+    everything_server,
+    module,
+    notes_server,
+)
 from .stack.errors import StackError, Stopped
 from .stack.places import CACHE, Ports
 from .stack.ports import is_taken
@@ -35,16 +42,22 @@ def run(ports: Ports, state: Path) -> None:
         say("looking for Envoy")
         found = envoy.find(processes)
         say(f"Envoy {found.version}: {found.origin}")
-        say("installing the authorization server and the MCP server")
+        say("installing the authorization servers and the MCP servers")
         authorization_server.install(processes)
         everything_server.install(processes)
+        notes_server.install(processes)
 
         say("starting")
         settings = authorization_server.Settings(
             port=ports.authorization_server, jwt_resources=[ports.everything]
         )
         authorization_server.start(processes, settings, state)
+        notes_issuer = authorization_server.of_notes(
+            ports.notes_authorization_server, ports.notes_upstream
+        )
+        authorization_server.start(processes, notes_issuer, state)
         everything_server.start(processes, ports.everything_server)
+        notes_server.start(processes, ports.notes_server, ports.notes_issuer)
         # A copy: a build beside us must not change what this Envoy reloads.
         copy = Path(shutil.copy(artefact, state))
         found.start(processes, bootstrap.write(copy, ports, state), ports.envoy_admin)
@@ -71,7 +84,9 @@ def refuse_taken(ports: Ports) -> None:
         ports.gate: "the gate (Envoy's listener)",
         ports.envoy_admin: "Envoy's admin interface",
         ports.authorization_server: "the authorization server",
-        ports.everything_server: "the MCP server",
+        ports.everything_server: "the everything server",
+        ports.notes_server: "the notes server",
+        ports.notes_authorization_server: "the authorization server of the notes server",
     }
     for port, use in uses.items():
         if is_taken(port):

@@ -1,6 +1,4 @@
 // The two pages that people see.
-import { ACCOUNTS } from "./accounts.js";
-
 const ENTITIES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
 
 const escape = (text) => String(text).replace(/[&<>"']/g, (character) => ENTITIES[character]);
@@ -31,16 +29,16 @@ const accountButton = ([name, { may, claims }]) => {
   return `<button name="account" value="${name}"><strong>${name}</strong>: may have ${may.join(" ")}${roles}</button>`;
 };
 
-export const signInPage = ({ client, redirectUri, scopes, resources }) =>
+export const signInPage = ({ name, accounts, client, redirectUri, scopes, resources }) =>
   page(
-    "Sign in to the demonstration",
+    `Sign in to ${escape(name)}`,
     `<p><strong>${escape(client)}</strong> asks for access
 to <code>${escape(resources.join(" ") || "no resource")}</code>
 with <code>${escape(scopes.join(" ") || "no scope")}</code>;
 the answer goes to <code>${escape(redirectUri)}</code>.</p>
 <p>Signing in agrees to that, as far as the account may have it. There are no passwords here.</p>
 <form method="post">
-${[...ACCOUNTS].map(accountButton).join("\n")}
+${[...accounts].map(accountButton).join("\n")}
 <button name="cancel" value="yes">Cancel</button>
 </form>`,
   );

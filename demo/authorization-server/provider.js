@@ -1,20 +1,18 @@
 // The settings of the authorization server.
 import Provider, { errors } from "oidc-provider";
 
-import { ACCOUNTS, SCOPES } from "./accounts.js";
 import { errorPage } from "./pages.js";
 import { signIn } from "./sign-in.js";
 
 const DAY_SECONDS = 24 * 60 * 60;
-const ACCESS_TOKEN_SECONDS = 600;
+const SIGN_IN_SECONDS = 600;
 
 // The client of `make token`. It alone can choose how long its tokens live.
 const TOKEN_CLIENT = "make-token";
 
-// Cookies do not tell ports apart: another server on 127.0.0.1 must not share ours.
-const SESSION_COOKIE = "demo_as_session";
-
 export function createProvider({ issuer, settings, keys, storage, cookieKeys }) {
+  const { accounts, cookiePrefix } = settings;
+  const sessionCookie = `${cookiePrefix}_session`;
   const provider = new Provider(issuer, {
     adapter: storage,
     jwks: { keys },
@@ -32,29 +30,35 @@ export function createProvider({ issuer, settings, keys, storage, cookieKeys }) 
         response_types: [],
         redirect_uris: [],
       },
+      ...settings.clients.map(registered),
     ],
     cookies: {
       keys: cookieKeys,
       names: {
-        session: SESSION_COOKIE,
-        interaction: "demo_as_interaction",
-        resume: "demo_as_resume",
+        session: sessionCookie,
+        interaction: `${cookiePrefix}_interaction`,
+        resume: `${cookiePrefix}_resume`,
       },
     },
     responseTypes: ["code"],
     scopes: ["openid", "offline_access"],
     pkce: { required: () => true },
     findAccount: (ctx, sub) =>
-      ACCOUNTS.has(sub) ? { accountId: sub, claims: () => ({ sub }) } : undefined,
-    extraTokenClaims: (ctx, token) => ACCOUNTS.get(token.accountId)?.claims,
+      accounts.has(sub) ? { accountId: sub, claims: () => ({ sub }) } : undefined,
+    extraTokenClaims: (ctx, token) => accounts.get(token.accountId)?.claims,
     ttl: {
-      AccessToken: accessTokenSeconds,
+      AccessToken: (ctx, token, client) => accessTokenSeconds(settings, ctx, client),
       Grant: DAY_SECONDS,
-      IdToken: ACCESS_TOKEN_SECONDS,
-      Interaction: ACCESS_TOKEN_SECONDS,
+      IdToken: SIGN_IN_SECONDS,
+      Interaction: SIGN_IN_SECONDS,
       RefreshToken: DAY_SECONDS,
       Session: DAY_SECONDS,
     },
+    issueRefreshToken: (ctx, client, code) =>
+      client.grantTypeAllowed("refresh_token") &&
+      (settings.refreshTokens === "always" || code.scopes.has("offline_access")),
+    // A refresh token that is used again ends the grant.
+    rotateRefreshToken: true,
     // Every sign-in makes a session of its own (see `forgetSession`); a token lives on without it.
     expiresWithSession: () => false,
     // Clients put the scope of the first challenge into their registration and
@@ -90,24 +94,35 @@ export function createProvider({ issuer, settings, keys, storage, cookieKeys }) 
   });
 
   provider.use(registrationAcrossOrigins);
-  provider.use(forgetSession);
-  provider.use(signIn(provider));
+  provider.use(forgetSession(sessionCookie));
+  provider.use(signIn(provider, settings));
   return provider;
 }
 
-function resourceServer({ jwtResources, opaqueResources }, resource) {
+function registered({ clientId, clientSecret, name, redirectUris }) {
+  return {
+    client_id: clientId,
+    client_name: name,
+    redirect_uris: redirectUris,
+    ...(clientSecret === null
+      ? { token_endpoint_auth_method: "none" }
+      : { token_endpoint_auth_method: "client_secret_basic", client_secret: clientSecret }),
+  };
+}
+
+function resourceServer({ scopes, jwtResources, opaqueResources }, resource) {
   if (jwtResources.includes(resource)) {
-    return { scope: SCOPES.join(" "), accessTokenFormat: "jwt" };
+    return { scope: scopes.join(" "), accessTokenFormat: "jwt" };
   }
   if (opaqueResources.includes(resource)) {
-    return { scope: SCOPES.join(" "), accessTokenFormat: "opaque" };
+    return { scope: scopes.join(" "), accessTokenFormat: "opaque" };
   }
   throw new errors.InvalidTarget("the resource is none of this authorization server's");
 }
 
-function accessTokenSeconds(ctx, token, client) {
+function accessTokenSeconds(settings, ctx, client) {
   if (client.clientId !== TOKEN_CLIENT || ctx.oidc.body.ttl === undefined) {
-    return ACCESS_TOKEN_SECONDS;
+    return settings.accessTokenSeconds;
   }
   const seconds = Number(ctx.oidc.body.ttl);
   if (!Number.isInteger(seconds) || seconds < 1 || seconds > DAY_SECONDS) {
@@ -133,13 +148,13 @@ async function registrationAcrossOrigins(ctx, next) {
 }
 
 // An account is chosen at every sign-in, so that one can try the accounts in turn.
-function forgetSession(ctx, next) {
+const forgetSession = (sessionCookie) => (ctx, next) => {
   const { cookie } = ctx.req.headers;
   if (cookie !== undefined && ctx.path.startsWith("/auth")) {
     ctx.req.headers.cookie = cookie
       .split("; ")
-      .filter((pair) => !pair.startsWith(SESSION_COOKIE))
+      .filter((pair) => !pair.startsWith(sessionCookie))
       .join("; ");
   }
   return next();
-}
+};

@@ -1,4 +1,5 @@
-// The authorization server of the demonstration.
+// An authorization server of the demonstration; it runs twice, each time with
+// settings of its own.
 //
 //     node server.js SETTINGS.json
 //
@@ -13,7 +14,9 @@ import { createProvider } from "./provider.js";
 import { createStorage } from "./storage.js";
 
 const HOST = "127.0.0.1";
-const settings = JSON.parse(readFileSync(process.argv[2], "utf8"));
+const given = JSON.parse(readFileSync(process.argv[2], "utf8"));
+// A map, so that no name of JavaScript's own is an account.
+const settings = { ...given, accounts: new Map(Object.entries(given.accounts)) };
 const authority = `${HOST}:${settings.port}`;
 
 const storage = createStorage();

@@ -21,6 +21,10 @@ class Ports:
     envoy_admin: int = 9901
     authorization_server: int = 9000
     everything_server: int = 3001
+    notes_server: int = 3002
+    notes_authorization_server: int = 9001
+    token_service: int = 8081
+    token_service_filter: int = 8082
 
     @property
     def gate_url(self) -> str:
@@ -33,9 +37,29 @@ class Ports:
         return f"{self.gate_url}/everything/mcp"
 
     @property
+    def notes(self) -> str:
+        """The public MCP endpoint of the notes server, also its resource identifier at the gate."""
+        return f"{self.gate_url}/notes/mcp"
+
+    @property
     def issuer(self) -> str:
         """The authorization server's issuer identifier."""
         return f"http://{LOOPBACK}:{self.authorization_server}"
+
+    @property
+    def notes_upstream(self) -> str:
+        """The notes server itself, and its resource identifier at its own authorization server."""
+        return f"http://{LOOPBACK}:{self.notes_server}/mcp"
+
+    @property
+    def notes_issuer(self) -> str:
+        """The issuer identifier of the notes server's own authorization server."""
+        return f"http://{LOOPBACK}:{self.notes_authorization_server}"
+
+    @property
+    def token_service_url(self) -> str:
+        """The token service for browsers and API callers, also the audience of its tokens."""
+        return f"http://{LOOPBACK}:{self.token_service}"
 
 
 @contextmanager

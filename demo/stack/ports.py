@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from contextlib import ExitStack
+from dataclasses import fields
 
 from .places import LOOPBACK, Ports
 
@@ -19,7 +20,7 @@ def free_ports(count: int) -> list[int]:
 
 def free_stack() -> Ports:
     """A place for a whole stack beside any other."""
-    return Ports(*free_ports(4))
+    return Ports(*free_ports(len(fields(Ports))))
 
 
 def is_taken(port: int) -> bool:

@@ -71,15 +71,17 @@ class Client:
         account: str,
         *,
         scope: str,
-        resource: str,
+        resource: str | None,
         ttl: int | None = None,
         more: Mapping[str, str] | None = None,
     ) -> dict[str, object]:
         """The authorization code flow with PKCE; returns the answer of the token endpoint.
 
-        `ttl` is honoured for the client of `make token` only; `more` are further
-        parameters of the authorization request.
+        Without a `resource` it is a sign-in only. `ttl` is honoured for the client
+        of `make token` only; `more` are further parameters of the authorization
+        request.
         """
+        target = {} if resource is None else {"resource": resource}
         verifier = secrets.token_urlsafe(32)
         state = secrets.token_urlsafe(16)
         digest = hashlib.sha256(verifier.encode()).digest()
@@ -88,7 +90,7 @@ class Client:
             "client_id": self.client_id,
             "redirect_uri": self.redirect_uri,
             "scope": scope,
-            "resource": resource,
+            **target,
             "state": state,
             "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
             "code_challenge_method": "S256",
@@ -104,7 +106,7 @@ class Client:
             "code": _one(callback, "code"),
             "redirect_uri": self.redirect_uri,
             "code_verifier": verifier,
-            "resource": resource,
+            **target,
         }
         if ttl is not None:
             exchange["ttl"] = str(ttl)

@@ -1,4 +1,4 @@
-"""One authorization server and one everything server for all tests of the demonstration."""
+"""One of each server for all tests of the demonstration's parts."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from demo.stack import authorization_server, everything_server
-from demo.stack.authorization_server import AuthorizationServer, Settings
+from demo.stack import authorization_server, everything_server, notes_server
+from demo.stack.authorization_server import AuthorizationServer, RegisteredClient, Settings
 from demo.stack.places import Ports
 from demo.stack.ports import free_stack
 from demo.stack.processes import Child, Processes
@@ -49,6 +49,9 @@ def server(
         port=ports.authorization_server,
         jwt_resources=[ports.everything],
         opaque_resources=[opaque_resource],
+        clients=[
+            RegisteredClient("known", "a client", ["http://127.0.0.1:7777/known"], "its secret")
+        ],
         client_documents={CLIENT_DOCUMENT["client_id"]: CLIENT_DOCUMENT},
     )
     return authorization_server.start(processes, settings, tmp_path_factory.mktemp("state"))
@@ -58,3 +61,21 @@ def server(
 def everything(processes: Processes, ports: Ports) -> Child:
     everything_server.install(processes)
     return everything_server.start(processes, ports.everything_server)
+
+
+@pytest.fixture(scope="session")
+def notes_issuer(
+    processes: Processes, ports: Ports, tmp_path_factory: pytest.TempPathFactory
+) -> AuthorizationServer:
+    """The authorization server of the notes server."""
+    authorization_server.install(processes)
+    settings = authorization_server.of_notes(
+        ports.notes_authorization_server, ports.notes_upstream
+    )
+    return authorization_server.start(processes, settings, tmp_path_factory.mktemp("state"))
+
+
+@pytest.fixture(scope="session")
+def notes(processes: Processes, ports: Ports, notes_issuer: AuthorizationServer) -> Child:
+    notes_server.install(processes)
+    return notes_server.start(processes, ports.notes_server, notes_issuer.issuer)

@@ -81,14 +81,15 @@ def test_a_signal_stops_all_that_it_has_started(
     process, output = demonstration
     ports, _ = places
     started = children_of(process.pid)
-    assert len(started) == 3
-    assert all(answers(port) for port in vars(ports).values())
+    listening = [port for name, port in vars(ports).items() if "token_service" not in name]
+    assert len(started) == 5
+    assert all(answers(port) for port in listening)
 
     process.send_signal(number)
     assert process.wait(60) == 0
     assert f"stopped by {number.name}" in output.read_text(encoding="utf-8")
     assert not any(Path(f"/proc/{pid}").exists() for pid in started)
-    assert not any(answers(port) for port in vars(ports).values())
+    assert not any(answers(port) for port in listening)
 
 
 def test_it_tells_what_runs_where_and_follows_the_log(
@@ -123,7 +124,9 @@ def test_a_second_one_in_the_same_place_is_refused(
         ("gate", "the gate"),
         ("envoy_admin", "Envoy's admin interface"),
         ("authorization_server", "the authorization server"),
-        ("everything_server", "the MCP server"),
+        ("everything_server", "the everything server"),
+        ("notes_server", "the notes server"),
+        ("notes_authorization_server", "the authorization server of the notes server"),
     ],
 )
 def test_a_taken_port_is_named_with_what_it_is_for(

@@ -269,3 +269,18 @@ def test_browser_clients_may_ask_from_another_origin(
 def test_a_request_under_another_name_is_refused(server: AuthorizationServer) -> None:
     answer = httpx.get(f"{server.issuer}/auth", headers={"Host": "rebound.example"})
     assert answer.status_code == 421
+
+
+def test_a_client_that_is_known_from_the_start_gets_an_identity_token(
+    server: AuthorizationServer,
+) -> None:
+    assert server.settings.clients
+    [known] = server.settings.clients
+    client = Client(known.client_id, known.redirect_uris[0], known.client_secret)
+    answer = client.sign_in(server.issuer, "writer", scope="openid", resource=None)
+    _, claims = parts(answer["id_token"])
+    assert (claims["iss"], claims["sub"], claims["aud"]) == (
+        server.issuer,
+        "writer",
+        known.client_id,
+    )

@@ -10,7 +10,12 @@
 //! * [`vault`]: encryption of what is kept, bound to its owner.
 //! * [`storage`]: the database, which sees sealed secrets only.
 //! * [`credentials`]: what storage keeps and the vault opens.
+//! * [`access`]: who calls.
+//! * [`app`]: everything that a request is answered with.
 
+pub mod access;
+pub mod app;
+pub mod clock;
 pub mod config;
 pub mod credentials;
 pub mod grants;

@@ -73,11 +73,16 @@ fn pointer(path: &Path) -> String {
     for segment in path {
         let token = match segment {
             Segment::Seq { index } => index.to_string(),
-            Segment::Map { key } => key.replace('~', "~0").replace('/', "~1"),
+            Segment::Map { key } => token(key),
             Segment::Enum { .. } | Segment::Unknown => continue,
         };
         pointer.push('/');
         pointer.push_str(&token);
     }
     pointer
+}
+
+/// A name as a part of a JSON pointer.
+pub(super) fn token(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
 }

@@ -4,9 +4,13 @@
 //! Fields that are not known are refused. Secrets are never in the file: it
 //! names environment variables or other files that hold them.
 
+mod addresses;
+mod authentication;
 mod document;
 mod error;
+mod issuers;
 mod secrets;
+mod servers;
 mod strict;
 #[cfg(test)]
 mod tests;
@@ -17,12 +21,17 @@ use core::ops::RangeInclusive;
 use core::time::Duration;
 use std::path::{Path, PathBuf};
 
+use url::Url;
+
+pub use addresses::{Allowed, OutboundRules, Tls, TlsFiles};
 pub use error::ConfigError;
+pub use issuers::{ClaimPath, FilterKey, Issuer, ManagerRule, SignIn, SubjectTypeRule};
 pub use secrets::Outside;
 
 use self::document::Document;
 use self::strict::Strict;
 use crate::secret::Secret;
+use crate::servers::Servers;
 use crate::vault::{EncryptionKey, KeyId, Keyring, KeyringError};
 
 /// A whole configuration, checked.
@@ -36,6 +45,37 @@ pub struct Config {
     pub keyring: Keyring,
     /// Bounds on requests and on the end of the service.
     pub limits: Limits,
+    /// The service's own address for browsers and users of the APIs: an origin.
+    pub public_url: Url,
+    /// Which listeners have TLS.
+    pub tls: Tls,
+    /// Who issues the tokens of callers and of the filter's users.
+    pub issuers: Vec<Issuer>,
+    /// By what the filter is known.
+    pub filter_keys: Vec<FilterKey>,
+    /// Where browsers may be sent after a consent, compared to the character.
+    pub redirect_urls: Vec<String>,
+    /// The gate's base URLs; the first is the default.
+    pub gateway_urls: Vec<Url>,
+    /// What the service may call.
+    pub outbound: OutboundRules,
+    /// When credentials are renewed.
+    pub refresh: Refresh,
+    /// For how many days audit records are kept.
+    pub audit_days: u32,
+    /// The MCP servers.
+    pub servers: Servers,
+}
+
+/// When credentials are renewed. All in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refresh {
+    /// How long before their end.
+    pub margin: i64,
+    /// How long not again after a failure.
+    pub cooldown: i64,
+    /// How long one process may take for it before another may try.
+    pub lease: i64,
 }
 
 /// Where credentials are kept.
@@ -70,6 +110,8 @@ pub struct Limits {
     pub request_time: Duration,
     /// How long requests may take to end after the service was told to stop.
     pub shutdown_time: Duration,
+    /// The most requests at a time, of each listener.
+    pub concurrent_requests: usize,
 }
 
 /// Reads a configuration.
@@ -91,15 +133,145 @@ pub fn parse(bytes: &[u8], outside: Outside<'_>) -> Result<Config, Vec<ConfigErr
         &mut errors,
         keyring(document.encryption.as_deref(), outside),
     );
-    match (database, listeners, limits, keyring) {
-        (Some(database), Some(listeners), Some(limits), Some(keyring)) => Ok(Config {
-            database,
-            listeners,
-            keyring,
-            limits,
-        }),
-        _ => Err(errors),
+    let public_url = match (&document.public_url, &listeners) {
+        // Without listeners there is no default, and there is an error already.
+        (None, None) => None,
+        (url, listeners) => check(
+            &mut errors,
+            addresses::public_url(url.as_deref(), listeners.as_ref(), &document.tls),
+        ),
+    };
+    let tls = check(&mut errors, addresses::tls(&document.tls));
+    let redirect_urls = check(
+        &mut errors,
+        addresses::redirect_urls(&document.redirect_urls),
+    );
+    let gateway_urls = check(&mut errors, addresses::gateway_urls(&document.gateway_urls));
+    let outbound = check(&mut errors, addresses::outbound(&document.outbound));
+    let refresh = check(&mut errors, refresh(&document.refresh));
+    let cache_seconds = check(
+        &mut errors,
+        servers::cache_seconds("/cache_seconds", document.cache_seconds),
+    );
+    let audit_days = check(
+        &mut errors,
+        whole("/audit_days", document.audit_days, 1..=36_500),
+    );
+    let issuers = public_url
+        .as_ref()
+        .map(|public_url| issuers(&mut errors, &document.issuers, public_url, outside));
+    let filter_keys = filter_keys(&mut errors, &document.filter_keys, outside);
+    let servers = servers::servers(
+        &mut errors,
+        &document.servers,
+        cache_seconds.unwrap_or_default(),
+        gateway_urls.as_deref().unwrap_or_default(),
+        outside,
+    );
+    // What these say is only meant if everything else is right.
+    if errors.is_empty() {
+        servers::keys_and_servers(&mut errors, &filter_keys, &servers, &document.servers);
     }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let config = (|| {
+        let issuers = issuers?;
+        let mut outbound = outbound?;
+        // Their keys and metadata are fetched wherever they are.
+        for issuer in &issuers {
+            let identifier = Url::parse(&issuer.issuer).ok();
+            let urls = [identifier.as_ref(), issuer.jwks_url.as_ref()];
+            outbound
+                .allow
+                .extend(urls.into_iter().flatten().filter_map(Allowed::origin));
+        }
+        Some(Config {
+            database: database?,
+            listeners: listeners?,
+            keyring: keyring?,
+            limits: limits?,
+            public_url: public_url?,
+            tls: tls?,
+            issuers,
+            filter_keys,
+            redirect_urls: redirect_urls?,
+            gateway_urls: gateway_urls?,
+            outbound,
+            refresh: refresh?,
+            audit_days: audit_days?,
+            servers,
+        })
+    })();
+    // Whatever is missing has left an error, which has been returned above.
+    config.ok_or(errors)
+}
+
+/// All issuers. What is wrong goes to `errors`.
+fn issuers(
+    errors: &mut Vec<ConfigError>,
+    documents: &[Strict<document::Issuer>],
+    public_url: &Url,
+    outside: Outside<'_>,
+) -> Vec<Issuer> {
+    let mut parsed: Vec<Issuer> = Vec::new();
+    for (index, document) in documents.iter().enumerate() {
+        let issuer = check(
+            errors,
+            issuers::issuer(index, document, public_url, outside),
+        );
+        let Some(issuer) = issuer else { continue };
+        if parsed.iter().any(|other| other.issuer == issuer.issuer) {
+            errors.push(ConfigError::new(
+                format!("/issuers/{index}/issuer"),
+                "a different issuer each time",
+                "one that there is already",
+            ));
+        }
+        parsed.push(issuer);
+    }
+    parsed
+}
+
+/// All keys of filters. What is wrong goes to `errors`.
+fn filter_keys(
+    errors: &mut Vec<ConfigError>,
+    documents: &[Strict<document::FilterKey>],
+    outside: Outside<'_>,
+) -> Vec<FilterKey> {
+    let mut parsed: Vec<FilterKey> = Vec::new();
+    for (index, document) in documents.iter().enumerate() {
+        let Some(key) = check(errors, issuers::filter_key(index, document, outside)) else {
+            continue;
+        };
+        let error = |field: &str, expected: &str| {
+            ConfigError::new(
+                format!("/filter_keys/{index}/{field}"),
+                expected,
+                "one that there is already",
+            )
+        };
+        if parsed.iter().any(|other| other.id == key.id) {
+            errors.push(error("id", "a different id for each key"));
+        }
+        if parsed.iter().any(|other| other.secret == key.secret) {
+            errors.push(error("secret", "a different secret for each key"));
+        }
+        parsed.push(key);
+    }
+    parsed
+}
+
+fn refresh(refresh: &document::Refresh) -> Result<Refresh, ConfigError> {
+    Ok(Refresh {
+        margin: whole("/refresh/margin_seconds", refresh.margin_seconds, 0..=3600)?,
+        cooldown: whole(
+            "/refresh/cooldown_seconds",
+            refresh.cooldown_seconds,
+            0..=3600,
+        )?,
+        lease: whole("/refresh/lease_seconds", refresh.lease_seconds, 5..=600)?,
+    })
 }
 
 fn check<T>(errors: &mut Vec<ConfigError>, result: Result<T, ConfigError>) -> Option<T> {
@@ -170,6 +342,11 @@ fn limits(limits: &document::Limits) -> Result<Limits, ConfigError> {
         )?,
         request_time: seconds("/limits/request_seconds", limits.request_seconds, 1..=120)?,
         shutdown_time: seconds("/limits/shutdown_seconds", limits.shutdown_seconds, 0..=300)?,
+        concurrent_requests: whole(
+            "/limits/concurrent_requests",
+            limits.concurrent_requests,
+            1..=100_000,
+        )?,
     })
 }
 
