@@ -2,6 +2,9 @@
 //! servers behind the gate.
 //!
 //! * [`config`]: a JSON file and the environment, parsed once into domain types.
+//! * [`grants`]: how a call gets its credential.
+//! * [`oauth`]: what is asked of authorization servers.
+//! * [`outbound`]: guarded calls to addresses that come from outside.
 //! * [`owner`]: whose a credential is, and for which server.
 //! * [`servers`]: the MCP servers, and how each authenticates upstream.
 //! * [`vault`]: encryption of what is kept, bound to its owner.
@@ -18,6 +21,9 @@ pub mod clock;
 pub mod config;
 pub mod consent;
 pub mod credentials;
+pub mod grants;
+pub mod oauth;
+pub mod outbound;
 pub mod owner;
 pub mod pages;
 pub mod random;
