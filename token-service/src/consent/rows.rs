@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::journey::Journey;
 use crate::credentials::{Consent, CredentialError, Credentials};
+use crate::grants::PendingAuthorization;
 use crate::owner::{Owner, Target};
 use crate::secret::Secret;
 use crate::storage::{ConsentStep, Handle};
@@ -31,7 +32,7 @@ pub(super) struct Kept<T> {
 
 /// The way back from the provider. Its handle is the `state`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Callback<P> {
+pub(super) struct Callback {
     /// What it is a step of.
     pub(super) journey: Journey,
     /// The id of the source that is being connected.
@@ -39,28 +40,25 @@ pub(super) struct Callback<P> {
     /// The hash of the session in which it began.
     pub(super) session: String,
     /// What is needed to finish.
-    pub(super) pending: P,
+    pub(super) pending: PendingAuthorization,
 }
 
 /// The way back from the sign-in. Its handle is the `state`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct SignIn<P> {
+pub(super) struct SignIn {
     /// The handle of the link to go back to.
     pub(super) connect: String,
     /// The hash of the cookie of the browser that began.
     pub(super) browser: String,
     /// What the id token has to repeat.
     pub(super) nonce: String,
-    /// What is needed to finish.
-    pub(super) pending: P,
+    /// The PKCE verifier.
+    pub(super) verifier: String,
 }
 
 /// A browser in which somebody is signed in.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Session {
-    /// What to call them.
-    pub(super) person: String,
-}
+pub(super) struct Session {}
 
 const MINUTE: i64 = 60;
 
@@ -69,12 +67,12 @@ impl Row for Journey {
     const SECONDS: i64 = 10 * MINUTE;
 }
 
-impl<P: Serialize + DeserializeOwned> Row for Callback<P> {
+impl Row for Callback {
     const STEP: ConsentStep = ConsentStep::Callback;
     const SECONDS: i64 = 10 * MINUTE;
 }
 
-impl<P: Serialize + DeserializeOwned> Row for SignIn<P> {
+impl Row for SignIn {
     const STEP: ConsentStep = ConsentStep::SignIn;
     const SECONDS: i64 = 10 * MINUTE;
 }

@@ -120,9 +120,9 @@ impl fmt::Debug for Started {
     }
 }
 
-impl<E: Into<CredentialError>> From<E> for StartError {
-    fn from(error: E) -> Self {
-        Self::Credential(error.into())
+impl From<CredentialError> for StartError {
+    fn from(error: CredentialError) -> Self {
+        Self::Credential(error)
     }
 }
 
@@ -183,7 +183,10 @@ mod tests {
     fn the_gateway_is_one_of_those_configured_and_the_first_without_a_word() {
         let chosen = |gateway| with(None, gateway).unwrap().gateway_url.unwrap();
         assert_eq!(chosen(None), "https://gate.example/");
-        assert_eq!(chosen(Some("https://gate.example")), "https://gate.example/");
+        assert_eq!(
+            chosen(Some("https://gate.example")),
+            "https://gate.example/"
+        );
         assert_eq!(
             chosen(Some("https://second.example/base/")),
             "https://second.example/base"
