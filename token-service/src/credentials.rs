@@ -157,6 +157,20 @@ impl Credentials {
     /// # Errors
     /// Nothing was written.
     pub async fn begin_consent(&self, consent: &Consent) -> Result<Handle, CredentialError> {
+        let handle = Handle::fresh()?;
+        self.begin_consent_with(&handle, consent).await?;
+        Ok(handle)
+    }
+
+    /// Keeps a consent that has begun, for a handle that is new.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub async fn begin_consent_with(
+        &self,
+        handle: &Handle,
+        consent: &Consent,
+    ) -> Result<(), CredentialError> {
         let Consent {
             step,
             owner,
@@ -164,7 +178,6 @@ impl Credentials {
             secret,
             expires_at,
         } = consent;
-        let handle = Handle::fresh()?;
         let version = Version::fresh()?;
         let stored = StoredConsent {
             step: *step,
@@ -177,7 +190,7 @@ impl Credentials {
             expires_at: *expires_at,
         };
         self.storage.begin_consent(&handle.hash(), &stored).await?;
-        Ok(handle)
+        Ok(())
     }
 
     /// The consent of a handle, which stays usable: for showing a page.

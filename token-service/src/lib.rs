@@ -2,11 +2,16 @@
 //! servers behind the gate.
 //!
 //! * [`config`]: a JSON file and the environment, parsed once into domain types.
+//! * [`grants`]: how a call gets its credential.
+//! * [`oauth`]: what is asked of authorization servers.
+//! * [`outbound`]: guarded calls to addresses that come from outside.
 //! * [`owner`]: whose a credential is, and for which server.
 //! * [`servers`]: the MCP servers, and how each authenticates upstream.
 //! * [`vault`]: encryption of what is kept, bound to its owner.
 //! * [`storage`]: the database, which sees sealed secrets only.
 //! * [`credentials`]: what storage keeps and the vault opens.
+//! * [`consent`]: the flow in which a user connects an account.
+//! * [`pages`]: the pages that people see on it.
 //! * [`access`]: who calls.
 //! * [`app`]: everything that a request is answered with.
 
@@ -14,8 +19,13 @@ pub mod access;
 pub mod app;
 pub mod clock;
 pub mod config;
+pub mod consent;
 pub mod credentials;
+pub mod grants;
+pub mod oauth;
+pub mod outbound;
 pub mod owner;
+pub mod pages;
 pub mod random;
 pub mod secret;
 pub mod servers;

@@ -72,6 +72,9 @@ pub enum Status {
     InsufficientScope,
     /// The upstream refuses it though it is fresh.
     Revoked,
+    /// The provider does not accept the refresh token, which an earlier refresh
+    /// whose end nobody knows may have used up.
+    RefreshFailed,
 }
 
 type AnyQuery<'q> = Query<'q, Any, AnyArguments>;
@@ -404,11 +407,12 @@ impl fmt::Display for Version {
 }
 
 impl Status {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 5] = [
         Self::Usable,
         Self::InvalidGrant,
         Self::InsufficientScope,
         Self::Revoked,
+        Self::RefreshFailed,
     ];
 
     /// The name in the database; of all but the first, the reason on the wire.
@@ -418,6 +422,7 @@ impl Status {
             Self::InvalidGrant => "invalid_grant",
             Self::InsufficientScope => "insufficient_scope",
             Self::Revoked => "revoked",
+            Self::RefreshFailed => "refresh_failed",
         }
     }
 
