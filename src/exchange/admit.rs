@@ -10,7 +10,7 @@ use crate::mcp::{Call, Era, Revision};
 use crate::oauth::Identity;
 use crate::policy::{Decision, Denied, Permit};
 use crate::record::CallRecord;
-use crate::reply::{Addressee, Denial, Reply, Subject, combine, refuse};
+use crate::reply::{Addressee, Asker, Denial, Reply, Subject, combine, refuse};
 
 /// The proof that every call of a request has a permit. Only this module
 /// makes one, and nothing is forwarded without.
@@ -24,6 +24,8 @@ pub(super) struct Judgement {
     pub(super) result: Result<Admission, (Denial, Reply)>,
     pub(super) revision: Option<Revision>,
     pub(super) calls: Vec<CallRecord>,
+    /// Who gets the answer, if one has to be given later.
+    pub(super) asker: Asker,
 }
 
 impl Judgement {
@@ -38,6 +40,7 @@ impl Judgement {
             result: Err((denial, reply)),
             revision,
             calls: Vec::new(),
+            asker: Asker::Unanswerable,
         }
     }
 }
@@ -113,6 +116,7 @@ fn judge_bodiless(
         result,
         revision: Some(revision),
         calls: vec![record],
+        asker: Asker::Unanswerable,
     }
 }
 
@@ -143,18 +147,19 @@ fn judge_message(head: &Head, identity: &Identity, bytes: &[u8], limits: &Limits
                 return Judgement::refused(Denial::Agreement(error), None, head, subject);
             }
         };
-    match body {
+    match &body {
         Body::Single(message) => {
-            let (result, record) = judge_one(head, identity, &message, revision, false);
+            let (result, record) = judge_one(head, identity, message, revision, false);
             Judgement {
                 result: result.map(|permit| Admission {
                     permits: vec![permit],
                 }),
                 revision: Some(revision),
                 calls: vec![record],
+                asker: Asker::of(&body, revision, false),
             }
         }
-        Body::Batch(messages) => judge_batch(head, identity, &messages, revision),
+        Body::Batch(messages) => judge_batch(head, identity, messages, revision),
     }
 }
 
@@ -192,6 +197,7 @@ fn judge_batch(
         result,
         revision: Some(revision),
         calls,
+        asker: Asker::Unanswerable,
     }
 }
 

@@ -1,5 +1,8 @@
 //! What the gate changes in the headers that it lets through.
 
+use std::rc::Rc;
+
+use crate::credential::{Credential, CredentialSource, PlacedBy};
 use crate::http::Headers;
 use crate::http::origin::Origin;
 use crate::oauth::Identity;
@@ -16,8 +19,13 @@ pub struct HeaderEdits {
 
 /// The request as the upstream gets it: without the client's token, without
 /// anything that the client might pass off as the gate's word, with the
-/// identity.
-pub(super) fn request_edits(site: &Site, identity: &Identity, headers: &Headers) -> HeaderEdits {
+/// identity and, where there is one, the credential.
+pub(super) fn request_edits(
+    site: &Site,
+    identity: &Identity,
+    headers: &Headers,
+    credential: Option<&Credential>,
+) -> HeaderEdits {
     let mut remove: Vec<String> = headers
         .names()
         .filter(|name| is_reserved(name, site))
@@ -40,6 +48,12 @@ pub(super) fn request_edits(site: &Site, identity: &Identity, headers: &Headers)
     add(&names.subject_type, &|| {
         Some(identity.subject_type().to_string())
     });
+    let placed_by_gate = |source: &Rc<CredentialSource>| source.placed_by == PlacedBy::Gate;
+    if let Some(credential) = credential
+        && site.server.credential.as_ref().is_some_and(placed_by_gate)
+    {
+        set.extend_from_slice(credential.headers());
+    }
     HeaderEdits { remove, set }
 }
 
@@ -74,11 +88,18 @@ fn header_safe(value: &str) -> String {
 }
 
 /// The response as the client gets it: the gate alone says who may read it
-/// in a browser.
-pub(super) fn response_edits(headers: &Headers, origin: &Origin) -> HeaderEdits {
+/// in a browser, and where clients are to sign in.
+pub(super) fn response_edits(
+    headers: &Headers,
+    origin: &Origin,
+    from_upstream: bool,
+) -> HeaderEdits {
+    const CHALLENGES: [&str; 2] = ["www-authenticate", "proxy-authenticate"];
     let mut remove: Vec<String> = headers
         .names()
-        .filter(|name| name.starts_with("access-control-"))
+        .filter(|name| {
+            name.starts_with("access-control-") || (from_upstream && CHALLENGES.contains(name))
+        })
         .map(str::to_owned)
         .collect();
     remove.dedup();
@@ -120,12 +141,22 @@ mod tests {
     }
 
     #[test]
+    fn an_upstreams_challenge_goes_nowhere_and_envoys_own_stays() {
+        let headers = Headers::from([("www-authenticate", "Bearer"), ("x-other", "1")]);
+        let edits = response_edits(&headers, &Origin::Absent, true);
+        assert_eq!(edits.remove, ["www-authenticate"]);
+        let edits = response_edits(&headers, &Origin::Absent, false);
+        assert!(edits.remove.is_empty());
+    }
+
+    #[test]
     fn the_upstreams_word_on_cors_is_replaced() {
         let headers = Headers::from([
             ("access-control-allow-origin", "*"),
             ("vary", "accept-encoding"),
         ]);
-        let edits = response_edits(&headers, &Origin::Allowed("https://a.example".to_owned()));
+        let origin = Origin::Allowed("https://a.example".to_owned());
+        let edits = response_edits(&headers, &origin, true);
         assert_eq!(edits.remove, ["access-control-allow-origin"]);
         assert!(edits.set.contains(&(
             "access-control-allow-origin".to_owned(),
@@ -136,6 +167,7 @@ mod tests {
                 .set
                 .contains(&("vary".to_owned(), "accept-encoding, Origin".to_owned()))
         );
-        assert!(response_edits(&headers, &Origin::Absent).set.is_empty());
+        let edits = response_edits(&headers, &Origin::Absent, true);
+        assert!(edits.set.is_empty());
     }
 }

@@ -9,8 +9,7 @@ use proxy_wasm::types::{Action, LogLevel, MapType};
 
 use super::meters::Meters;
 use super::{abi, host};
-use crate::exchange::{Exchange, HeaderEdits, Input, Step, Worker};
-use crate::oauth::Awaited;
+use crate::exchange::{Awaited, Exchange, HeaderEdits, Input, Step, Worker};
 use crate::record::{Outcome, Record, audit_line, filter_state, identity_state};
 use crate::reply::Reply;
 
@@ -129,7 +128,7 @@ impl Shared {
                 for (key, value) in identity_state(&record) {
                     abi::set_property(key, &value);
                 }
-                self.release(&edits, *record)
+                self.release(&edits, &record)
             }
             Step::Forward {
                 admission: _,
@@ -141,7 +140,7 @@ impl Shared {
                     Action::Continue
                 }
                 Some(edits) => {
-                    let action = self.release(&edits, (*record).clone());
+                    let action = self.release(&edits, &record);
                     if action == Action::Continue {
                         self.write_down(&record);
                     }
@@ -167,6 +166,12 @@ impl Shared {
                 host::edit(MapType::HttpResponseHeaders, &edits);
                 Action::Continue
             }
+            Step::ReplaceResponse { reply, record } => {
+                describe(&record);
+                self.meters.count_credential(&record);
+                host::send(&reply, record.reason);
+                Action::Pause
+            }
             Step::Note(record) => {
                 self.write_down(&record);
                 Action::Continue
@@ -176,7 +181,7 @@ impl Shared {
 
     /// Changes the request headers and lets them go; if the host refuses a
     /// change, what would go on is not what was decided on.
-    fn release(&mut self, edits: &HeaderEdits, record: Record) -> Action {
+    fn release(&mut self, edits: &HeaderEdits, record: &Record) -> Action {
         const REASON: &str = "host_refused";
         if host::edit(MapType::HttpRequestHeaders, edits) {
             return Action::Continue;
@@ -189,7 +194,7 @@ impl Shared {
             outcome: Outcome::Denied,
             reason: REASON,
             status: 500,
-            ..record
+            ..record.clone()
         });
         let reply = Reply {
             status: 500,
@@ -201,10 +206,15 @@ impl Shared {
     }
 
     fn write_down(&mut self, record: &Record) {
-        for (key, value) in filter_state(record) {
-            abi::set_property(key, &value);
-        }
-        abi::set_property(AUDIT, &audit_line(record, host::now_ms()));
+        describe(record);
         self.meters.count(record);
     }
+}
+
+/// Puts a record where access logs find it, in place of an earlier one.
+fn describe(record: &Record) {
+    for (key, value) in filter_state(record) {
+        abi::set_property(key, &value);
+    }
+    abi::set_property(AUDIT, &audit_line(record, host::now_ms()));
 }
