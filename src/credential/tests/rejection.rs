@@ -10,7 +10,7 @@ fn unauthorized() -> Rejection {
 fn desk_with(token: &str, version: &str) -> Desk {
     let mut desk = Desk::new(vault());
     desk.after(200, &authenticated(token, version, 60));
-    desk.now_ms += 100;
+    desk.now_ms = NOW_MS.saturating_add(100);
     desk
 }
 
