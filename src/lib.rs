@@ -1,6 +1,7 @@
 //! The authorization gate for MCP, as a proxy-wasm filter for Envoy.
 
 pub mod config;
+pub mod continuity;
 pub mod exchange;
 pub mod http;
 pub mod json;
