@@ -1,7 +1,10 @@
 //! The authorization gate for MCP, as a proxy-wasm filter for Envoy.
 
+mod cache;
+pub mod callout;
 pub mod config;
 pub mod continuity;
+pub mod credential;
 pub mod exchange;
 pub mod http;
 pub mod json;
@@ -10,6 +13,7 @@ pub mod oauth;
 pub mod policy;
 pub mod record;
 pub mod reply;
+pub mod secret;
 #[cfg(target_arch = "wasm32")]
 mod shell;
 pub mod site;

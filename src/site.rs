@@ -26,7 +26,8 @@ pub struct Site {
     /// The challenge to a request without credentials.
     pub challenge: String,
     /// Headers of a client's request that do not go on: the credentials, those
-    /// that the gate sets itself, and those that the configuration names.
+    /// that the gate or the credential sets, and those that the configuration
+    /// names.
     pub reserved_headers: Vec<String>,
 }
 
@@ -107,6 +108,10 @@ impl Site {
             resource_policy_uri: server.metadata.resource_policy_uri.as_deref(),
             resource_tos_uri: server.metadata.resource_tos_uri.as_deref(),
         });
+        let credential_headers = server
+            .credential
+            .as_ref()
+            .map_or(&[][..], |source| &source.headers);
         Self {
             server: Rc::clone(server),
             index,
@@ -118,6 +123,7 @@ impl Site {
                 .into_iter()
                 .chain(server.identity_headers.names())
                 .chain(server.remove_headers.iter().map(String::as_str))
+                .chain(credential_headers.iter().map(String::as_str))
                 .map(str::to_owned)
                 .collect(),
         }

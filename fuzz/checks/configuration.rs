@@ -6,7 +6,9 @@ use mcp_auth_filter::exchange::Worker;
 /// Reads a configuration, and makes a worker of one that is accepted.
 pub(crate) fn check(bytes: &[u8]) {
     match config::parse(bytes, &|name| {
-        (name == "SECRET").then(|| "secret".to_owned())
+        ["SECRET", "STATE_KEY"]
+            .contains(&name)
+            .then(|| "a-secret-of-more-than-32-characters".to_owned())
     }) {
         Ok(config) => drop(Worker::new(&config)),
         Err(errors) => {

@@ -4,7 +4,8 @@
 mod issuer;
 
 use libfuzzer_sys::fuzz_target;
-use mcp_auth_filter::oauth::{Authentication, FetchAnswer, bearer_token};
+use mcp_auth_filter::callout::{FetchAnswer, FetchIds};
+use mcp_auth_filter::oauth::{Authentication, bearer_token};
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(Some(token)) = bearer_token(&[b"Bearer opaque"]) else {
@@ -12,11 +13,8 @@ fuzz_target!(|bytes: &[u8]| {
     };
     let mut authenticator = issuer::authenticator(None);
     issuer::authenticate(&mut authenticator, &token);
-    for call in authenticator.due(issuer::NOW_MS) {
-        let answer = FetchAnswer {
-            status: 200,
-            body: bytes,
-        };
+    for call in authenticator.due(issuer::NOW_MS, &mut FetchIds::default()) {
+        let answer = FetchAnswer::new(200, bytes);
         authenticator.answered(call.id, Some(answer), issuer::NOW_MS);
     }
     match issuer::authenticate(&mut authenticator, &token) {

@@ -3,14 +3,16 @@
 
 use std::rc::Rc;
 
+use mcp_auth_filter::callout::Endpoint;
 use mcp_auth_filter::json::Json;
 use mcp_auth_filter::oauth::issuer::{
-    Algorithm, ClaimNames, Endpoint, Introspection, KeySource, Secret, SubjectTypeSource,
+    Algorithm, ClaimNames, Introspection, KeySource, SubjectTypeSource,
 };
 use mcp_auth_filter::oauth::{
     Audience, Authentication, Authenticator, BearerToken, ClaimPath, Issuer, SubjectType,
     TokenLimits,
 };
+use mcp_auth_filter::secret::Secret;
 
 pub const NOW_MS: u64 = 1_800_000_000_000;
 

@@ -4,7 +4,7 @@ use url::Url;
 
 use super::Resource;
 use super::reader::Node;
-use crate::oauth::issuer::Endpoint;
+use crate::callout::Endpoint;
 
 /// The parts of an `http` or `https` URL, as they are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

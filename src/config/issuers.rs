@@ -6,9 +6,10 @@ use super::address::{endpoint, url_without_query};
 use super::reader::{Members, Node};
 use super::words::{cluster, id};
 use crate::oauth::issuer::{
-    Algorithm, ClaimNames, FetchSchedule, Introspection, KeySource, Secret, SubjectTypeSource,
+    Algorithm, ClaimNames, FetchSchedule, Introspection, KeySource, SubjectTypeSource,
 };
 use crate::oauth::{ClaimPath, Issuer, KeySet, SubjectType};
+use crate::secret::Secret;
 
 /// Gives the value of an environment variable.
 pub(super) type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
@@ -283,7 +284,7 @@ fn introspection(node: &Node<'_>, environment: Environment<'_>) -> Option<Intros
 
 /// The text itself, or the name of an environment variable. Neither is ever
 /// printed: a secret may stand where a name belongs.
-fn secret(node: &Node<'_>, environment: Environment<'_>) -> Option<Secret> {
+pub(super) fn secret(node: &Node<'_>, environment: Environment<'_>) -> Option<Secret> {
     if let Some(text) = node.value.as_str() {
         return some_secret(node, text.to_owned());
     }

@@ -15,6 +15,7 @@ mod server;
 mod servers;
 #[cfg(test)]
 mod tests;
+mod token_services;
 mod warnings;
 mod words;
 
@@ -23,10 +24,13 @@ use std::rc::Rc;
 pub use error::{ConfigError, ConfigWarning};
 pub use limits::Limits;
 pub use server::{AnswerStyle, Answers, Hosts, IdentityHeaders, MetadataFields, Resource, Server};
+pub use token_services::StateKey;
 
 use self::issuers::Environment;
 use self::reader::{Node, Report};
 use self::servers::KnownIssuer;
+use self::token_services::Surroundings;
+use crate::credential::TokenService;
 use crate::json;
 use crate::oauth::Issuer;
 use crate::oauth::metadata::well_known_path;
@@ -40,6 +44,11 @@ pub struct Config {
     pub issuers: Vec<Rc<Issuer>>,
     /// The MCP servers behind the gate. Not empty.
     pub servers: Vec<Rc<Server>>,
+    /// Who is asked for upstream credentials.
+    pub token_services: Vec<Rc<TokenService>>,
+    /// The keys that authenticate what travels with the client: the first one
+    /// signs, all verify.
+    pub state_keys: Vec<StateKey>,
     /// Bounds on what is read and kept.
     pub limits: Limits,
     /// What is allowed but cannot be meant.
@@ -93,7 +102,14 @@ pub fn parse(
 }
 
 fn config(root: &Node<'_>, environment: Environment<'_>) -> Option<Config> {
-    let members = root.members(&["header_mode", "issuers", "servers", "limits"])?;
+    let members = root.members(&[
+        "header_mode",
+        "issuers",
+        "servers",
+        "token_services",
+        "state_keys",
+        "limits",
+    ])?;
     let header_mode = members.or("header_mode", HeaderMode::default(), |node| {
         node.one_of(&[
             ("plain", HeaderMode::Plain),
@@ -104,10 +120,22 @@ fn config(root: &Node<'_>, environment: Environment<'_>) -> Option<Config> {
         .required("issuers")
         .and_then(|node| node.some_elements())
         .map(|nodes| known_issuers(&nodes, environment));
+    let services = members.or("token_services", Vec::new(), |node| {
+        let nodes = node.some_elements()?;
+        Some(token_services::token_services(&nodes, environment))
+    });
+    let state_keys = members.or("state_keys", Vec::new(), |node| {
+        token_services::state_keys(node, environment)
+    });
+    let surroundings = Surroundings {
+        services: services.as_deref().unwrap_or_default(),
+        header_mode,
+        has_state_keys: members.optional("state_keys").is_some(),
+    };
     let servers = members
         .required("servers")
         .and_then(|node| node.some_elements())
-        .and_then(|nodes| servers(&nodes, known.as_deref().unwrap_or_default()));
+        .and_then(|nodes| servers(&nodes, known.as_deref().unwrap_or_default(), &surroundings));
     let limits = members.or("limits", Limits::default(), limits::limits);
     Some(Config {
         header_mode: header_mode?,
@@ -116,6 +144,11 @@ fn config(root: &Node<'_>, environment: Environment<'_>) -> Option<Config> {
             .map(|known| known.issuer)
             .collect::<Option<_>>()?,
         servers: servers?,
+        token_services: services?
+            .into_iter()
+            .map(|known| known.service)
+            .collect::<Option<_>>()?,
+        state_keys: state_keys?,
         limits: limits?,
         warnings: Vec::new(),
     })
@@ -138,7 +171,11 @@ fn known_issuers(nodes: &[Node<'_>], environment: Environment<'_>) -> Vec<KnownI
 
 /// Two servers must not be told apart by chance: neither by id, nor by host
 /// and path, nor by what tokens and metadata call them.
-fn servers(nodes: &[Node<'_>], known: &[KnownIssuer]) -> Option<Vec<Rc<Server>>> {
+fn servers(
+    nodes: &[Node<'_>],
+    known: &[KnownIssuer],
+    surroundings: &Surroundings<'_>,
+) -> Option<Vec<Rc<Server>>> {
     let mut servers: Vec<Option<Rc<Server>>> = Vec::new();
     for (index, node) in nodes.iter().enumerate() {
         let earlier = nodes.get(..index).unwrap_or_default();
@@ -148,7 +185,7 @@ fn servers(nodes: &[Node<'_>], known: &[KnownIssuer]) -> Option<Vec<Rc<Server>>>
                 duplicate(node, name);
             }
         }
-        let server = servers::server(node, known).map(Rc::new);
+        let server = servers::server(node, known, surroundings).map(Rc::new);
         if let Some(server) = &server {
             apart(node, server, servers.iter().flatten());
         }

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use crate::credential::CredentialSource;
 use crate::mcp::Revision;
 use crate::oauth::Scopes;
 use crate::policy::{Pattern, Policy};
@@ -39,6 +40,9 @@ pub struct Server {
     pub remove_headers: Vec<String>,
     /// Names of arguments whose values may be in the audit line.
     pub audit_arguments: Vec<String>,
+    /// Where the upstream credential of each user comes from; `None`: the
+    /// upstream gets none.
+    pub credential: Option<Rc<CredentialSource>>,
     /// Who may do what.
     pub policy: Policy,
 }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::address::{is_authority, origin, path_problem, resource, url, without_default_port};
 use super::reader::{Members, Node};
 use super::rules::{obtainable, rules};
+use super::token_services::{Surroundings, credential};
 use super::words::{HeaderUse, header_name, id, name_pattern, scopes};
 use super::{
     AnswerStyle, Answers, Hosts, IdentityHeaders, MetadataFields, Resource, Server, warnings,
@@ -13,7 +14,7 @@ use crate::mcp::Revision;
 use crate::oauth::{Issuer, Scopes};
 use crate::policy::Policy;
 
-const FIELDS: [&str; 18] = [
+const FIELDS: [&str; 19] = [
     "id",
     "resource",
     "hosts",
@@ -31,6 +32,7 @@ const FIELDS: [&str; 18] = [
     "remove_headers",
     "audit_arguments",
     "audit_only",
+    "credential",
     "rules",
 ];
 
@@ -40,7 +42,11 @@ pub(super) struct KnownIssuer {
     pub(super) issuer: Option<Rc<Issuer>>,
 }
 
-pub(super) fn server(node: &Node<'_>, known: &[KnownIssuer]) -> Option<Server> {
+pub(super) fn server(
+    node: &Node<'_>,
+    known: &[KnownIssuer],
+    surroundings: &Surroundings<'_>,
+) -> Option<Server> {
     let members = node.members(&FIELDS)?;
     let id = members.required("id").and_then(|node| id(&node));
     let resource = members
@@ -75,6 +81,10 @@ pub(super) fn server(node: &Node<'_>, known: &[KnownIssuer]) -> Option<Server> {
     let audit_arguments = members.or("audit_arguments", Vec::new(), |node| {
         node.unique(|node| node.text().map(str::to_owned))
     });
+    let credential = members.maybe("credential", |node| {
+        let headers = identity_headers.as_ref();
+        credential(node, id.as_deref(), headers, surroundings).map(Rc::new)
+    });
     let audit_only = members.or("audit_only", false, Node::boolean);
     let issuer_ids = issuers.as_deref().map(|issuers| issuer_ids(issuers, known));
     let obtainable = members.or("obtainable_scopes", Vec::new(), |node| {
@@ -105,6 +115,7 @@ pub(super) fn server(node: &Node<'_>, known: &[KnownIssuer]) -> Option<Server> {
         identity_headers: identity_headers?,
         remove_headers: remove_headers?,
         audit_arguments: audit_arguments?,
+        credential: credential?,
         policy: Policy::new(base.clone(), obtainable?, audit_only?, rules?),
         scopes: base,
         resource,

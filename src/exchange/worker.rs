@@ -2,9 +2,14 @@
 
 use std::rc::Rc;
 
+use crate::callout::{Fetch, FetchIds};
 use crate::config::{Config, HeaderMode, Limits};
+use crate::credential::CredentialStore;
 use crate::oauth::{Authenticator, InlineKeyError, TokenLimits};
 use crate::site::Sites;
+
+/// How many upstream credentials each worker remembers.
+const CREDENTIALS: usize = 8192;
 
 /// The state of one Envoy worker: configuration made ready, keys, caches.
 #[derive(Debug)]
@@ -13,12 +18,15 @@ pub struct Worker {
     pub sites: Sites,
     /// The token side.
     pub authenticator: Authenticator,
+    /// The users' upstream credentials.
+    pub credentials: CredentialStore,
     /// Bounds on what is read and kept.
     pub limits: Limits,
     /// When the upstream may see a request's headers.
     pub header_mode: HeaderMode,
-    /// How many exchanges wait for keys or introspection.
+    /// How many exchanges wait for keys, introspection or credentials.
     pub waiting: usize,
+    ids: FetchIds,
 }
 
 impl Worker {
@@ -32,12 +40,28 @@ impl Worker {
             cache_entries: config.limits.token_cache_entries,
         };
         let issuers = config.issuers.iter().map(Rc::clone).collect();
+        let services = config.token_services.iter().map(Rc::clone).collect();
         Ok(Self {
             sites: Sites::new(config),
             authenticator: Authenticator::new(issuers, limits)?,
+            credentials: CredentialStore::new(services, CREDENTIALS),
             limits: config.limits,
             header_mode: config.header_mode,
             waiting: 0,
+            ids: FetchIds::default(),
         })
+    }
+
+    /// Whether [`Self::due`] has something to do.
+    pub fn has_due(&self, now_ms: u64) -> bool {
+        self.authenticator.has_due(now_ms) || self.credentials.has_due(now_ms)
+    }
+
+    /// The calls to make now, for the authenticator and for the credentials:
+    /// an answer is for the one of the two that knows the id.
+    pub fn due(&mut self, now_ms: u64) -> Vec<Fetch> {
+        let mut fetches = self.authenticator.due(now_ms, &mut self.ids);
+        fetches.extend(self.credentials.due(now_ms, &mut self.ids));
+        fetches
     }
 }

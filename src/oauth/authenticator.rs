@@ -8,7 +8,6 @@ use super::authentication::{
     Audience, Authentication, Awaited, InlineKeyError, KeyEvent, KeyEventKind, Settled, TokenLimits,
 };
 use super::bearer::BearerToken;
-use super::fetch::{Fetch, FetchAnswer, FetchId};
 use super::introspector::{Introspector, Known};
 use super::issuer::Issuer;
 use super::jws::{self, Jws, Shape};
@@ -17,6 +16,7 @@ use super::key_store::{KeyOutcome, KeyStore};
 use super::token_cache::{CacheKey, TokenCache, TokenHash};
 use super::token_error::TokenError;
 use super::verify::{check_audience, check_jwt, identity};
+use crate::callout::{Fetch, FetchAnswer, FetchId, FetchIds};
 use crate::json::Json;
 
 /// The token side of one worker: the issuers' keys, the tokens verified so
@@ -28,7 +28,6 @@ pub struct Authenticator {
     stores: Vec<KeyStore>,
     verified: TokenCache<VerifiedToken>,
     introspector: Introspector,
-    last_id: u64,
     token_bytes: usize,
 }
 
@@ -52,7 +51,6 @@ impl Authenticator {
             stores,
             verified: TokenCache::new(limits.cache_entries),
             introspector: Introspector::new(limits.cache_entries),
-            last_id: 0,
             token_bytes: limits.token_bytes,
             issuers,
         })
@@ -92,16 +90,11 @@ impl Authenticator {
 
     /// The calls to make now. Each has to be reported to [`Self::answered`],
     /// also if it could not be dispatched.
-    pub fn due(&mut self, now_ms: u64) -> Vec<Fetch> {
-        let last_id = &mut self.last_id;
-        let mut next_id = || {
-            *last_id = last_id.wrapping_add(1);
-            FetchId(*last_id)
-        };
-        let mut fetches = self.introspector.due(&self.issuers, &mut next_id, now_ms);
+    pub fn due(&mut self, now_ms: u64, ids: &mut FetchIds) -> Vec<Fetch> {
+        let mut fetches = self.introspector.due(&self.issuers, now_ms, ids);
         for store in &mut self.stores {
             if store.has_due(now_ms) {
-                fetches.extend(store.due(next_id(), now_ms));
+                fetches.extend(store.due(ids.next_id(), now_ms));
             }
         }
         fetches

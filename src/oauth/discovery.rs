@@ -4,7 +4,7 @@
 use url::Url;
 
 use super::fetch::FetchFailure;
-use super::issuer::Endpoint;
+use crate::callout::Endpoint;
 use crate::json::{self, Json};
 
 const MAX_DEPTH: usize = 16;

@@ -1,56 +1,9 @@
-//! HTTP calls that the shell makes for the core.
+//! Answers that carry keys, metadata or a word on a token: what makes them
+//! unusable.
 
 use core::fmt;
 
-use super::issuer::Endpoint;
-
-/// Which call an answer belongs to. Never used twice by one authenticator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct FetchId(pub(super) u64);
-
-/// A call to dispatch now. Its headers and body can hold credentials: the
-/// `Debug` form leaves them out.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Fetch {
-    /// To hand back with the answer.
-    pub id: FetchId,
-    /// Name of the Envoy cluster.
-    pub cluster: String,
-    /// All headers, the pseudo-headers first.
-    pub headers: Vec<(String, String)>,
-    /// The body; empty for GET.
-    pub body: Vec<u8>,
-    /// How long the call may take.
-    pub timeout_ms: u64,
-}
-
-impl fmt::Debug for Fetch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Fetch")
-            .field("id", &self.id)
-            .field("cluster", &self.cluster)
-            .field("timeout_ms", &self.timeout_ms)
-            .finish_non_exhaustive()
-    }
-}
-
-/// What came back. The status counts as it is: nothing is redirected.
-#[derive(Clone, Copy)]
-pub struct FetchAnswer<'a> {
-    /// The HTTP status.
-    pub status: u16,
-    /// The body.
-    pub body: &'a [u8],
-}
-
-impl fmt::Debug for FetchAnswer<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FetchAnswer")
-            .field("status", &self.status)
-            .field("body_bytes", &self.body.len())
-            .finish()
-    }
-}
+use crate::callout::FetchAnswer;
 
 /// Why a call gave nothing to use. Nothing of the answer itself is in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,21 +55,4 @@ pub(super) fn success<'a>(
         return Err(FetchFailure::TooLarge);
     }
     Ok(answer.body)
-}
-
-/// A GET for JSON.
-pub(super) fn get(id: FetchId, endpoint: &Endpoint, timeout_ms: u64) -> Fetch {
-    Fetch {
-        id,
-        cluster: endpoint.cluster.clone(),
-        headers: vec![
-            (":method".to_owned(), "GET".to_owned()),
-            (":scheme".to_owned(), endpoint.scheme.clone()),
-            (":authority".to_owned(), endpoint.authority.clone()),
-            (":path".to_owned(), endpoint.path.clone()),
-            ("accept".to_owned(), "application/json".to_owned()),
-        ],
-        body: Vec::new(),
-        timeout_ms,
-    }
 }

@@ -7,10 +7,11 @@ use base64::engine::general_purpose::STANDARD;
 use url::form_urlencoded::byte_serialize;
 
 use super::Identity;
-use super::fetch::{self, Fetch, FetchAnswer, FetchFailure, FetchId};
+use super::fetch::{self, FetchFailure};
 use super::issuer::{Introspection, Issuer};
 use super::token_error::TokenError;
 use super::verify::{audiences_of, check_common, identity, refuse_other_tokens};
+use crate::callout::{self, Fetch, FetchAnswer, FetchId};
 use crate::json::{self, Json, Object};
 
 /// A token that its issuer calls active. For which server it may be used is
@@ -39,7 +40,7 @@ pub(super) fn request(id: FetchId, introspection: &Introspection, token: &str) -
     } = introspection;
     // RFC 6749, section 2.3.1: form-urlencoded first, then Basic.
     let credentials = format!("{}:{}", form(client_id), form(client_secret.expose()));
-    let mut call = fetch::get(id, endpoint, *timeout_ms);
+    let mut call = callout::get(id, endpoint, *timeout_ms);
     for (name, value) in &mut call.headers {
         if name == ":method" {
             "POST".clone_into(value);

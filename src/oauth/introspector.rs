@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use super::bearer::BearerToken;
-use super::fetch::{Fetch, FetchAnswer, FetchFailure, FetchId};
+use super::fetch::FetchFailure;
 use super::introspection::{ActiveToken, read_answer, request};
 use super::issuer::Issuer;
 use super::token_cache::{CacheKey, TokenCache, TokenHash};
 use super::token_error::TokenError;
+use crate::callout::{Fetch, FetchAnswer, FetchId, FetchIds};
 
 /// What is known of the tokens that issuers are asked about. Keys are of the
 /// issuer, not of the server: the answer is the same for all servers.
@@ -123,8 +124,8 @@ impl Introspector {
     pub(super) fn due(
         &mut self,
         issuers: &[Rc<Issuer>],
-        mut next_id: impl FnMut() -> FetchId,
         now_ms: u64,
+        ids: &mut FetchIds,
     ) -> Vec<Fetch> {
         self.give_up_lost_calls(issuers, now_ms);
         let mut fetches = Vec::with_capacity(self.queue.len());
@@ -136,7 +137,7 @@ impl Introspector {
                 self.pending.remove(&key);
                 continue;
             };
-            let id = next_id();
+            let id = ids.next_id();
             self.calls.insert(id, (key, now_ms));
             fetches.push(request(id, introspection, &token));
         }

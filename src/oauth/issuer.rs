@@ -1,10 +1,11 @@
 //! What the configuration says of an issuer of tokens.
 
-use core::fmt;
 use std::rc::Rc;
 
 use super::{ClaimPath, SubjectType};
+use crate::callout::Endpoint;
 use crate::json::Json;
+use crate::secret::Secret;
 
 /// An issuer whose tokens servers may trust.
 #[derive(Clone, Debug)]
@@ -106,19 +107,6 @@ pub enum KeySource {
     },
 }
 
-/// An HTTP address behind a named Envoy cluster.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoint {
-    /// Name of the Envoy cluster that the call goes through.
-    pub cluster: String,
-    /// `http` or `https`, as written in the address.
-    pub scheme: String,
-    /// Host and port, as in the Host header.
-    pub authority: String,
-    /// Path and query, beginning with `/`.
-    pub path: String,
-}
-
 /// When keys are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FetchSchedule {
@@ -169,26 +157,4 @@ pub struct Introspection {
     pub cache_seconds: u64,
     /// How long one call may take, in milliseconds.
     pub timeout_ms: u64,
-}
-
-/// A text that is never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps the text.
-    pub const fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The text, for the one place that sends it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
 }

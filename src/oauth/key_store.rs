@@ -3,10 +3,11 @@
 use std::rc::Rc;
 
 use super::discovery::{key_set_endpoint, metadata_endpoints};
-use super::fetch::{self, Fetch, FetchAnswer, FetchFailure, FetchId};
-use super::issuer::{Endpoint, Issuer, KeySource};
+use super::fetch::{self, FetchFailure};
+use super::issuer::{Issuer, KeySource};
 use super::keys::{KeySet, KeySetError};
 use super::refresh::{Progress, Refresh, Step};
+use crate::callout::{self, Endpoint, Fetch, FetchAnswer, FetchId};
 use crate::json;
 
 /// The key sets of an issuer, and when to ask for the next one.
@@ -125,7 +126,7 @@ impl KeyStore {
             refresh.failed(started_ms);
             return None;
         };
-        let call = fetch::get(id, endpoint, refresh.schedule.timeout_ms);
+        let call = callout::get(id, endpoint, refresh.schedule.timeout_ms);
         refresh.progress = Progress::Waiting {
             id,
             step,

@@ -35,7 +35,7 @@ pub use bearer::{
 };
 pub use challenge::{Challenge, ChallengeError};
 pub use claims::ClaimPath;
-pub use fetch::{Fetch, FetchAnswer, FetchFailure, FetchId};
+pub use fetch::FetchFailure;
 pub use identity::{Identity, SubjectType};
 pub use issuer::Issuer;
 pub use keys::{KeySet, KeySetError};

@@ -1,7 +1,7 @@
 //! When to ask for keys.
 
-use super::fetch::FetchId;
-use super::issuer::{Endpoint, FetchSchedule};
+use super::issuer::FetchSchedule;
+use crate::callout::{Endpoint, FetchId};
 
 /// How keys that come over the network are kept current.
 #[derive(Debug)]

@@ -37,8 +37,16 @@ pub(super) fn remove_all(map: MapType) {
     }
 }
 
-/// The answer to a callout: its status, and the body up to a length.
-pub(super) fn call_answer(body_size: usize, max_size: usize) -> Option<(u16, Vec<u8>)> {
+/// The answer to a callout.
+pub(super) struct CallAnswer {
+    pub(super) status: u16,
+    pub(super) body: Vec<u8>,
+    /// `Retry-After`, where it is a number of seconds.
+    pub(super) retry_after_s: Option<u64>,
+}
+
+/// The answer to a callout, its body up to a length.
+pub(super) fn call_answer(body_size: usize, max_size: usize) -> Option<CallAnswer> {
     let headers = headers(MapType::HttpCallResponseHeaders);
     let status = headers.single(":status").ok().flatten()?.parse().ok()?;
     let body = match body_size {
@@ -47,7 +55,12 @@ pub(super) fn call_answer(body_size: usize, max_size: usize) -> Option<(u16, Vec
         _ => abi::buffer(BufferType::HttpCallResponseBody, max_size.saturating_add(1))
             .unwrap_or_default(),
     };
-    Some((status, body))
+    let retry_after_s = headers.single("retry-after").ok().flatten();
+    Some(CallAnswer {
+        status,
+        body,
+        retry_after_s: retry_after_s.and_then(|seconds| seconds.parse().ok()),
+    })
 }
 
 /// Changes a header map; `false` if the host refused any of it.

@@ -13,9 +13,10 @@ use proxy_wasm::types::{ContextType, LogLevel};
 use super::gate::Gate;
 use super::shared::Shared;
 use super::{abi, host};
+use crate::callout::{Fetch, FetchAnswer, FetchId};
 use crate::config;
 use crate::exchange::Worker;
-use crate::oauth::{Fetch, FetchAnswer, FetchId, InlineKeyError, KeyEvent, KeyEventKind};
+use crate::oauth::{InlineKeyError, KeyEvent, KeyEventKind};
 
 /// How often waiting requests and the keys' age are looked at.
 const TICK: Duration = Duration::from_millis(100);
@@ -50,7 +51,7 @@ impl Root {
     /// answered with nothing.
     fn dispatch_due(&mut self) {
         let Some(shared) = &self.shared else { return };
-        let due = shared.borrow_mut().worker.authenticator.due(host::now_ms());
+        let due = shared.borrow_mut().worker.due(host::now_ms());
         for fetch in due {
             match dispatch(&fetch) {
                 Some(token) => {
@@ -129,9 +130,10 @@ impl Context for Root {
         } else {
             host::call_answer(body_size, MAX_ANSWER_BYTES)
         };
-        let answer = answer.as_ref().map(|(status, body)| FetchAnswer {
-            status: *status,
-            body,
+        let answer = answer.as_ref().map(|answer| FetchAnswer {
+            status: answer.status,
+            body: &answer.body,
+            retry_after_s: answer.retry_after_s,
         });
         self.answered(id, answer);
         self.dispatch_due();

@@ -77,7 +77,7 @@ impl Shared {
             return;
         }
         self.waiting.insert(context, Rc::clone(exchange));
-        if self.worker.authenticator.has_due(host::now_ms())
+        if self.worker.has_due(host::now_ms())
             && let Some(queue) = self.queue
         {
             abi::enqueue(queue);

@@ -120,7 +120,7 @@ proptest! {
 
     #[test]
     fn what_the_parser_accepts_the_schema_accepts(
-        file in 0_usize..3, place: prop::sample::Index, value in prop::sample::select(&OTHER_VALUES[..]),
+        file in 0_usize..4, place: prop::sample::Index, value in prop::sample::select(&OTHER_VALUES[..]),
         remove: bool,
     ) {
         let (_, bytes) = corpus("good").swap_remove(file);

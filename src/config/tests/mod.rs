@@ -5,12 +5,14 @@ mod warnings;
 use std::path::{Path, PathBuf};
 
 use super::*;
+use crate::credential::{ConsentAnswer, PlacedBy, Profile};
 use crate::mcp::Revision;
 use crate::policy::Pattern;
 
 fn environment(name: &str) -> Option<String> {
     match name {
         "SECRET" => Some("from-the-environment".to_owned()),
+        "STATE_KEY" => Some("a-state-key-of-more-than-32-characters".to_owned()),
         "EMPTY" => Some(String::new()),
         _ => None,
     }
@@ -52,7 +54,18 @@ fn a_secret_comes_from_the_environment_and_is_not_printed() {
     let config = read(include_bytes!("../../../tests/config/good/full.json")).unwrap();
     let introspection = config.issuers[2].introspection.as_ref().unwrap();
     assert_eq!(introspection.client_secret.expose(), "from-the-environment");
-    assert!(!format!("{config:?}").contains("from-the-environment"));
+    let Profile::Resolve { key, .. } = &config.token_services[0].profile else {
+        panic!("a resolve call");
+    };
+    assert_eq!(key.expose(), "from-the-environment");
+    assert_eq!(
+        config.state_keys[0].secret.expose(),
+        "a-state-key-of-more-than-32-characters"
+    );
+    let printed = format!("{config:?}");
+    for secret in ["from-the-environment", "a-state-key", "an-older-secret"] {
+        assert!(!printed.contains(secret));
+    }
 }
 
 #[test]
@@ -135,4 +148,47 @@ fn everything_that_is_configured_arrives() {
     assert_eq!(config.servers[1].hosts, Hosts::Any);
     assert_eq!(config.servers[1].resource.path, "/");
     assert_eq!(config.limits.key_wait_ms, 0);
+}
+
+#[test]
+fn where_credentials_come_from_arrives() {
+    let config = read(include_bytes!("../../../tests/config/good/full.json")).unwrap();
+    let [vault, sts] = &config.token_services[..] else {
+        panic!("two token services");
+    };
+    assert_eq!((vault.timeout_ms, vault.cache_seconds), (1000, 0));
+    assert_eq!((sts.timeout_ms, sts.cache_seconds), (5000, 60));
+    let source = config.servers[0].credential.as_ref().unwrap();
+    assert_eq!((source.service, source.server_id.as_str()), (0, "notes"));
+    assert_eq!(source.headers, ["authorization", "x-api-key"]);
+    assert_eq!(source.placed_by, PlacedBy::Gate);
+    assert!(source.is_optional_for("notifications/initialized") && source.is_optional_for("GET"));
+    assert!(!source.is_optional_for("tools/call"));
+    for (client, answer) in [
+        (None, ConsentAnswer::ToolResult),
+        (Some("c2"), ConsentAnswer::ToolResult),
+        (Some("c1"), ConsentAnswer::Http403),
+    ] {
+        assert_eq!(source.consent_answer_for(client), answer);
+    }
+    let source = config.servers[1].credential.as_ref().unwrap();
+    assert_eq!((source.service, source.server_id.as_str()), (1, "any"));
+    assert_eq!(source.audience, "api://any");
+    assert_eq!(source.resource.as_deref(), Some("https://any.example/mcp"));
+    assert_eq!(source.scopes.to_string(), "read write");
+    assert_eq!(config.state_keys[1].id, "2026-10");
+}
+
+#[test]
+fn what_is_left_out_of_a_credential_has_the_documented_default() {
+    let bytes = include_bytes!("../../../tests/config/good/credential-role.json");
+    let config = read(bytes).unwrap();
+    assert_eq!(config.warnings, []);
+    let source = config.servers[0].credential.as_ref().unwrap();
+    assert_eq!(source.server_id, "one");
+    assert_eq!(source.audience, "one");
+    assert_eq!(source.headers, ["authorization"]);
+    assert_eq!(source.placed_by, PlacedBy::Cluster);
+    assert_eq!(source.consent_answer, ConsentAnswer::Auto);
+    assert!(!source.is_optional_for("initialize"));
 }

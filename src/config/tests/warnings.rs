@@ -59,3 +59,22 @@ fn what_never_matches_is_a_warning_with_its_place() {
         assert_eq!(warnings_of(rules), [""; 0], "{rules}");
     }
 }
+
+#[test]
+fn answers_that_need_a_state_key_are_a_warning_without_one() {
+    let text = include_str!("../../../tests/config/good/credential-role.json");
+    for (answer, place) in [
+        ("auto", &["/servers/0/credential"][..]),
+        ("elicit", &["/servers/0/credential"]),
+        ("tool_result", &[]),
+        ("http_403", &[]),
+        ("challenge", &[]),
+    ] {
+        let mut document: Value = serde_json::from_str(text).unwrap();
+        document.as_object_mut().unwrap().remove("state_keys");
+        document["servers"][0]["credential"]["consent_answer"] = answer.into();
+        let config = read(document.to_string().as_bytes()).unwrap();
+        let places: Vec<&str> = config.warnings.iter().map(|w| w.pointer.as_str()).collect();
+        assert_eq!(places, place, "{answer}");
+    }
+}

@@ -1,7 +1,8 @@
 //! Requests that come before the keys that judge them.
 
 use super::*;
-use crate::oauth::{Awaited, FetchAnswer, FetchId};
+use crate::callout::{FetchAnswer, FetchId};
+use crate::oauth::Awaited;
 
 const KEY_WAIT_MS: u64 = 5000;
 
@@ -11,7 +12,7 @@ fn fetching(mode: &str) -> Worker {
 }
 
 fn fetch(worker: &mut Worker) -> FetchId {
-    let due = worker.authenticator.due(NOW_MS);
+    let due = worker.due(NOW_MS);
     assert_eq!(due.len(), 1);
     due[0].id
 }
@@ -31,10 +32,7 @@ fn start(worker: &mut Worker) -> Exchange {
 
 fn keys_arrive(worker: &mut Worker, id: FetchId) {
     let keys = ed_jwks();
-    let answer = FetchAnswer {
-        status: 200,
-        body: keys.as_bytes(),
-    };
+    let answer = FetchAnswer::new(200, keys.as_bytes());
     worker.authenticator.answered(id, Some(answer), NOW_MS + 10);
 }
 

@@ -261,7 +261,7 @@ fn as_many_tokens_wait_as_the_bound_allows_and_no_more() {
         assert!(is_pending(&gate.ask(&format!("t{n}"))));
     }
     assert_eq!(gate.ask("one-more"), Authentication::Unavailable);
-    let calls = gate.authenticator.due(gate.now_ms);
+    let calls = gate.due();
     assert_eq!(calls.len(), 1000);
     assert_eq!(gate.ask("one-more"), Authentication::Unavailable);
     gate.answer(&calls[7], 200, &active().to_string());
@@ -278,7 +278,7 @@ fn a_lost_call_is_given_up() {
     gate.no_call();
     gate.now_ms += 1;
     assert!(gate.authenticator.has_due(gate.now_ms));
-    assert!(gate.authenticator.due(gate.now_ms).is_empty());
+    assert!(gate.due().is_empty());
     gate.no_call();
     assert!(is_pending(&gate.ask("opaque")));
     let call = gate.call();
@@ -296,7 +296,7 @@ fn floods_of_refused_tokens_do_not_push_out_active_ones() {
     gate.answer(&call, 200, &active().to_string());
     for n in 0..20_000 {
         gate.ask(&format!("t{n}"));
-        for call in gate.authenticator.due(gate.now_ms) {
+        for call in gate.due() {
             gate.answer(&call, 200, r#"{"active":false}"#);
         }
     }

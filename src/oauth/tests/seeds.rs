@@ -52,10 +52,7 @@ fn every_seed_of_an_introspection_answer_is_read() {
         let mut gate = Gate::new(introspecting(60));
         gate.ask("opaque");
         let call = gate.call();
-        let answer = crate::oauth::FetchAnswer {
-            status: 200,
-            body: &seed,
-        };
+        let answer = crate::callout::FetchAnswer::new(200, &seed);
         gate.authenticator.answered(call.id, Some(answer), NOW_MS);
         gate.ask("opaque");
     }

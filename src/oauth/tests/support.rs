@@ -8,18 +8,18 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jwt_simple::prelude::{Ed25519KeyPair, EdDSAKeyPairLike as _, RS256KeyPair};
 use serde_json::{Value, json};
 
+use crate::callout::{Endpoint, Fetch, FetchAnswer, FetchIds};
 use crate::json::{self, Json};
 use crate::oauth::authentication::{Audience, Authentication, TokenLimits};
 use crate::oauth::authenticator::Authenticator;
 use crate::oauth::bearer::{BearerToken, bearer_token};
-use crate::oauth::fetch::{Fetch, FetchAnswer};
 use crate::oauth::identity::{Identity, SubjectType};
 use crate::oauth::issuer::{
-    Algorithm, ClaimNames, Endpoint, FetchSchedule, Introspection, Issuer, KeySource, Secret,
-    SubjectTypeSource,
+    Algorithm, ClaimNames, FetchSchedule, Introspection, Issuer, KeySource, SubjectTypeSource,
 };
 use crate::oauth::token_error::TokenError;
 use crate::oauth::{ClaimPath, KeyEvent};
+use crate::secret::Secret;
 
 pub(crate) const ISSUER: &str = "https://as.example/realm";
 pub(crate) const RESOURCE: &str = "https://gate.example/everything/mcp";
@@ -168,6 +168,7 @@ pub(super) struct Gate {
     pub(super) authenticator: Authenticator,
     pub(super) now_ms: u64,
     pub(super) audiences: Vec<String>,
+    pub(super) ids: FetchIds,
 }
 
 pub(super) fn authenticator(issuers: Vec<Issuer>, cache_entries: usize) -> Authenticator {
@@ -189,6 +190,7 @@ impl Gate {
             authenticator: authenticator(vec![issuer], 1000),
             now_ms: NOW_MS,
             audiences: vec![RESOURCE.to_owned()],
+            ids: FetchIds::default(),
         }
     }
 
@@ -222,19 +224,21 @@ impl Gate {
         }
     }
 
+    /// The calls that are due.
+    pub(super) fn due(&mut self) -> Vec<Fetch> {
+        self.authenticator.due(self.now_ms, &mut self.ids)
+    }
+
     /// The only call that is due.
     pub(super) fn call(&mut self) -> Fetch {
         assert!(self.authenticator.has_due(self.now_ms));
-        let mut calls = self.authenticator.due(self.now_ms);
+        let mut calls = self.due();
         assert_eq!(calls.len(), 1);
         calls.pop().unwrap()
     }
 
     pub(super) fn answer(&mut self, call: &Fetch, status: u16, body: &str) -> Vec<KeyEvent> {
-        let answer = FetchAnswer {
-            status,
-            body: body.as_bytes(),
-        };
+        let answer = FetchAnswer::new(status, body.as_bytes());
         self.authenticator
             .answered(call.id, Some(answer), self.now_ms)
             .events
@@ -242,7 +246,7 @@ impl Gate {
 
     pub(super) fn no_call(&mut self) {
         assert!(!self.authenticator.has_due(self.now_ms));
-        assert!(self.authenticator.due(self.now_ms).is_empty());
+        assert!(self.due().is_empty());
     }
 }
 

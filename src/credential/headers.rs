@@ -1,0 +1,149 @@
+//! The headers of a credential, checked before anything of them is used.
+
+use core::fmt;
+
+use crate::http::headers::is_token;
+
+/// Headers that may be set on a request. The `Debug` form shows names only.
+#[derive(Clone, PartialEq, Eq)]
+pub struct InjectedHeaders(Vec<(String, String)>);
+
+/// Why the headers of an answer are not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeaderProblem {
+    /// None at all.
+    None,
+    /// More than [`InjectedHeaders::MAX`].
+    TooMany,
+    /// A name that is no token, or one that the message, the protocol or
+    /// Envoy needs.
+    Name,
+    /// A name that the server's entry does not list.
+    NotListed,
+    /// The same name twice.
+    Repeated,
+    /// A value that is empty, too long, or has other characters than visible
+    /// ASCII with spaces and tabs between them.
+    Value,
+}
+
+impl InjectedHeaders {
+    /// How many there may be.
+    pub const MAX: usize = 16;
+    /// The longest value, in bytes.
+    pub const MAX_VALUE_BYTES: usize = 8192;
+
+    /// From names and values as they were answered, of which only the listed
+    /// names (lower case) may be used.
+    ///
+    /// # Errors
+    /// See [`HeaderProblem`].
+    pub fn check<'a>(
+        pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
+        listed: &[String],
+    ) -> Result<Self, HeaderProblem> {
+        let mut headers: Vec<(String, String)> = Vec::new();
+        for (name, value) in pairs {
+            if headers.len() >= Self::MAX {
+                return Err(HeaderProblem::TooMany);
+            }
+            let name = name.to_ascii_lowercase();
+            if !may_be_injected(&name) {
+                return Err(HeaderProblem::Name);
+            }
+            if !listed.contains(&name) {
+                return Err(HeaderProblem::NotListed);
+            }
+            if headers.iter().any(|(earlier, _)| *earlier == name) {
+                return Err(HeaderProblem::Repeated);
+            }
+            if !is_value(value) {
+                return Err(HeaderProblem::Value);
+            }
+            headers.push((name, value.to_owned()));
+        }
+        if headers.is_empty() {
+            return Err(HeaderProblem::None);
+        }
+        Ok(Self(headers))
+    }
+
+    /// Names and values.
+    pub fn as_slice(&self) -> &[(String, String)] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for InjectedHeaders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list()
+            .entries(self.0.iter().map(|(name, _)| name))
+            .finish()
+    }
+}
+
+impl fmt::Display for HeaderProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "it has no headers",
+            Self::TooMany => "it has too many headers",
+            Self::Name => "it has a header that must not be set",
+            Self::NotListed => "it has a header that the server's entry does not list",
+            Self::Repeated => "it has one header twice",
+            Self::Value => "it has a header with an unusable value",
+        })
+    }
+}
+
+/// Whether a header of this name, lower case, may be part of a credential: it
+/// changes neither the message's framing nor its meaning to the protocol, to
+/// Envoy or to the gate.
+pub fn may_be_injected(name: &str) -> bool {
+    is_token(name)
+        && name.len() <= 128
+        && !name.bytes().any(|byte| byte.is_ascii_uppercase())
+        && !RESERVED.contains(&name)
+        && !["mcp-", "x-envoy-", "x-forwarded-", "access-control-"]
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+}
+
+fn is_value(value: &str) -> bool {
+    let text = value
+        .bytes()
+        .all(|byte| matches!(byte, b'\t' | b' '..=b'~'));
+    text && value.len() <= InjectedHeaders::MAX_VALUE_BYTES
+        && !value.is_empty()
+        && value.trim_matches([' ', '\t']).len() == value.len()
+}
+
+/// What belongs to the connection (RFC 9110, section 7.6.1), to the
+/// message, to the protocol, or to whoever stands between.
+const RESERVED: [&str; 26] = [
+    "accept",
+    "accept-encoding",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "cookie",
+    "expect",
+    "forwarded",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "last-event-id",
+    "origin",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "set-cookie",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "via",
+    "www-authenticate",
+    "x-request-id",
+    "x-http-method-override",
+];

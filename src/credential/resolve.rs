@@ -1,0 +1,1 @@
+//! The resolve call of the token service.
