@@ -59,6 +59,15 @@ enum Cut {
 pub struct ForgedState;
 
 impl Retry {
+    /// Nothing was brought back.
+    pub const NONE: Self = Self {
+        has_foreign_state: false,
+        follows_ours: false,
+        consent: None,
+        cut_state: false,
+        cut_responses: Cut::Nothing,
+    };
+
     /// Reads it from a call's parameters. Without keys, and in the legacy
     /// era, the gate gives out no state, and nothing is its own.
     ///

@@ -10,6 +10,7 @@ mod arrival;
 mod edits;
 mod head;
 mod outcome;
+mod session;
 mod worker;
 
 #[cfg(test)]
@@ -21,7 +22,7 @@ pub use admit::Admission;
 pub use edits::HeaderEdits;
 pub use worker::Worker;
 
-use self::admit::{Judgement, judge};
+use self::admit::{Ground, Judgement, judge};
 use self::head::Head;
 use self::outcome::{deny, record_of, refused, undecided};
 use crate::config::{HeaderMode, Limits};
@@ -359,7 +360,16 @@ impl Reading {
             result,
             revision,
             calls,
-        } = judge(&head, &identity, bytes, &worker.limits);
+        } = judge(
+            &head,
+            &identity,
+            bytes,
+            Ground {
+                limits: &worker.limits,
+                keys: &worker.state_keys,
+                now_s: now_ms / 1000,
+            },
+        );
         let record = Record {
             revision,
             calls,

@@ -5,7 +5,7 @@ mod denial;
 mod json_rpc;
 mod refusal;
 
-pub use denial::Denial;
+pub use denial::{Denial, SessionFault};
 pub use refusal::{Addressee, Subject, combine, refuse};
 
 use crate::http::Headers;
