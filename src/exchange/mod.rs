@@ -25,12 +25,15 @@ pub use worker::Worker;
 use self::admit::{Ground, Judgement, judge};
 use self::head::Head;
 use self::outcome::{deny, record_of, refused, undecided};
+use self::session::SessionUse;
 use crate::config::{HeaderMode, Limits};
+use crate::continuity::{Owner, SessionFlags};
 use crate::http::Headers;
 use crate::http::origin::Origin;
 use crate::oauth::{Awaited, Identity};
 use crate::record::{Outcome, Record};
 use crate::reply::{Addressee, Denial, Reply, Subject, refuse};
+use crate::site::Site;
 
 /// The state of an exchange.
 #[derive(Debug, Default)]
@@ -43,7 +46,7 @@ pub enum Exchange {
     /// The caller is known; the body is not complete.
     Reading(Box<Reading>),
     /// The upstream has it.
-    Admitted(Origin),
+    Admitted(Box<Admitted>),
     /// The gate has answered itself.
     Answered,
 }
@@ -63,6 +66,17 @@ pub struct Reading {
     identity: Rc<Identity>,
     /// The header changes, until they are made.
     edits: Option<HeaderEdits>,
+}
+
+/// What the response to a request needs to know of it.
+#[derive(Debug)]
+pub struct Admitted {
+    site: Rc<Site>,
+    origin: Origin,
+    identity: Rc<Identity>,
+    session: SessionUse,
+    /// For `initialize`: what the client declares with it.
+    opens: Option<SessionFlags>,
 }
 
 /// How far a body has come before anybody looks at it. The host holds it.
@@ -271,9 +285,20 @@ impl Exchange {
                 }
                 undecided(&head, Some(identity), now_ms)
             }
-            (Self::Admitted(origin), Input::ResponseHeaders { headers, .. }) => {
-                let edits = edits::response_edits(&headers, &origin);
-                (Self::Admitted(origin), Step::EditResponse(edits))
+            (Self::Admitted(state), Input::ResponseHeaders { headers, .. }) => {
+                let Admitted {
+                    site,
+                    origin,
+                    session,
+                    ..
+                } = &*state;
+                let mut edits = edits::response_edits(&headers, origin);
+                let owner = Owner::of(&state.identity, site);
+                let keys = &worker.state_keys;
+                match session.edit_response(&headers, &owner, keys, state.opens, &mut edits) {
+                    Ok(()) => (Self::Admitted(state), Step::EditResponse(edits)),
+                    Err(denial) => replaced(&denial, origin),
+                }
             }
             (Self::Fresh | Self::Answered, Input::ResponseHeaders { .. }) => {
                 (Self::Answered, Step::Continue)
@@ -285,25 +310,12 @@ impl Exchange {
             }
             (_, Input::Gone) => (Self::Answered, Step::Continue),
 
-            (Self::Admitted(origin), Input::RequestBody { held: 0, .. }) => {
-                (Self::Admitted(origin), Step::Continue)
+            (state @ Self::Admitted(_), Input::RequestBody { held: 0, .. }) => {
+                (state, Step::Continue)
             }
             // A GET or DELETE that was let go, and has a body after all.
-            (Self::Admitted(origin), Input::RequestBody { .. }) => {
-                let to = Addressee {
-                    site: None,
-                    origin: &origin,
-                    subject: Subject::Unread,
-                };
-                let reply = refuse(&Denial::UnexpectedBody, to);
-                (
-                    Self::Answered,
-                    Step::Reply {
-                        reply,
-                        path: None,
-                        record: None,
-                    },
-                )
+            (Self::Admitted(state), Input::RequestBody { .. }) => {
+                replaced(&Denial::UnexpectedBody, &state.origin)
             }
             (Self::Answered, _) => (Self::Answered, Step::Wait),
             (state, _) => state.unexpected(now_ms),
@@ -340,6 +352,23 @@ impl Exchange {
     }
 }
 
+/// An answer in place of the upstream's, after the decision was written down.
+fn replaced(denial: &Denial, origin: &Origin) -> (Exchange, Step) {
+    let to = Addressee {
+        site: None,
+        origin,
+        subject: Subject::Unread,
+    };
+    (
+        Exchange::Answered,
+        Step::Reply {
+            reply: refuse(denial, to),
+            path: None,
+            record: None,
+        },
+    )
+}
+
 fn is_error(headers: &Headers) -> bool {
     headers
         .single(":status")
@@ -374,7 +403,7 @@ impl Reading {
             revision,
             calls,
             body_bytes: bytes.len(),
-            ..record_of(&head, Some(identity), now_ms)
+            ..record_of(&head, Some(Rc::clone(&identity)), now_ms)
         };
         match result {
             Ok(admission) => {
@@ -383,8 +412,15 @@ impl Reading {
                     reason: "allowed",
                     ..record
                 });
+                let admitted = Admitted {
+                    site: head.site,
+                    origin: head.origin,
+                    identity,
+                    session: head.session,
+                    opens: admission.opens,
+                };
                 (
-                    Exchange::Admitted(head.origin),
+                    Exchange::Admitted(Box::new(admitted)),
                     Step::Forward {
                         admission,
                         edits,

@@ -132,22 +132,29 @@ impl Shared {
                 self.release(&edits, *record)
             }
             Step::Forward {
-                admission: _,
+                admission,
                 edits,
                 record,
-            } => match edits {
-                None => {
-                    self.write_down(&record);
-                    Action::Continue
+            } => {
+                if let Some(message) = admission.message()
+                    && !host::replace_request_body(message)
+                {
+                    return self.refused_by_host("the request body", *record);
                 }
-                Some(edits) => {
-                    let action = self.release(&edits, (*record).clone());
-                    if action == Action::Continue {
+                match edits {
+                    None => {
                         self.write_down(&record);
+                        Action::Continue
                     }
-                    action
+                    Some(edits) => {
+                        let action = self.release(&edits, (*record).clone());
+                        if action == Action::Continue {
+                            self.write_down(&record);
+                        }
+                        action
+                    }
                 }
-            },
+            }
             Step::Reply {
                 reply,
                 path,
@@ -174,16 +181,21 @@ impl Shared {
         }
     }
 
-    /// Changes the request headers and lets them go; if the host refuses a
-    /// change, what would go on is not what was decided on.
+    /// Changes the request headers and lets them go.
     fn release(&mut self, edits: &HeaderEdits, record: Record) -> Action {
-        const REASON: &str = "host_refused";
         if host::edit(MapType::HttpRequestHeaders, edits) {
             return Action::Continue;
         }
+        self.refused_by_host("request headers", record)
+    }
+
+    /// The host did not make a change: what would go on is not what was
+    /// decided on.
+    fn refused_by_host(&mut self, what: &str, record: Record) -> Action {
+        const REASON: &str = "host_refused";
         abi::log(
             LogLevel::Error,
-            "the host refused to change request headers; the request is refused",
+            &format!("the host refused to change {what}; the request is refused"),
         );
         self.write_down(&Record {
             outcome: Outcome::Denied,
