@@ -151,6 +151,12 @@ impl Site {
         }
     }
 
+    /// The name that a user knows the server by.
+    pub fn display_name(&self) -> &str {
+        let name = self.server.metadata.resource_name.as_deref();
+        name.unwrap_or(&self.server.id)
+    }
+
     /// A challenge with an error.
     pub fn challenge_with(
         &self,

@@ -12,6 +12,6 @@ mod session;
 
 pub use mac::{StateKeys, TAG_BYTES};
 pub use owner::Owner;
-pub use request_state::{Presented, STATE_SECONDS, issue as request_state, present};
+pub use request_state::{CallDigest, Presented, STATE_SECONDS, issue as request_state, present};
 pub use retry::{CONSENT_KEY, ConsentAction, ForgedState, Retry};
 pub use session::{Session, SessionFlags, bind as bind_session, open as open_session};

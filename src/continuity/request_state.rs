@@ -4,7 +4,7 @@
 //!
 //! It is a prefix and base64url of: version, expiry (seconds since 1970, eight
 //! bytes, big endian), length of the key's id, the key's id, tag. The MAC is
-//! over version, expiry, the owner, the method, and what the call asks for.
+//! over version, expiry, the owner, and what the call asks for.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -39,12 +39,42 @@ pub enum Presented {
     Forged,
 }
 
+/// What tells a call from others: SHA-256 over its method, target and
+/// arguments. It is the same for every spelling of the same values: a client
+/// may write its call anew for the retry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallDigest([u8; 32]);
+
+impl CallDigest {
+    /// Of this call.
+    pub fn of(call: &Call<'_>) -> Self {
+        let mut hash = Sha256::new();
+        text(&mut hash, b'c', call.method);
+        match &call.target {
+            Target::Tool(name) => text(&mut hash, b't', name),
+            Target::Prompt(name) => text(&mut hash, b'p', name),
+            Target::Resource(uri) => text(&mut hash, b'r', uri),
+            Target::Subscriptions(uris) => {
+                length(&mut hash, b's', uris.len());
+                for uri in uris {
+                    text(&mut hash, b'r', uri);
+                }
+            }
+            Target::Method => length(&mut hash, b'm', 0),
+        }
+        match &call.arguments {
+            Some(arguments) => object(&mut hash, arguments),
+            None => length(&mut hash, b'{', 0),
+        }
+        Self(hash.finalize().into())
+    }
+}
+
 /// The state for an answer to this call; `None` without a key.
-pub fn issue(keys: &StateKeys, owner: &Owner<'_>, call: &Call<'_>, now_s: u64) -> Option<String> {
+pub fn issue(keys: &StateKeys, owner: &Owner<'_>, call: &CallDigest, now_s: u64) -> Option<String> {
     let mut bytes = vec![VERSION];
     bytes.extend(now_s.saturating_add(STATE_SECONDS).to_be_bytes());
-    let digest = digest(call);
-    let (key_id, tag) = keys.sign(Purpose::RequestState, &fields(&bytes, owner, call, &digest))?;
+    let (key_id, tag) = keys.sign(Purpose::RequestState, &fields(&bytes, owner, call))?;
     bytes.push(u8::try_from(key_id.len()).ok()?);
     bytes.extend(key_id.bytes());
     bytes.extend(tag);
@@ -85,47 +115,19 @@ fn verified_expiry(
     let (VERSION, expiry) = head.split_first().map(|(version, rest)| (*version, rest))? else {
         return None;
     };
-    let digest = digest(call);
-    let fields = fields(head, owner, call, &digest);
+    let call = CallDigest::of(call);
+    let fields = fields(head, owner, &call);
     if !keys.verify(key_id, Purpose::RequestState, &fields, tag) {
         return None;
     }
     Some(u64::from_be_bytes(expiry.try_into().ok()?))
 }
 
-fn fields<'a>(
-    head: &'a [u8],
-    owner: &Owner<'a>,
-    call: &'a Call<'_>,
-    digest: &'a [u8; 32],
-) -> Vec<&'a [u8]> {
+fn fields<'a>(head: &'a [u8], owner: &Owner<'a>, call: &'a CallDigest) -> Vec<&'a [u8]> {
     let mut fields: Vec<&[u8]> = vec![head];
     fields.extend(owner.fields());
-    fields.extend([call.method.as_bytes(), digest]);
+    fields.push(&call.0);
     fields
-}
-
-/// SHA-256 over target and arguments. It is the same for every spelling of
-/// the same values: a client may write its call anew for the retry.
-fn digest(call: &Call<'_>) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    match &call.target {
-        Target::Tool(name) => text(&mut hash, b't', name),
-        Target::Prompt(name) => text(&mut hash, b'p', name),
-        Target::Resource(uri) => text(&mut hash, b'r', uri),
-        Target::Subscriptions(uris) => {
-            length(&mut hash, b's', uris.len());
-            for uri in uris {
-                text(&mut hash, b'r', uri);
-            }
-        }
-        Target::Method => length(&mut hash, b'm', 0),
-    }
-    match &call.arguments {
-        Some(arguments) => object(&mut hash, arguments),
-        None => length(&mut hash, b'{', 0),
-    }
-    hash.finalize().into()
 }
 
 fn value(hash: &mut Sha256, json: &Json) {
@@ -189,7 +191,7 @@ mod tests {
 
     fn issued() -> String {
         with_call("tools/call", CALL, |call| {
-            issue(&keys(), &ALICE, call, NOW).unwrap()
+            issue(&keys(), &ALICE, &CallDigest::of(call), NOW).unwrap()
         })
     }
 
@@ -298,7 +300,10 @@ mod tests {
                 present(&other, &ALICE, call, &state, NOW),
                 Presented::Forged
             );
-            assert_eq!(issue(&StateKeys::default(), &ALICE, call, NOW), None);
+            assert_eq!(
+                issue(&StateKeys::default(), &ALICE, &CallDigest::of(call), NOW),
+                None
+            );
         });
     }
 

@@ -30,9 +30,7 @@ pub enum ConsentAction {
 /// What a request brings back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Retry {
-    /// Whether some of it belongs to the upstream: then the gate must not ask
-    /// for input itself, since its own state would take the place of the
-    /// upstream's.
+    /// Whether some of it belongs to the upstream.
     pub has_foreign_state: bool,
     /// Whether it follows an answer of the gate's to this same call, not too
     /// long ago.
@@ -114,6 +112,16 @@ impl Retry {
         })
     }
 
+    /// Whether the gate may ask for input by itself: its own state would take
+    /// the place of the upstream's, and who has said no is not asked again.
+    pub const fn may_be_asked(&self) -> bool {
+        let has_declined = matches!(
+            self.consent,
+            Some(ConsentAction::Decline | ConsentAction::Cancel)
+        );
+        !self.has_foreign_state && !has_declined
+    }
+
     /// The message for the upstream, of the same length, without what is the
     /// gate's; `None` if it can go on as it is.
     ///
@@ -158,7 +166,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::super::owner::ALICE;
-    use super::super::request_state::{STATE_SECONDS, issue};
+    use super::super::request_state::{CallDigest, STATE_SECONDS, issue};
     use super::*;
     use crate::json::parse;
 
@@ -194,7 +202,7 @@ mod tests {
     fn state(issued_at: u64) -> String {
         let params = parse(br#"{"name":"add","arguments":{"requestState":"mine"}}"#, 16).unwrap();
         let call = Call::of("tools/call", params.as_object().unwrap()).unwrap();
-        issue(&keys(), &ALICE, &call, issued_at).unwrap()
+        issue(&keys(), &ALICE, &CallDigest::of(&call), issued_at).unwrap()
     }
 
     #[test]

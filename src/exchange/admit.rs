@@ -12,7 +12,7 @@ use crate::mcp::{Call, Era, Revision};
 use crate::oauth::Identity;
 use crate::policy::{Decision, Denied, Permit};
 use crate::record::CallRecord;
-use crate::reply::{Addressee, Denial, Reply, Subject, combine, refuse};
+use crate::reply::{Addressee, Asker, Denial, Reply, Subject, combine, refuse};
 
 /// The proof that every call of a request has a permit. Only this module
 /// makes one, and nothing is forwarded without.
@@ -59,6 +59,8 @@ pub(super) struct Judgement {
     pub(super) result: Result<Admission, (Denial, Reply)>,
     pub(super) revision: Option<Revision>,
     pub(super) calls: Vec<CallRecord>,
+    /// Who gets the answer, if one has to be given later.
+    pub(super) asker: Asker,
 }
 
 impl Judgement {
@@ -73,6 +75,7 @@ impl Judgement {
             result: Err((denial, reply)),
             revision,
             calls: Vec::new(),
+            asker: Asker::Unanswerable,
         }
     }
 }
@@ -151,6 +154,7 @@ fn judge_bodiless(
         result,
         revision: Some(revision),
         calls: vec![record],
+        asker: Asker::Unanswerable,
     }
 }
 
@@ -181,23 +185,31 @@ fn judge_message(head: &Head, identity: &Identity, bytes: &[u8], ground: Ground<
                 return Judgement::refused(Denial::Agreement(error), None, head, subject);
             }
         };
-    match body {
+    match &body {
         Body::Single(message) => {
-            let (result, mut record) = judge_one(head, identity, &message, revision, false);
+            let (result, mut record) = judge_one(head, identity, message, revision, false);
             let result = result.and_then(|permit| {
-                admit(permit, head, identity, &message, revision, bytes, ground).map_err(|denial| {
+                admit(permit, head, identity, message, revision, bytes, ground).map_err(|denial| {
                     record.allowed = false;
                     record.reason = denial.reason();
-                    answered(denial, head, subject(&message, revision, None))
+                    answered(denial, head, subject(message, revision, None))
                 })
             });
+            let declared = head.session.flags().elicitation_by_url;
+            let mut asker = Asker::of(&body, revision, declared);
+            if let Ok(admission) = &result
+                && !admission.retry.may_be_asked()
+            {
+                asker = asker.not_to_be_asked();
+            }
             Judgement {
                 result,
                 revision: Some(revision),
                 calls: vec![record],
+                asker,
             }
         }
-        Body::Batch(messages) => judge_batch(head, identity, &messages, revision),
+        Body::Batch(messages) => judge_batch(head, identity, messages, revision),
     }
 }
 
@@ -268,6 +280,7 @@ fn judge_batch(
         result,
         revision: Some(revision),
         calls,
+        asker: Asker::Unanswerable,
     }
 }
 

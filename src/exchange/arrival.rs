@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::head::{Head, Verb, json_body};
 use super::outcome::{deny, record_of, refused, request_id};
 use super::session::SessionUse;
-use super::{Arriving, Exchange, Identifying, Reading, Step, Worker, edits};
+use super::{Arriving, Exchange, Identifying, Preparing, Reading, Step, Worker};
 use crate::config::HeaderMode;
 use crate::http::Headers;
 use crate::http::origin::{Origin, is_preflight};
@@ -250,7 +250,7 @@ fn identified(
     mut head: Head,
     body: Arriving,
     identity: Rc<Identity>,
-    worker: &Worker,
+    worker: &mut Worker,
     now_ms: u64,
 ) -> (Exchange, Step) {
     match SessionUse::of(&head.headers, &head.site, &identity, &worker.state_keys) {
@@ -267,48 +267,26 @@ fn identified(
             now_ms,
         );
     }
-    let edits = edits::request_edits(&head, &identity);
+    let reading = Reading {
+        head,
+        identity,
+        released: None,
+    };
     match (body, worker.header_mode) {
-        (Arriving::Complete(0), _) => Reading {
-            head,
-            identity,
-            edits: Some(edits),
-        }
-        .decide(b"", worker, now_ms),
+        (Arriving::Complete(0), _) => reading.decide(b"", worker, now_ms),
         // Upstreams act on the head of a GET or DELETE, so none is released
         // undecided. Should a body come after all, it is refused then.
-        (Arriving::Open, HeaderMode::Plain) if head.verb != Verb::Post => Reading {
-            head,
-            identity,
-            edits: Some(edits),
+        (Arriving::Open, HeaderMode::Plain) if reading.head.verb != Verb::Post => {
+            reading.decide(b"", worker, now_ms)
         }
-        .decide(b"", worker, now_ms),
         (Arriving::Complete(held), _) => {
-            let reading = Reading {
-                head,
-                identity,
-                edits: Some(edits),
-            };
             (Exchange::Reading(Box::new(reading)), Step::ReadBody(held))
         }
         (Arriving::Open, HeaderMode::Plain) => {
-            let record = Box::new(record_of(&head, Some(Rc::clone(&identity)), now_ms));
-            let reading = Reading {
-                head,
-                identity,
-                edits: None,
-            };
-            (
-                Exchange::Reading(Box::new(reading)),
-                Step::ReleaseHeaders { edits, record },
-            )
+            let Reading { head, identity, .. } = reading;
+            Preparing::release(head, identity, None, worker, now_ms)
         }
         (Arriving::Open, HeaderMode::Holding) | (Arriving::Begun, _) => {
-            let reading = Reading {
-                head,
-                identity,
-                edits: Some(edits),
-            };
             (Exchange::Reading(Box::new(reading)), Step::Wait)
         }
     }

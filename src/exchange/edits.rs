@@ -1,6 +1,9 @@
 //! What the gate changes in the headers that it lets through.
 
 use super::head::Head;
+use std::rc::Rc;
+
+use crate::credential::{Credential, CredentialSource, PlacedBy};
 use crate::http::Headers;
 use crate::http::origin::Origin;
 use crate::oauth::Identity;
@@ -30,8 +33,13 @@ impl HeaderEdits {
 
 /// The request as the upstream gets it: without the client's token, without
 /// anything that the client might pass off as the gate's word, with the
-/// identity and the upstream's own session.
-pub(super) fn request_edits(head: &Head, identity: &Identity) -> HeaderEdits {
+/// identity, the upstream's own session and, where there is one, the
+/// credential.
+pub(super) fn request_edits(
+    head: &Head,
+    identity: &Identity,
+    credential: Option<&Credential>,
+) -> HeaderEdits {
     let Head {
         site,
         headers,
@@ -56,6 +64,12 @@ pub(super) fn request_edits(head: &Head, identity: &Identity) -> HeaderEdits {
     add(&names.subject_type, &|| {
         Some(identity.subject_type().to_string())
     });
+    let placed_by_gate = |source: &Rc<CredentialSource>| source.placed_by == PlacedBy::Gate;
+    if let Some(credential) = credential
+        && site.server.credential.as_ref().is_some_and(placed_by_gate)
+    {
+        edits.set.extend_from_slice(credential.headers());
+    }
     edits
 }
 
@@ -94,11 +108,18 @@ fn header_safe(value: &str) -> String {
 }
 
 /// The response as the client gets it: the gate alone says who may read it
-/// in a browser.
-pub(super) fn response_edits(headers: &Headers, origin: &Origin) -> HeaderEdits {
+/// in a browser, and where clients are to sign in.
+pub(super) fn response_edits(
+    headers: &Headers,
+    origin: &Origin,
+    from_upstream: bool,
+) -> HeaderEdits {
+    const CHALLENGES: [&str; 2] = ["www-authenticate", "proxy-authenticate"];
     let mut remove: Vec<String> = headers
         .names()
-        .filter(|name| name.starts_with("access-control-"))
+        .filter(|name| {
+            name.starts_with("access-control-") || (from_upstream && CHALLENGES.contains(name))
+        })
         .map(str::to_owned)
         .collect();
     remove.dedup();
@@ -140,12 +161,22 @@ mod tests {
     }
 
     #[test]
+    fn an_upstreams_challenge_goes_nowhere_and_envoys_own_stays() {
+        let headers = Headers::from([("www-authenticate", "Bearer"), ("x-other", "1")]);
+        let edits = response_edits(&headers, &Origin::Absent, true);
+        assert_eq!(edits.remove, ["www-authenticate"]);
+        let edits = response_edits(&headers, &Origin::Absent, false);
+        assert!(edits.remove.is_empty());
+    }
+
+    #[test]
     fn the_upstreams_word_on_cors_is_replaced() {
         let headers = Headers::from([
             ("access-control-allow-origin", "*"),
             ("vary", "accept-encoding"),
         ]);
-        let edits = response_edits(&headers, &Origin::Allowed("https://a.example".to_owned()));
+        let origin = Origin::Allowed("https://a.example".to_owned());
+        let edits = response_edits(&headers, &origin, true);
         assert_eq!(edits.remove, ["access-control-allow-origin"]);
         assert!(edits.set.contains(&(
             "access-control-allow-origin".to_owned(),
@@ -156,6 +187,7 @@ mod tests {
                 .set
                 .contains(&("vary".to_owned(), "accept-encoding, Origin".to_owned()))
         );
-        assert!(response_edits(&headers, &Origin::Absent).set.is_empty());
+        let edits = response_edits(&headers, &Origin::Absent, true);
+        assert!(edits.set.is_empty());
     }
 }

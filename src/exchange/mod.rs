@@ -6,10 +6,14 @@
 //! state; an input that a state does not expect denies.
 
 mod admit;
+mod admitted;
 mod arrival;
+mod credential;
 mod edits;
 mod head;
 mod outcome;
+mod permitted;
+mod reading;
 mod session;
 mod worker;
 
@@ -19,21 +23,21 @@ mod tests;
 use std::rc::Rc;
 
 pub use admit::Admission;
+pub use admitted::Admitted;
 pub use edits::HeaderEdits;
-pub use worker::Worker;
+pub use permitted::{AwaitingCredential, Permitted};
+pub use reading::Reading;
+pub use worker::{Awaited, Event, Settled, Worker};
 
-use self::admit::{Ground, Judgement, judge};
+use self::admitted::rejection;
+use self::credential::{Found, Wait};
 use self::head::Head;
-use self::outcome::{deny, record_of, refused, undecided};
-use self::session::SessionUse;
+use self::outcome::{aborted, deny, record_of, undecided};
 use crate::config::{HeaderMode, Limits};
-use crate::continuity::{Owner, SessionFlags};
 use crate::http::Headers;
-use crate::http::origin::Origin;
-use crate::oauth::{Awaited, Identity};
-use crate::record::{Outcome, Record};
-use crate::reply::{Addressee, Denial, Reply, Subject, refuse};
-use crate::site::Site;
+use crate::oauth::{self, Identity};
+use crate::record::Record;
+use crate::reply::{Denial, Reply};
 
 /// The state of an exchange.
 #[derive(Debug, Default)]
@@ -43,8 +47,14 @@ pub enum Exchange {
     Fresh,
     /// The token cannot be judged before somebody else has answered.
     Identifying(Box<Identifying>),
+    /// Plain mode: the caller is known, and the headers are held until the
+    /// upstream credential is there.
+    Preparing(Box<Preparing>),
     /// The caller is known; the body is not complete.
     Reading(Box<Reading>),
+    /// The message is permitted, and everything is held until the upstream
+    /// credential is there.
+    AwaitingCredential(Box<AwaitingCredential>),
     /// The upstream has it.
     Admitted(Box<Admitted>),
     /// The gate has answered itself.
@@ -56,27 +66,16 @@ pub enum Exchange {
 pub struct Identifying {
     head: Head,
     body: Arriving,
-    awaited: Awaited,
+    awaited: oauth::Awaited,
 }
 
-/// Waiting for the body.
+/// Plain mode: waiting for the credential before the headers are let go. No
+/// body has come.
 #[derive(Debug)]
-pub struct Reading {
+pub struct Preparing {
     head: Head,
     identity: Rc<Identity>,
-    /// The header changes, until they are made.
-    edits: Option<HeaderEdits>,
-}
-
-/// What the response to a request needs to know of it.
-#[derive(Debug)]
-pub struct Admitted {
-    site: Rc<Site>,
-    origin: Origin,
-    identity: Rc<Identity>,
-    session: SessionUse,
-    /// For `initialize`: what the client declares with it.
-    opens: Option<SessionFlags>,
+    wait: Wait,
 }
 
 /// How far a body has come before anybody looks at it. The host holds it.
@@ -147,7 +146,7 @@ pub enum Step {
         /// The header changes.
         edits: Option<HeaderEdits>,
         /// What to write down.
-        record: Box<Record>,
+        record: Rc<Record>,
     },
     /// Answer, and let nothing go.
     Reply {
@@ -162,6 +161,14 @@ pub enum Step {
     },
     /// Change the response headers and let them go.
     EditResponse(HeaderEdits),
+    /// Answer in place of the upstream.
+    ReplaceResponse {
+        /// The answer.
+        reply: Reply,
+        /// What to write down in place of what was written down when the
+        /// request was let go.
+        record: Box<Record>,
+    },
     /// Nothing more to do but to write this down.
     Note(Box<Record>),
 }
@@ -170,21 +177,31 @@ impl Exchange {
     /// What it waits for, if it waits for an answer.
     pub const fn awaits(&self) -> Option<Awaited> {
         match self {
-            Self::Identifying(state) => Some(state.awaited),
-            _ => None,
+            Self::Identifying(state) => Some(Awaited::Token(state.awaited)),
+            Self::Preparing(state) => Some(Awaited::Credential(state.wait.key)),
+            Self::AwaitingCredential(state) => Some(Awaited::Credential(state.wait.key)),
+            Self::Fresh | Self::Reading(_) | Self::Admitted(_) | Self::Answered => None,
         }
     }
 
     /// Whether a response now would come before the decision.
     pub const fn is_undecided(&self) -> bool {
-        matches!(self, Self::Identifying(_) | Self::Reading(_))
+        match self {
+            Self::Identifying(_)
+            | Self::Preparing(_)
+            | Self::Reading(_)
+            | Self::AwaitingCredential(_) => true,
+            Self::Fresh | Self::Admitted(_) | Self::Answered => false,
+        }
     }
 
     /// Whether it has waited for as long as it may.
     pub const fn is_overdue(&self, limits: &Limits, now_ms: u64) -> bool {
         match self {
             Self::Identifying(state) => now_ms >= state.head.deadline_ms(limits),
-            _ => false,
+            Self::Preparing(state) => now_ms >= state.wait.deadline_ms,
+            Self::AwaitingCredential(state) => now_ms >= state.wait.deadline_ms,
+            Self::Fresh | Self::Reading(_) | Self::Admitted(_) | Self::Answered => false,
         }
     }
 
@@ -240,6 +257,27 @@ impl Exchange {
                 }
             },
 
+            (Self::Preparing(state), Input::Wake) => {
+                let Preparing {
+                    head,
+                    identity,
+                    wait,
+                } = *state;
+                Preparing::release(head, identity, Some(wait), worker, now_ms)
+            }
+            // Letting the headers go would let this part of the body go too,
+            // so the rest is waited for, and the credential comes after the
+            // permit.
+            (Self::Preparing(state), body @ Input::RequestBody { .. }) => {
+                let Preparing { head, identity, .. } = *state;
+                let reading = Reading {
+                    head,
+                    identity,
+                    released: None,
+                };
+                Self::Reading(Box::new(reading)).transition(body, worker, now_ms)
+            }
+
             (
                 Self::Reading(state),
                 Input::RequestBody {
@@ -263,6 +301,18 @@ impl Exchange {
                 (Self::Reading(state), step)
             }
             (Self::Reading(state), Input::Message(bytes)) => state.decide(bytes, worker, now_ms),
+
+            (Self::AwaitingCredential(state), Input::Wake) => state.wake(worker, now_ms),
+            // The end of a body that is there already, or more than was
+            // decided on.
+            (Self::AwaitingCredential(state), Input::RequestBody { held, .. }) => {
+                if held == state.body_bytes() {
+                    (Self::AwaitingCredential(state), Step::Wait)
+                } else {
+                    state.permitted.refuse(Denial::UnexpectedBody, now_ms)
+                }
+            }
+
             // An exchange that was woken while it had stopped waiting.
             (state @ (Self::Reading(_) | Self::Admitted(_) | Self::Answered), Input::Wake) => {
                 (state, Step::Wait)
@@ -278,45 +328,63 @@ impl Exchange {
                     from_upstream,
                 },
             ) => {
-                let Reading { head, identity, .. } = *state;
+                let Reading {
+                    head,
+                    identity,
+                    released,
+                } = *state;
                 let has_seen_it = worker.header_mode == HeaderMode::Plain;
-                if has_seen_it && (from_upstream || !is_error(&headers)) {
-                    return deny(Denial::EarlyResponse, &head, Some(identity), now_ms);
+                if !has_seen_it || (!from_upstream && is_error(&headers)) {
+                    return undecided(&head, Some(identity), now_ms);
                 }
-                undecided(&head, Some(identity), now_ms)
+                let credential = released.as_ref().and_then(Found::credential);
+                let denial = match (credential, rejection(&headers)) {
+                    (Some(credential), Some(rejection)) if from_upstream => {
+                        worker.credentials.reject(credential, rejection, now_ms);
+                        Denial::CredentialRejected
+                    }
+                    _ => Denial::EarlyResponse,
+                };
+                deny(denial, &head, Some(identity), now_ms)
             }
-            (Self::Admitted(state), Input::ResponseHeaders { headers, .. }) => {
-                let Admitted {
-                    site,
-                    origin,
-                    session,
-                    ..
-                } = &*state;
-                let mut edits = edits::response_edits(&headers, origin);
-                let owner = Owner::of(&state.identity, site);
-                let keys = &worker.state_keys;
-                match session.edit_response(&headers, &owner, keys, state.opens, &mut edits) {
-                    Ok(()) => (Self::Admitted(state), Step::EditResponse(edits)),
-                    Err(denial) => replaced(&denial, origin),
-                }
+            (Self::Preparing(state), Input::ResponseHeaders { .. }) => {
+                undecided(&state.head, Some(state.identity), now_ms)
             }
+            (Self::AwaitingCredential(state), Input::ResponseHeaders { .. } | Input::Gone) => {
+                aborted(state.permitted.undecided_record(now_ms))
+            }
+            (
+                Self::Admitted(state),
+                Input::ResponseHeaders {
+                    headers,
+                    from_upstream,
+                },
+            ) => state.respond(&headers, from_upstream, worker, now_ms),
             (Self::Fresh | Self::Answered, Input::ResponseHeaders { .. }) => {
                 (Self::Answered, Step::Continue)
             }
 
             (Self::Identifying(state), Input::Gone) => undecided(&state.head, None, now_ms),
+            (Self::Preparing(state), Input::Gone) => {
+                undecided(&state.head, Some(state.identity), now_ms)
+            }
             (Self::Reading(state), Input::Gone) => {
                 undecided(&state.head, Some(state.identity), now_ms)
             }
             (_, Input::Gone) => (Self::Answered, Step::Continue),
 
-            (state @ Self::Admitted(_), Input::RequestBody { held: 0, .. }) => {
-                (state, Step::Continue)
+            (Self::Admitted(state), Input::RequestBody { held: 0, .. }) => {
+                (Self::Admitted(state), Step::Continue)
             }
             // A GET or DELETE that was let go, and has a body after all.
-            (Self::Admitted(state), Input::RequestBody { .. }) => {
-                replaced(&Denial::UnexpectedBody, &state.origin)
-            }
+            (Self::Admitted(state), Input::RequestBody { .. }) => (
+                Self::Answered,
+                Step::Reply {
+                    reply: state.refuse_body(),
+                    path: None,
+                    record: None,
+                },
+            ),
             (Self::Answered, _) => (Self::Answered, Step::Wait),
             (state, _) => state.unexpected(now_ms),
         }
@@ -334,6 +402,10 @@ impl Exchange {
             Self::Reading(state) => {
                 record_of(&state.head, Some(Rc::clone(&state.identity)), now_ms)
             }
+            Self::Preparing(state) => {
+                record_of(&state.head, Some(Rc::clone(&state.identity)), now_ms)
+            }
+            Self::AwaitingCredential(state) => state.permitted.undecided_record(now_ms),
             Self::Fresh | Self::Admitted(_) | Self::Answered => Record::default(),
         };
         let record = Record {
@@ -352,23 +424,6 @@ impl Exchange {
     }
 }
 
-/// An answer in place of the upstream's, after the decision was written down.
-fn replaced(denial: &Denial, origin: &Origin) -> (Exchange, Step) {
-    let to = Addressee {
-        site: None,
-        origin,
-        subject: Subject::Unread,
-    };
-    (
-        Exchange::Answered,
-        Step::Reply {
-            reply: refuse(denial, to),
-            path: None,
-            record: None,
-        },
-    )
-}
-
 fn is_error(headers: &Headers) -> bool {
     headers
         .single(":status")
@@ -376,59 +431,4 @@ fn is_error(headers: &Headers) -> bool {
         .flatten()
         .and_then(|status| status.parse::<u16>().ok())
         .is_some_and(|status| status >= 400)
-}
-
-impl Reading {
-    fn decide(self, bytes: &[u8], worker: &Worker, now_ms: u64) -> (Exchange, Step) {
-        let Self {
-            head,
-            identity,
-            edits,
-        } = self;
-        let Judgement {
-            result,
-            revision,
-            calls,
-        } = judge(
-            &head,
-            &identity,
-            bytes,
-            Ground {
-                limits: &worker.limits,
-                keys: &worker.state_keys,
-                now_s: now_ms / 1000,
-            },
-        );
-        let record = Record {
-            revision,
-            calls,
-            body_bytes: bytes.len(),
-            ..record_of(&head, Some(Rc::clone(&identity)), now_ms)
-        };
-        match result {
-            Ok(admission) => {
-                let record = Box::new(Record {
-                    outcome: Outcome::Allowed,
-                    reason: "allowed",
-                    ..record
-                });
-                let admitted = Admitted {
-                    site: head.site,
-                    origin: head.origin,
-                    identity,
-                    session: head.session,
-                    opens: admission.opens,
-                };
-                (
-                    Exchange::Admitted(Box::new(admitted)),
-                    Step::Forward {
-                        admission,
-                        edits,
-                        record,
-                    },
-                )
-            }
-            Err((denial, reply)) => refused(&denial, reply, record),
-        }
-    }
 }

@@ -5,10 +5,13 @@ use std::rc::Rc;
 
 use super::head::Head;
 use super::{Exchange, Step};
+use crate::continuity::{Owner, StateKeys};
+use crate::credential::{ConsentAnswer, ConsentNeeded};
 use crate::http::Headers;
 use crate::oauth::Identity;
 use crate::record::{Outcome, Record};
-use crate::reply::{Addressee, Denial, Reply, Subject, refuse};
+use crate::reply::{Addressee, Asker, ConsentForm, Denial, MissingConsent, Reply, Subject, refuse};
+use crate::site::Site;
 
 /// What is known of an exchange whoever decides on it.
 pub(super) fn record_of(head: &Head, identity: Option<Rc<Identity>>, now_ms: u64) -> Record {
@@ -46,10 +49,11 @@ pub(super) fn deny(
 }
 
 pub(super) fn refused(denial: &Denial, reply: Reply, record: Record) -> (Exchange, Step) {
-    let challenged = reply
-        .headers
-        .iter()
-        .any(|(name, _)| *name == "www-authenticate");
+    let challenged = matches!(denial, Denial::Consent(_))
+        || reply
+            .headers
+            .iter()
+            .any(|(name, _)| *name == "www-authenticate");
     let outcome = if challenged {
         Outcome::Challenged
     } else {
@@ -77,10 +81,37 @@ pub(super) fn undecided(
     identity: Option<Rc<Identity>>,
     now_ms: u64,
 ) -> (Exchange, Step) {
+    aborted(record_of(head, identity, now_ms))
+}
+
+/// The same, where more is known.
+pub(super) fn aborted(record: Record) -> (Exchange, Step) {
     let record = Record {
         outcome: Outcome::Aborted,
         reason: "aborted",
-        ..record_of(head, identity, now_ms)
+        ..record
     };
     (Exchange::Answered, Step::Note(Box::new(record)))
+}
+
+/// The answer to a missing consent, in the form that this client can take.
+pub(super) fn missing_consent(
+    site: &Site,
+    identity: &Identity,
+    asker: &Asker,
+    needed: &ConsentNeeded,
+    keys: &StateKeys,
+    now_ms: u64,
+) -> Denial {
+    let source = site.server.credential.as_ref();
+    let wanted = source.map_or(ConsentAnswer::Http403, |source| {
+        source.consent_answer_for(identity.client())
+    });
+    let form = ConsentForm::choose(wanted, needed, asker, || {
+        asker.request_state(keys, &Owner::of(identity, site), now_ms / 1000)
+    });
+    Denial::Consent(Box::new(MissingConsent {
+        needed: needed.clone(),
+        form,
+    }))
 }

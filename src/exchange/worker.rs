@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
-use crate::callout::{Fetch, FetchIds};
+use crate::callout::{Fetch, FetchAnswer, FetchId, FetchIds};
 use crate::config::{Config, HeaderMode, Limits};
 use crate::continuity::StateKeys;
-use crate::credential::CredentialStore;
-use crate::oauth::{Authenticator, InlineKeyError, TokenLimits};
+use crate::credential::{CredentialEvent, CredentialKey, CredentialSource, CredentialStore};
+use crate::oauth::{self, Authenticator, InlineKeyError, KeyEvent, TokenLimits};
 use crate::site::Sites;
 
 /// How many upstream credentials each worker remembers.
@@ -30,6 +30,35 @@ pub struct Worker {
     /// How many exchanges wait for keys, introspection or credentials.
     pub waiting: usize,
     ids: FetchIds,
+    /// How long a call to each token service may take, in milliseconds.
+    credential_timeouts_ms: Vec<u64>,
+}
+
+/// What an exchange waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaited {
+    /// What its token is judged by.
+    Token(oauth::Awaited),
+    /// An upstream credential.
+    Credential(CredentialKey),
+}
+
+/// What an answer to a call has brought.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// For the log.
+    pub events: Vec<Event>,
+    /// What nobody needs to wait for any longer.
+    pub awaited: Option<Awaited>,
+}
+
+/// Something for the log; no secrets in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Of an issuer.
+    Key(KeyEvent),
+    /// Of a token service.
+    Credential(CredentialEvent),
 }
 
 impl Worker {
@@ -57,6 +86,11 @@ impl Worker {
             header_mode: config.header_mode,
             waiting: 0,
             ids: FetchIds::default(),
+            credential_timeouts_ms: config
+                .token_services
+                .iter()
+                .map(|service| service.timeout_ms)
+                .collect(),
         })
     }
 
@@ -71,5 +105,33 @@ impl Worker {
         let mut fetches = self.authenticator.due(now_ms, &mut self.ids);
         fetches.extend(self.credentials.due(now_ms, &mut self.ids));
         fetches
+    }
+
+    /// Takes the answer of a call; `None` where there was none. Exchanges that
+    /// wait for what it settles can look again now, and [`Self::due`] may have
+    /// the next call.
+    pub fn answered(
+        &mut self,
+        id: FetchId,
+        answer: Option<FetchAnswer<'_>>,
+        now_ms: u64,
+    ) -> Settled {
+        if let Some(settled) = self.credentials.answered(id, answer, now_ms) {
+            return Settled {
+                events: settled.event.into_iter().map(Event::Credential).collect(),
+                awaited: settled.awaited.map(Awaited::Credential),
+            };
+        }
+        let settled = self.authenticator.answered(id, answer, now_ms);
+        Settled {
+            events: settled.events.into_iter().map(Event::Key).collect(),
+            awaited: settled.awaited.map(Awaited::Token),
+        }
+    }
+
+    /// How long a call for a credential of this source may take.
+    pub(super) fn credential_timeout_ms(&self, source: &CredentialSource) -> u64 {
+        let timeout_ms = self.credential_timeouts_ms.get(source.service);
+        timeout_ms.copied().unwrap_or_default()
     }
 }

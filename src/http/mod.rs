@@ -1,5 +1,7 @@
-//! HTTP as the gate sees it: header snapshots, paths, origins.
+//! HTTP as the gate sees it: header snapshots, paths, origins,
+//! challenges.
 
+pub mod challenge;
 pub mod headers;
 pub mod origin;
 pub mod target;

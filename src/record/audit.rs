@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{CallRecord, Record};
+use super::{CallRecord, CredentialUse, Record};
 
 /// The audit line of a record. `now_ms` is in milliseconds since 1970.
 /// Members that have no value are left out.
@@ -28,6 +28,7 @@ pub fn audit_line(record: &Record, now_ms: u64) -> String {
         record.revision.map(|revision| revision.as_str()),
     );
     line.add("http_method", &record.http_method);
+    line.add_some("credential", record.credential.map(CredentialUse::as_str));
     if record.status != 0 {
         line.add("status", &record.status);
     }

@@ -6,7 +6,8 @@
 
 use std::rc::Rc;
 
-use super::{Outcome, Record};
+use super::{CredentialUse, Outcome, Record};
+use crate::credential::{AnswerProblem, CredentialEvent};
 use crate::mcp::Call;
 use crate::mcp::revision::methods;
 
@@ -46,6 +47,45 @@ impl DecisionCounter {
     }
 }
 
+/// Which counter of upstream credentials a record belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CredentialCounter {
+    server: Option<Rc<str>>,
+    result: CredentialUse,
+}
+
+impl CredentialCounter {
+    /// The counter of this record, if a credential was asked for.
+    pub fn of(record: &Record) -> Option<Self> {
+        Some(Self {
+            server: record.server.clone(),
+            result: record.credential?,
+        })
+    }
+
+    /// Its name, labels included.
+    pub fn name(&self) -> String {
+        let server = self.server.as_deref().unwrap_or("none").replace('.', "_");
+        let result = self.result.as_str();
+        format!("mcp_auth.credentials.server.{server}.result.{result}")
+    }
+}
+
+/// The name of the counter of calls to a token service that brought no
+/// credential and no other answer that counts.
+pub fn failed_call(event: &CredentialEvent) -> String {
+    let service = event.service_id.replace('.', "_");
+    let problem = match event.problem {
+        AnswerProblem::NoAnswer => "no_answer",
+        AnswerProblem::Status(_) => "status",
+        AnswerProblem::TooLarge => "too_large",
+        AnswerProblem::Malformed => "malformed",
+        AnswerProblem::Header(_) => "header",
+        AnswerProblem::Code(code) => code,
+    };
+    format!("mcp_auth.credential_call_failures.service.{service}.problem.{problem}")
+}
+
 /// The histogram of the time to the decision, in milliseconds.
 pub const DECISION_MILLISECONDS: &str = "mcp_auth.decision_ms";
 /// The histogram of the length of request bodies, in bytes.
@@ -69,6 +109,29 @@ mod tests {
     use super::*;
     use crate::json::Object;
     use crate::record::CallRecord;
+
+    #[test]
+    fn only_who_asked_for_a_credential_is_counted() {
+        assert_eq!(CredentialCounter::of(&Record::default()), None);
+        let record = Record {
+            server: Some("a.b".into()),
+            credential: Some(CredentialUse::Consent),
+            ..Record::default()
+        };
+        assert_eq!(
+            CredentialCounter::of(&record).unwrap().name(),
+            "mcp_auth.credentials.server.a_b.result.consent"
+        );
+        let event = CredentialEvent {
+            service_id: "vault.1".into(),
+            server_id: "notes".to_owned(),
+            problem: AnswerProblem::Status(500),
+        };
+        assert_eq!(
+            failed_call(&event),
+            "mcp_auth.credential_call_failures.service.vault_1.problem.status"
+        );
+    }
 
     #[test]
     fn labels_are_bounded_whatever_a_client_sends() {

@@ -41,6 +41,39 @@ pub struct Record {
     pub elapsed_ms: u64,
     /// The length of the request body, in bytes.
     pub body_bytes: usize,
+    /// What became of the upstream credential, where one was asked for.
+    pub credential: Option<CredentialUse>,
+}
+
+/// What became of a request's upstream credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CredentialUse {
+    /// The worker had it.
+    Cached,
+    /// The token service was asked.
+    Fetched,
+    /// The upstream wants none.
+    NotNeeded,
+    /// The user has to give consent first.
+    Consent,
+    /// There was none to be had.
+    Failed,
+    /// The upstream did not take it.
+    Rejected,
+}
+
+impl CredentialUse {
+    /// The name in audit lines and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cached => "cached",
+            Self::Fetched => "fetched",
+            Self::NotNeeded => "not_needed",
+            Self::Consent => "consent",
+            Self::Failed => "failed",
+            Self::Rejected => "rejected",
+        }
+    }
 }
 
 /// How an exchange ended.
@@ -51,7 +84,8 @@ pub enum Outcome {
     /// The client was refused.
     #[default]
     Denied,
-    /// The client was sent to sign in, or for more scopes.
+    /// The client was sent to sign in, for more scopes, or to connect an
+    /// account.
     Challenged,
     /// Nothing was decided on: a metadata document, a preflight.
     Answered,

@@ -10,6 +10,9 @@ pub fn filter_state(record: &Record) -> Vec<(&'static str, String)> {
         ("mcp_auth.outcome", record.outcome.as_str().to_owned()),
         ("mcp_auth.reason", record.reason.to_owned()),
     ];
+    if let Some(credential) = record.credential {
+        entries.push(("mcp_auth.credential", credential.as_str().to_owned()));
+    }
     entries.extend(identity_state(record));
     let [first, rest @ ..] = record.calls.as_slice() else {
         return entries;

@@ -1,5 +1,7 @@
 //! Every reason for which an exchange ends without reaching the upstream.
 
+use super::consent::MissingConsent;
+use crate::credential::CredentialFailure;
 use crate::mcp::agreement::AgreementError;
 use crate::mcp::call::ParamsError;
 use crate::mcp::envelope::EnvelopeError;
@@ -58,6 +60,14 @@ pub enum Denial {
     Policy(Denied),
     /// The upstream answered before the request was decided on.
     EarlyResponse,
+    /// The user has to connect an account first.
+    Consent(Box<MissingConsent>),
+    /// There is no upstream credential to be had.
+    Credential(CredentialFailure),
+    /// The upstream did not take the credential that it got.
+    CredentialRejected,
+    /// The upstream wants a credential, and the gate has none for it.
+    UpstreamUnauthorized,
 }
 
 /// What is wrong with a session id.
@@ -97,6 +107,18 @@ impl Denial {
             Self::ForgedState => "request_state",
             Self::UpstreamSession => "upstream_session",
             Self::EarlyResponse => "early_response",
+            Self::Consent(_) => "consent_needed",
+            Self::Credential(failure) => match failure {
+                CredentialFailure::InvalidSubjectToken => "credential_subject_token",
+                CredentialFailure::AccessDenied => "credential_access_denied",
+                CredentialFailure::Configuration => "credential_configuration",
+                CredentialFailure::ServiceRefusesUs => "credential_service_refuses",
+                CredentialFailure::Busy { .. } => "credential_busy",
+                CredentialFailure::Upstream => "credential_upstream",
+                CredentialFailure::Unavailable => "credential_unavailable",
+            },
+            Self::CredentialRejected => "credential_rejected",
+            Self::UpstreamUnauthorized => "upstream_unauthorized",
         }
     }
 }

@@ -17,12 +17,18 @@ pub(super) const PARSE_ERROR: i32 = -32700;
 pub(super) const INVALID_REQUEST: i32 = -32600;
 pub(super) const METHOD_NOT_FOUND: i32 = -32601;
 pub(super) const INVALID_PARAMS: i32 = -32602;
+pub(super) const INTERNAL_ERROR: i32 = -32603;
+/// MCP 2025-11-25 only: MCP 2026-07-28 forbids it.
+pub(super) const URL_ELICITATION_REQUIRED: i32 = -32042;
 /// Legacy only: MCP 2026-07-28 forbids it.
 pub(super) const RESOURCE_NOT_FOUND: i32 = -32002;
 pub(super) const HEADER_MISMATCH: i32 = -32020;
 pub(super) const UNSUPPORTED_PROTOCOL_VERSION: i32 = -32022;
 /// The gate's own, outside of the ranges that JSON-RPC and MCP reserve.
 pub(super) const REFUSED: i32 = 403;
+pub(super) const UNAUTHORIZED: i32 = 401;
+pub(super) const BAD_GATEWAY: i32 = 502;
+pub(super) const UNAVAILABLE: i32 = 503;
 
 impl Error {
     pub(super) fn new(code: i32, message: impl Into<String>) -> Self {
@@ -54,7 +60,7 @@ pub(super) fn tool_error(id: &RequestId, era: Era, text: &str) -> Value {
     with_id(Some(id), "result", result)
 }
 
-fn with_id(id: Option<&RequestId>, member: &str, value: Value) -> Value {
+pub(super) fn with_id(id: Option<&RequestId>, member: &str, value: Value) -> Value {
     let mut answer = serde_json::Map::new();
     answer.insert("jsonrpc".to_owned(), json!("2.0"));
     if let Some(id) = id {

@@ -1,10 +1,14 @@
 //! The gate's own answers: the one place that knows which denial gets which
 //! HTTP status, challenge and JSON-RPC error.
 
+mod asker;
+mod consent;
 mod denial;
 mod json_rpc;
 mod refusal;
 
+pub use asker::Asker;
+pub use consent::{ConsentForm, MissingConsent};
 pub use denial::{Denial, SessionFault};
 pub use refusal::{Addressee, Subject, combine, refuse};
 

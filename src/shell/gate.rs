@@ -75,11 +75,14 @@ impl HttpContext for Gate {
 
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
         let headers = host::headers(MapType::HttpResponseHeaders);
-        // Only an early response may be somebody else's, and asking costs.
-        let undecided = self.exchange.borrow().is_undecided();
+        // It makes a difference only before the decision and where there is a
+        // challenge, and asking costs.
+        let matters = self.exchange.borrow().is_undecided()
+            || headers.pseudo(":status") == "401"
+            || headers.has("www-authenticate");
         self.feed(Input::ResponseHeaders {
             headers,
-            from_upstream: !undecided || host::is_from_upstream(),
+            from_upstream: !matters || host::is_from_upstream(),
         })
     }
 

@@ -1,12 +1,15 @@
 //! The gate's metrics in Envoy's stats.
 
+use core::hash::Hash;
 use std::collections::HashMap;
 
 use proxy_wasm::types::MetricType;
 
 use super::abi;
+use crate::credential::CredentialEvent;
 use crate::record::metrics::{
-    BODY_BYTES, DECISION_MILLISECONDS, DecisionCounter, MEMORY_BYTES, UNENFORCED,
+    BODY_BYTES, CredentialCounter, DECISION_MILLISECONDS, DecisionCounter, MEMORY_BYTES,
+    UNENFORCED, failed_call,
 };
 use crate::record::{Outcome, Record};
 
@@ -15,6 +18,8 @@ use crate::record::{Outcome, Record};
 #[derive(Debug, Default)]
 pub(super) struct Meters {
     decisions: HashMap<DecisionCounter, Option<u32>>,
+    credentials: HashMap<CredentialCounter, Option<u32>>,
+    failed_calls: HashMap<String, Option<u32>>,
     others: HashMap<&'static str, Option<u32>>,
     /// What of this VM's memory is in the gauge already.
     memory_bytes: usize,
@@ -24,17 +29,8 @@ impl Meters {
     /// Counts a decision.
     pub(super) fn count(&mut self, record: &Record) {
         let decision = DecisionCounter::of(record);
-        let id = match self.decisions.get(&decision) {
-            Some(id) => *id,
-            None => {
-                let id = abi::define_metric(MetricType::Counter, &decision.name());
-                self.decisions.insert(decision, id);
-                id
-            }
-        };
-        if let Some(id) = id {
-            abi::increment_metric(id, 1);
-        }
+        count(&mut self.decisions, decision, DecisionCounter::name);
+        self.count_credential(record);
         if record.calls.iter().any(|call| call.unenforced.is_some())
             && let Some(id) = self.id(MetricType::Counter, UNENFORCED)
         {
@@ -47,6 +43,18 @@ impl Meters {
         if record.body_bytes > 0 {
             self.observe(BODY_BYTES, record.body_bytes.try_into().unwrap_or(u64::MAX));
         }
+    }
+
+    /// Counts what became of an upstream credential.
+    pub(super) fn count_credential(&mut self, record: &Record) {
+        if let Some(credential) = CredentialCounter::of(record) {
+            count(&mut self.credentials, credential, CredentialCounter::name);
+        }
+    }
+
+    /// Counts a call to a token service that brought nothing.
+    pub(super) fn count_failed_call(&mut self, event: &CredentialEvent) {
+        count(&mut self.failed_calls, failed_call(event), String::clone);
     }
 
     /// Adds what this VM's memory has grown by to the gauge, which all VMs of
@@ -77,5 +85,24 @@ impl Meters {
         let id = abi::define_metric(kind, name);
         self.others.insert(name, id);
         id
+    }
+}
+
+/// Counts one more, and defines the counter where it is the first.
+fn count<K: Eq + Hash>(
+    counters: &mut HashMap<K, Option<u32>>,
+    key: K,
+    name: impl FnOnce(&K) -> String,
+) {
+    let id = match counters.get(&key) {
+        Some(id) => *id,
+        None => {
+            let id = abi::define_metric(MetricType::Counter, &name(&key));
+            counters.insert(key, id);
+            id
+        }
+    };
+    if let Some(id) = id {
+        abi::increment_metric(id, 1);
     }
 }

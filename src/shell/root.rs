@@ -15,7 +15,7 @@ use super::shared::Shared;
 use super::{abi, host};
 use crate::callout::{Fetch, FetchAnswer, FetchId};
 use crate::config;
-use crate::exchange::Worker;
+use crate::exchange::{Event, Worker};
 use crate::oauth::{InlineKeyError, KeyEvent, KeyEventKind};
 
 /// How often waiting requests and the keys' age are looked at.
@@ -73,12 +73,15 @@ impl Root {
     fn answered(&self, id: FetchId, answer: Option<FetchAnswer<'_>>) {
         let Some(shared) = &self.shared else { return };
         let mut shared = shared.borrow_mut();
-        let settled = shared
-            .worker
-            .authenticator
-            .answered(id, answer, host::now_ms());
+        let settled = shared.worker.answered(id, answer, host::now_ms());
         for event in &settled.events {
-            log_event(event);
+            match event {
+                Event::Key(event) => log_event(event),
+                Event::Credential(event) => {
+                    abi::log(LogLevel::Warn, &event.to_string());
+                    shared.meters.count_failed_call(event);
+                }
+            }
         }
         if let Some(awaited) = settled.awaited {
             shared.wake(self.context, awaited);

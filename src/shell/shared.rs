@@ -9,8 +9,7 @@ use proxy_wasm::types::{Action, LogLevel, MapType};
 
 use super::meters::Meters;
 use super::{abi, host};
-use crate::exchange::{Exchange, HeaderEdits, Input, Step, Worker};
-use crate::oauth::Awaited;
+use crate::exchange::{Admission, Awaited, Exchange, HeaderEdits, Input, Step, Worker};
 use crate::record::{Outcome, Record, audit_line, filter_state, identity_state};
 use crate::reply::Reply;
 
@@ -129,32 +128,13 @@ impl Shared {
                 for (key, value) in identity_state(&record) {
                     abi::set_property(key, &value);
                 }
-                self.release(&edits, *record)
+                self.release(&edits, &record)
             }
             Step::Forward {
                 admission,
                 edits,
                 record,
-            } => {
-                if let Some(message) = admission.message()
-                    && !host::replace_request_body(message)
-                {
-                    return self.refused_by_host("the request body", *record);
-                }
-                match edits {
-                    None => {
-                        self.write_down(&record);
-                        Action::Continue
-                    }
-                    Some(edits) => {
-                        let action = self.release(&edits, (*record).clone());
-                        if action == Action::Continue {
-                            self.write_down(&record);
-                        }
-                        action
-                    }
-                }
-            }
+            } => self.forward(&admission, edits.as_ref(), &record),
             Step::Reply {
                 reply,
                 path,
@@ -174,6 +154,12 @@ impl Shared {
                 host::edit(MapType::HttpResponseHeaders, &edits);
                 Action::Continue
             }
+            Step::ReplaceResponse { reply, record } => {
+                describe(&record);
+                self.meters.count_credential(&record);
+                host::send(&reply, record.reason);
+                Action::Pause
+            }
             Step::Note(record) => {
                 self.write_down(&record);
                 Action::Continue
@@ -181,17 +167,36 @@ impl Shared {
         }
     }
 
+    /// Lets a permitted request go, as the upstream may see it.
+    fn forward(
+        &mut self,
+        admission: &Admission,
+        edits: Option<&HeaderEdits>,
+        record: &Record,
+    ) -> Action {
+        if let Some(message) = admission.message()
+            && !host::replace_request_body(message)
+        {
+            return self.refused_by_host("the request body", record);
+        }
+        let action = edits.map_or(Action::Continue, |edits| self.release(edits, record));
+        if action == Action::Continue {
+            self.write_down(record);
+        }
+        action
+    }
+
     /// Changes the request headers and lets them go.
-    fn release(&mut self, edits: &HeaderEdits, record: Record) -> Action {
+    fn release(&mut self, edits: &HeaderEdits, record: &Record) -> Action {
         if host::edit(MapType::HttpRequestHeaders, edits) {
             return Action::Continue;
         }
-        self.refused_by_host("request headers", record)
+        self.refused_by_host("the request headers", record)
     }
 
     /// The host did not make a change: what would go on is not what was
     /// decided on.
-    fn refused_by_host(&mut self, what: &str, record: Record) -> Action {
+    fn refused_by_host(&mut self, what: &str, record: &Record) -> Action {
         const REASON: &str = "host_refused";
         abi::log(
             LogLevel::Error,
@@ -201,7 +206,7 @@ impl Shared {
             outcome: Outcome::Denied,
             reason: REASON,
             status: 500,
-            ..record
+            ..record.clone()
         });
         let reply = Reply {
             status: 500,
@@ -213,10 +218,15 @@ impl Shared {
     }
 
     fn write_down(&mut self, record: &Record) {
-        for (key, value) in filter_state(record) {
-            abi::set_property(key, &value);
-        }
-        abi::set_property(AUDIT, &audit_line(record, host::now_ms()));
+        describe(record);
         self.meters.count(record);
     }
+}
+
+/// Puts a record where access logs find it, in place of an earlier one.
+fn describe(record: &Record) {
+    for (key, value) in filter_state(record) {
+        abi::set_property(key, &value);
+    }
+    abi::set_property(AUDIT, &audit_line(record, host::now_ms()));
 }

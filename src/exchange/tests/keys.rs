@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::callout::{FetchAnswer, FetchId};
-use crate::oauth::Awaited;
+use crate::exchange::Awaited;
+use crate::oauth;
 
 const KEY_WAIT_MS: u64 = 5000;
 
@@ -107,7 +108,10 @@ fn headers_stay_where_they_are_once_a_part_of_the_body_is_there() {
 fn a_request_waits_for_its_own_issuer_and_no_longer_than_it_may() {
     let worker = &mut fetching("holding");
     let exchange = start(worker);
-    assert_eq!(exchange.awaits(), Some(Awaited::Keys(0)));
+    assert_eq!(
+        exchange.awaits(),
+        Some(Awaited::Token(oauth::Awaited::Keys(0)))
+    );
     assert!(!exchange.is_overdue(&worker.limits, NOW_MS + KEY_WAIT_MS - 1));
     assert!(exchange.is_overdue(&worker.limits, NOW_MS + KEY_WAIT_MS));
 }

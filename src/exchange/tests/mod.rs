@@ -153,7 +153,7 @@ fn ended(step: Step, released: Option<HeaderEdits>) -> End {
                 edits.is_some() != released.is_some(),
                 "headers are changed exactly once"
             );
-            End::Forwarded(edits.or(released).unwrap(), *record)
+            End::Forwarded(edits.or(released).unwrap(), (*record).clone())
         }
         Step::Reply { reply, record, .. } => End::Refused(reply, *record.unwrap()),
         Step::Wait => End::Waiting,

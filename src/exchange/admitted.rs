@@ -1,0 +1,156 @@
+//! The upstream has the request: until its response has gone to the client.
+
+use std::rc::Rc;
+
+use super::credential::Found;
+use super::edits::response_edits;
+use super::head::Head;
+use super::outcome::missing_consent;
+use super::session::SessionUse;
+use super::{Exchange, Step, Worker};
+use crate::continuity::{Owner, SessionFlags};
+use crate::credential::Rejection;
+use crate::http::Headers;
+use crate::http::challenge::error_of;
+use crate::http::origin::Origin;
+use crate::oauth::Identity;
+use crate::record::{CredentialUse, Record};
+use crate::reply::{Addressee, Asker, Denial, Reply, refuse};
+use crate::site::Site;
+
+/// A request that has gone on: what an answer in place of the upstream's
+/// needs to know of it.
+#[derive(Debug)]
+pub struct Admitted {
+    pub(super) site: Rc<Site>,
+    pub(super) origin: Origin,
+    asker: Asker,
+    identity: Rc<Identity>,
+    found: Found,
+    session: SessionUse,
+    /// For `initialize`: what the client declares with it.
+    opens: Option<SessionFlags>,
+    /// What was written down.
+    record: Rc<Record>,
+}
+
+impl Admitted {
+    pub(super) fn new(
+        head: Head,
+        identity: Rc<Identity>,
+        asker: Asker,
+        found: Found,
+        opens: Option<SessionFlags>,
+        record: Rc<Record>,
+    ) -> Self {
+        Self {
+            site: head.site,
+            origin: head.origin,
+            asker,
+            identity,
+            found,
+            session: head.session,
+            opens,
+            record,
+        }
+    }
+
+    /// The upstream's response, or somebody else's in its place.
+    pub(super) fn respond(
+        self,
+        headers: &Headers,
+        from_upstream: bool,
+        worker: &mut Worker,
+        now_ms: u64,
+    ) -> (Exchange, Step) {
+        let rejection = rejection(headers).filter(|_| from_upstream);
+        let denial = match (&self.found, rejection) {
+            (Found::Ready(credential, _), Some(rejection)) => {
+                worker.credentials.reject(credential, rejection, now_ms);
+                Denial::CredentialRejected
+            }
+            // It went on without one, and cannot be answered without one.
+            (Found::Missing(needed), Some(_)) => {
+                let keys = &worker.state_keys;
+                missing_consent(
+                    &self.site,
+                    &self.identity,
+                    &self.asker,
+                    needed,
+                    keys,
+                    now_ms,
+                )
+            }
+            (_, Some(Rejection { status: 401, .. })) => Denial::UpstreamUnauthorized,
+            (_, Some(_) | None) => {
+                let mut edits = response_edits(headers, &self.origin, from_upstream);
+                let owner = Owner::of(&self.identity, &self.site);
+                let bound = self.session.edit_response(
+                    headers,
+                    &owner,
+                    &worker.state_keys,
+                    self.opens,
+                    &mut edits,
+                );
+                match bound {
+                    Ok(()) => {
+                        let state = Exchange::Admitted(Box::new(self));
+                        return (state, Step::EditResponse(edits));
+                    }
+                    Err(denial) => denial,
+                }
+            }
+        };
+        self.replace(&denial)
+    }
+
+    /// An answer of the gate's own in place of the upstream's.
+    fn replace(self, denial: &Denial) -> (Exchange, Step) {
+        let to = Addressee {
+            site: Some(&self.site),
+            origin: &self.origin,
+            subject: self.asker.subject(),
+        };
+        let reply = refuse(denial, to);
+        let credential = match denial {
+            Denial::CredentialRejected => Some(CredentialUse::Rejected),
+            _ => self.record.credential,
+        };
+        let record = Box::new(Record {
+            reason: denial.reason(),
+            status: reply.status,
+            credential,
+            ..(*self.record).clone()
+        });
+        (Exchange::Answered, Step::ReplaceResponse { reply, record })
+    }
+
+    /// A GET or DELETE that was let go, and has a body after all.
+    pub(super) fn refuse_body(&self) -> Reply {
+        let to = Addressee {
+            site: None,
+            origin: &self.origin,
+            subject: self.asker.subject(),
+        };
+        refuse(&Denial::UnexpectedBody, to)
+    }
+}
+
+/// Whether a response says that the credential was not enough: 401, or 403
+/// with the challenge of RFC 6750 for too few scopes.
+pub(super) fn rejection(headers: &Headers) -> Option<Rejection> {
+    let error = || headers.all("www-authenticate").find_map(error_of);
+    match headers.pseudo(":status") {
+        "401" => Some(Rejection {
+            status: 401,
+            error: error(),
+        }),
+        "403" => error()
+            .filter(|error| error == "insufficient_scope")
+            .map(|error| Rejection {
+                status: 403,
+                error: Some(error),
+            }),
+        _ => None,
+    }
+}

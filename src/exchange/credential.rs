@@ -1,0 +1,129 @@
+//! The upstream credential of a request: asking for it, and waiting for it.
+
+use std::rc::Rc;
+
+use super::Worker;
+use super::head::Head;
+use super::outcome::request_id;
+use crate::credential::{Ask, ConsentNeeded, Credential, CredentialFailure, CredentialKey, Known};
+use crate::oauth::{Identity, bearer_token};
+use crate::record::CredentialUse;
+
+/// How long after the time of a call those who wait for it give up.
+const MARGIN_MS: u64 = 1000;
+
+/// Waiting for a credential.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wait {
+    /// What is waited for.
+    pub(super) key: CredentialKey,
+    /// When it was asked for first.
+    pub(super) asked_ms: u64,
+    /// When the wait ends at the latest.
+    pub(super) deadline_ms: u64,
+}
+
+/// What is known of the credential that a request needs.
+#[derive(Clone, Debug)]
+pub(super) enum Found {
+    /// The server's entry asks for none.
+    Unasked,
+    /// It is there.
+    Ready(Rc<Credential>, CredentialUse),
+    /// The upstream wants none.
+    NotNeeded,
+    /// The user has to give consent first.
+    Missing(Rc<ConsentNeeded>),
+    /// There is none to be had.
+    Failed(CredentialFailure),
+}
+
+/// What asking for it has brought.
+pub(super) enum Search {
+    /// This is known.
+    Over(Found),
+    /// It is being asked for.
+    Goes(Wait),
+    /// It would have to be waited for, and too many requests wait already.
+    Crowded,
+}
+
+impl Found {
+    /// What is written down of it.
+    pub(super) const fn record(&self) -> Option<CredentialUse> {
+        match self {
+            Self::Unasked => None,
+            Self::Ready(_, how) => Some(*how),
+            Self::NotNeeded => Some(CredentialUse::NotNeeded),
+            Self::Missing(_) => Some(CredentialUse::Consent),
+            Self::Failed(_) => Some(CredentialUse::Failed),
+        }
+    }
+
+    /// The credential, if it is there.
+    pub(super) fn credential(&self) -> Option<&Rc<Credential>> {
+        match self {
+            Self::Ready(credential, _) => Some(credential),
+            Self::Unasked | Self::NotNeeded | Self::Missing(_) | Self::Failed(_) => None,
+        }
+    }
+}
+
+/// Looks for the credential of a request, for the first time or, after a
+/// wait, again.
+pub(super) fn find(
+    head: &Head,
+    identity: &Identity,
+    operation: Option<(&str, Option<&str>)>,
+    earlier: Option<Wait>,
+    worker: &mut Worker,
+    now_ms: u64,
+) -> Search {
+    let Some(source) = &head.site.server.credential else {
+        return Search::Over(Found::Unasked);
+    };
+    let credentials: Vec<&[u8]> = head.headers.all("authorization").collect();
+    let Ok(Some(token)) = bearer_token(&credentials) else {
+        return Search::Over(Found::Failed(CredentialFailure::InvalidSubjectToken));
+    };
+    let request_id = request_id(&head.headers);
+    let ask = Ask {
+        source,
+        identity,
+        token: token.as_str(),
+        request_id: request_id.as_deref(),
+        operation,
+    };
+    let asked_ms = earlier.map_or(now_ms, |wait| wait.asked_ms);
+    let key = match worker.credentials.look_up(&ask, asked_ms, now_ms) {
+        Known::Ready(credential) => {
+            let how = match earlier {
+                None => CredentialUse::Cached,
+                Some(_) => CredentialUse::Fetched,
+            };
+            return Search::Over(Found::Ready(credential, how));
+        }
+        Known::NotNeeded => return Search::Over(Found::NotNeeded),
+        Known::Consent(needed) => return Search::Over(Found::Missing(needed)),
+        Known::Refused(failure) => return Search::Over(Found::Failed(failure)),
+        Known::Pending(key) => key,
+    };
+    let deadline_ms = earlier.map_or_else(
+        || {
+            let timeout_ms = worker.credential_timeout_ms(source);
+            now_ms.saturating_add(timeout_ms).saturating_add(MARGIN_MS)
+        },
+        |wait| wait.deadline_ms,
+    );
+    if now_ms >= deadline_ms {
+        return Search::Over(Found::Failed(CredentialFailure::Unavailable));
+    }
+    if worker.waiting >= worker.limits.waiting_requests {
+        return Search::Crowded;
+    }
+    Search::Goes(Wait {
+        key,
+        asked_ms,
+        deadline_ms,
+    })
+}
