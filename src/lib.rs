@@ -3,6 +3,7 @@
 mod cache;
 pub mod callout;
 pub mod config;
+pub mod continuity;
 pub mod credential;
 pub mod exchange;
 pub mod http;

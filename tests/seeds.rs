@@ -1,5 +1,5 @@
-//! The seeds of the fuzz targets `message`, `configuration` and `exchange`,
-//! as plain tests.
+//! The seeds of the fuzz targets `message`, `configuration`, `exchange` and
+//! `credential_answer`, as plain tests.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::expect_used,
@@ -10,6 +10,8 @@
 
 #[path = "../fuzz/checks/configuration.rs"]
 mod configuration;
+#[path = "../fuzz/checks/credential_answer.rs"]
+mod credential_answer;
 #[path = "../fuzz/checks/exchange.rs"]
 mod exchange;
 #[path = "../fuzz/checks/message.rs"]
@@ -49,4 +51,9 @@ fn every_seed_of_a_configuration_is_accepted_or_refused_with_places() {
 #[test]
 fn no_seed_of_an_exchange_is_forwarded() {
     each_seed("fuzz/seeds/exchange", exchange::check);
+}
+
+#[test]
+fn every_seed_of_a_credential_answer_fails_closed() {
+    each_seed("fuzz/seeds/credential_answer", credential_answer::check);
 }

@@ -13,7 +13,8 @@ pub struct InjectedHeaders(Vec<(String, String)>);
 pub enum HeaderProblem {
     /// None at all.
     None,
-    /// More than [`InjectedHeaders::MAX`].
+    /// More than [`InjectedHeaders::MAX`], or more than
+    /// [`InjectedHeaders::MAX_BYTES`] together.
     TooMany,
     /// A name that is no token, or one that the message, the protocol or
     /// Envoy needs.
@@ -32,6 +33,9 @@ impl InjectedHeaders {
     pub const MAX: usize = 16;
     /// The longest value, in bytes.
     pub const MAX_VALUE_BYTES: usize = 8192;
+    /// How long all values may be together, in bytes: what is remembered of
+    /// one user is bounded.
+    pub const MAX_BYTES: usize = 16_384;
 
     /// From names and values as they were answered, of which only the listed
     /// names (lower case) may be used.
@@ -43,6 +47,7 @@ impl InjectedHeaders {
         listed: &[String],
     ) -> Result<Self, HeaderProblem> {
         let mut headers: Vec<(String, String)> = Vec::new();
+        let mut bytes: usize = 0;
         for (name, value) in pairs {
             if headers.len() >= Self::MAX {
                 return Err(HeaderProblem::TooMany);
@@ -61,6 +66,10 @@ impl InjectedHeaders {
                 return Err(HeaderProblem::Value);
             }
             headers.push((name, value.to_owned()));
+            bytes = bytes.saturating_add(value.len());
+            if bytes > Self::MAX_BYTES {
+                return Err(HeaderProblem::TooMany);
+            }
         }
         if headers.is_empty() {
             return Err(HeaderProblem::None);

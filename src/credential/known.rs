@@ -144,6 +144,12 @@ impl Credential {
         self.headers.as_slice()
     }
 
+    /// Whether the upstream would see the same.
+    pub(super) fn is_same_as(&self, other: &Self) -> bool {
+        let same_version = self.version.is_some() && self.version == other.version;
+        same_version || self.headers == other.headers
+    }
+
     /// The token service's name for this state of the credential.
     pub fn version(&self) -> Option<&str> {
         self.version.as_deref()

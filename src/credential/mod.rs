@@ -6,6 +6,8 @@
 //! understood counts as no answer: nothing goes on without a credential that
 //! was checked.
 
+mod answer;
+mod call;
 mod exchange;
 mod headers;
 mod key;

@@ -6,7 +6,9 @@ use super::credential::Found;
 use super::edits::response_edits;
 use super::head::Head;
 use super::outcome::missing_consent;
+use super::session::SessionUse;
 use super::{Exchange, Step, Worker};
+use crate::continuity::{Owner, SessionFlags};
 use crate::credential::Rejection;
 use crate::http::Headers;
 use crate::http::challenge::error_of;
@@ -25,6 +27,9 @@ pub struct Admitted {
     asker: Asker,
     identity: Rc<Identity>,
     found: Found,
+    session: SessionUse,
+    /// For `initialize`: what the client declares with it.
+    opens: Option<SessionFlags>,
     /// What was written down.
     record: Rc<Record>,
 }
@@ -35,6 +40,7 @@ impl Admitted {
         identity: Rc<Identity>,
         asker: Asker,
         found: Found,
+        opens: Option<SessionFlags>,
         record: Rc<Record>,
     ) -> Self {
         Self {
@@ -43,6 +49,8 @@ impl Admitted {
             asker,
             identity,
             found,
+            session: head.session,
+            opens,
             record,
         }
     }
@@ -63,15 +71,34 @@ impl Admitted {
             }
             // It went on without one, and cannot be answered without one.
             (Found::Missing(needed), Some(_)) => {
-                missing_consent(&self.site, &self.identity, &self.asker, needed)
+                let keys = &worker.state_keys;
+                missing_consent(
+                    &self.site,
+                    &self.identity,
+                    &self.asker,
+                    needed,
+                    keys,
+                    now_ms,
+                )
             }
             (_, Some(Rejection { status: 401, .. })) => Denial::UpstreamUnauthorized,
             (_, Some(_) | None) => {
-                let edits = response_edits(headers, &self.origin, from_upstream);
-                return (
-                    Exchange::Admitted(Box::new(self)),
-                    Step::EditResponse(edits),
+                let mut edits = response_edits(headers, &self.origin, from_upstream);
+                let owner = Owner::of(&self.identity, &self.site);
+                let bound = self.session.edit_response(
+                    headers,
+                    &owner,
+                    &worker.state_keys,
+                    self.opens,
+                    &mut edits,
                 );
+                match bound {
+                    Ok(()) => {
+                        let state = Exchange::Admitted(Box::new(self));
+                        return (state, Step::EditResponse(edits));
+                    }
+                    Err(denial) => denial,
+                }
             }
         };
         self.replace(&denial)

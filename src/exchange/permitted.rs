@@ -53,7 +53,7 @@ impl Permitted {
     ) -> (Exchange, Step) {
         match released {
             None => self.look_up(None, worker, now_ms),
-            Some(found) => self.conclude(found, true, now_ms),
+            Some(found) => self.conclude(found, true, worker, now_ms),
         }
     }
 
@@ -78,7 +78,7 @@ impl Permitted {
             worker,
             now_ms,
         ) {
-            Search::Over(found) => self.conclude(found, false, now_ms),
+            Search::Over(found) => self.conclude(found, false, worker, now_ms),
             Search::Goes(wait) => {
                 self.head.reduce();
                 let state = AwaitingCredential {
@@ -92,12 +92,18 @@ impl Permitted {
     }
 
     /// What is known of the credential decides how it goes on.
-    fn conclude(mut self, found: Found, is_released: bool, now_ms: u64) -> (Exchange, Step) {
+    fn conclude(
+        mut self,
+        found: Found,
+        is_released: bool,
+        worker: &Worker,
+        now_ms: u64,
+    ) -> (Exchange, Step) {
         self.record.credential = found.record();
         match &found {
             Found::Missing(needed) if !self.goes_without() => {
                 let needed = Rc::clone(needed);
-                self.ask_for_consent(&needed, now_ms)
+                self.ask_for_consent(&needed, worker, now_ms)
             }
             Found::Failed(failure) => self.refuse(Denial::Credential(*failure), now_ms),
             Found::Unasked | Found::Ready(..) | Found::NotNeeded | Found::Missing(_) => {
@@ -115,8 +121,20 @@ impl Permitted {
         })
     }
 
-    fn ask_for_consent(self, needed: &ConsentNeeded, now_ms: u64) -> (Exchange, Step) {
-        let denial = missing_consent(&self.head.site, &self.identity, &self.asker, needed);
+    fn ask_for_consent(
+        self,
+        needed: &ConsentNeeded,
+        worker: &Worker,
+        now_ms: u64,
+    ) -> (Exchange, Step) {
+        let denial = missing_consent(
+            &self.head.site,
+            &self.identity,
+            &self.asker,
+            needed,
+            &worker.state_keys,
+            now_ms,
+        );
         self.refuse(denial, now_ms)
     }
 
@@ -144,7 +162,7 @@ impl Permitted {
         } = self;
         let edits = (!is_released).then(|| {
             let credential = found.credential().map(Rc::as_ref);
-            edits::request_edits(&head.site, &identity, &head.headers, credential)
+            edits::request_edits(&head, &identity, credential)
         });
         let record = Rc::new(Record {
             outcome: Outcome::Allowed,
@@ -152,7 +170,14 @@ impl Permitted {
             elapsed_ms: now_ms.saturating_sub(head.arrived_ms),
             ..record
         });
-        let admitted = Admitted::new(head, identity, asker, found, Rc::clone(&record));
+        let admitted = Admitted::new(
+            head,
+            identity,
+            asker,
+            found,
+            admission.opens,
+            Rc::clone(&record),
+        );
         (
             Exchange::Admitted(Box::new(admitted)),
             Step::Forward {

@@ -89,6 +89,17 @@ impl Identity {
             expires_at: 2_000_000_000,
         }
     }
+
+    /// The same of another issuer and type, with another end.
+    #[cfg(test)]
+    pub(crate) fn of_test(self, issuer: &str, subject_type: SubjectType, expires_at: u64) -> Self {
+        Self {
+            issuer: issuer.into(),
+            subject_type,
+            expires_at,
+            ..self
+        }
+    }
 }
 
 impl SubjectType {
