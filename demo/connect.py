@@ -40,9 +40,10 @@ def walk(link: str, account: str) -> Page:
         for _ in range(MOST_PAGES):
             if page.status >= 400:
                 raise StackError(f"{_place(page)} answers {page.status}: {page.heading} {page.text}".strip())
-            if not page.forms:
+            # Signing in as someone else leads round in a circle.
+            form = next((each for each in page.forms if "again" not in each.fields), None)
+            if form is None:
                 return page
-            form = page.forms[0]
             page = browser.press(page, form, _button(form, account))
     except OSError as error:
         raise StackError(f"the way through the pages was cut off: {error}") from error
