@@ -32,9 +32,9 @@ def connect(name: str, ports: Ports) -> str:
     return f"{name} is connected to {NOTES}"
 
 
-def walk(link: str, account: str) -> Page:
+def walk(link: str, account: str, browser: Browser | None = None) -> Page:
     """Open a consent link and agree to everything as this account; the last page."""
-    browser = Browser()
+    browser = browser or Browser()
     try:
         page = browser.open(link)
         for _ in range(MOST_PAGES):

@@ -58,7 +58,7 @@ export function createProvider({ issuer, settings, keys, storage, cookieKeys }) 
       client.grantTypeAllowed("refresh_token") &&
       (settings.refreshTokens === "always" || code.scopes.has("offline_access")),
     // A refresh token that is used again ends the grant.
-    rotateRefreshToken: true,
+    rotateRefreshToken: settings.rotates,
     // Every sign-in makes a session of its own (see `forgetSession`); a token lives on without it.
     expiresWithSession: () => false,
     // Clients put the scope of the first challenge into their registration and

@@ -70,7 +70,8 @@ class Settings:
     `cookie_prefix` begins the names of its cookies: these do not tell ports
     apart, so that two servers on 127.0.0.1 would take each other's.
     `refresh_tokens` are for clients that ask for offline access, or for all that
-    can use one. They rotate; one that comes a second time ends the grant.
+    can use one. Where `rotates` is set, each use brings another one, and one that
+    comes a second time ends the grant.
     `client_documents` are client id metadata documents that are answered from
     here instead of the network, by their https URL.
     """
@@ -86,6 +87,7 @@ class Settings:
     clients: Sequence[RegisteredClient] = ()
     access_token_seconds: int = 600
     refresh_tokens: Literal["asked", "always"] = "asked"
+    rotates: bool = True
     introspection_client: IntrospectionClient = field(default_factory=IntrospectionClient)
     client_documents: Mapping[str, object] = field(default_factory=dict)
 
@@ -171,6 +173,7 @@ def start(processes: Processes, settings: Settings, state: Path) -> Authorizatio
                 ],
                 "accessTokenSeconds": settings.access_token_seconds,
                 "refreshTokens": settings.refresh_tokens,
+                "rotates": settings.rotates,
             }
         ),
         encoding="utf-8",

@@ -8,7 +8,9 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from http.client import HTTPMessage
 from http.cookiejar import CookieJar
+from typing import IO
 
 TIMEOUT = 15
 MOST_PAGE_BYTES = 1 << 20
@@ -39,8 +41,14 @@ class Browser:
 
     def __init__(self) -> None:
         self._opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(CookieJar())
+            urllib.request.ProxyHandler({}),
+            urllib.request.HTTPCookieProcessor(CookieJar()),
+            _Redirects(self),
         )
+
+    def leave(self, url: str) -> bool:
+        """Whether to follow a redirect; for tests that stop on the way."""
+        return True
 
     def open(self, url: str) -> Page:
         """Go to an address, wherever that leads."""
@@ -71,6 +79,24 @@ class Browser:
                 " ".join("".join(reader.text).split()),
                 reader.forms,
             )
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        if not self._browser.leave(newurl):
+            return None
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 class _Reader(HTMLParser):

@@ -1,0 +1,73 @@
+"""The parts that every system of these tests is made of, built and installed once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from system import System, postgres
+
+from demo.stack import authorization_server, envoy, module, notes_server, token_service
+from demo.stack.processes import Processes
+
+StartSystem = Callable[..., System]
+
+
+@pytest.fixture(scope="session")
+def tools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
+    with Processes(tmp_path_factory.mktemp("tools")) as processes:
+        authorization_server.install(processes)
+        notes_server.install(processes)
+        yield processes
+
+
+@pytest.fixture
+def start_system(tools: Processes, tmp_path: Path) -> Iterator[StartSystem]:
+    """Starts a system; what differs from the demonstration is given by name."""
+    found = envoy.find(tools)
+    built = os.environ.get("MCP_AUTH_FILTER_MODULE") or module.build(tools)
+    executable = token_service.build(tools)
+    with ExitStack() as running:
+
+        def start(**different: object) -> System:
+            copy = Path(shutil.copy(built, tmp_path))
+            system = System(found, copy, executable, tmp_path, **different)  # type: ignore[arg-type]
+            return running.enter_context(system)
+
+        yield start
+
+
+@pytest.fixture
+def database() -> Iterator[str]:
+    """A PostgreSQL of the test's own."""
+    where = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    on_path = shutil.which("initdb")
+    if on_path:
+        where.append(Path(on_path).resolve().parent)
+    if not where:
+        pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
+    with postgres(where[-1]) as url:
+        yield url
+
+
+@pytest.fixture(autouse=True)
+def logs_on_failure(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
+    """Show the ends of the logs where a test fails."""
+    yield
+    report = getattr(request.node, "rep_call", None)
+    if report is not None and report.failed:
+        for log in sorted((tmp_path / "logs").glob("*.log")):
+            lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+            print(f"--- {log.name}", *lines[-25:], sep="\n")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> object:
+    report = yield
+    if report.when == "call":
+        item.rep_call = report  # type: ignore[attr-defined]
+    return report
