@@ -221,6 +221,27 @@ impl Credentials {
         stored.map(|stored| self.open_consent(stored)).transpose()
     }
 
+    /// Which keys are missing or wrong: of each key that credentials are
+    /// sealed with, one credential is opened. What does not open is named.
+    ///
+    /// # Errors
+    /// The database has trouble.
+    pub async fn unopened(&self) -> Result<Vec<String>, StorageError> {
+        let samples = self.storage.one_of_each_key().await?;
+        Ok(samples
+            .iter()
+            .filter_map(|(slot, stored)| {
+                let SealedCredential {
+                    version, sealed, ..
+                } = &stored.credential;
+                let problem = self.vault.open(sealed, &of_slot(slot, *version)).err()?;
+                let key = sealed.key_id();
+                let key = key.as_ref().map_or("?", |key| key.as_str());
+                Some(format!("key \"{key}\": {problem}"))
+            })
+            .collect())
+    }
+
     /// Wraps every data key with the writing key. It may be stopped and begun
     /// again at any time, and run while the service runs.
     ///

@@ -7,6 +7,7 @@
 mod audit;
 mod consents;
 mod credentials;
+mod holders;
 
 use core::fmt;
 use core::time::Duration;
@@ -18,6 +19,7 @@ use sqlx::{AnyPool, Executor, Row};
 pub use audit::{Action, AuditRecord};
 pub use consents::{ConsentStep, Handle, HandleHash, StoredConsent};
 pub use credentials::{Method, SealedCredential, Slot, Status, StoredCredential, Version};
+pub use holders::Holder;
 
 use crate::config::Database;
 use crate::owner::{Owner, SubjectType, Target};
