@@ -223,7 +223,7 @@ async fn person(
 
 /// The service as a client of the issuer of the owner's tokens.
 fn client<'a>(flow: &'a Flow<'_>, owner: &Owner) -> Result<&'a config::SignIn, Problem> {
-    let issuers = flow.app.access.issuers();
+    let issuers = &flow.app.config.issuers;
     issuers
         .iter()
         .find(|issuer| issuer.issuer == owner.issuer)
