@@ -6,6 +6,7 @@ mod arrival;
 mod keys;
 mod messages;
 mod modes;
+mod sessions;
 
 use serde_json::{Value, json};
 
