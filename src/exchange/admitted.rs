@@ -7,6 +7,7 @@ use super::edits::response_edits;
 use super::head::Head;
 use super::outcome::missing_consent;
 use super::{Exchange, Step, Worker};
+use crate::attempt::{HeldTicket, Obstacle};
 use crate::credential::Rejection;
 use crate::http::Headers;
 use crate::http::challenge::error_of;
@@ -25,6 +26,8 @@ pub struct Admitted {
     asker: Asker,
     identity: Rc<Identity>,
     found: Found,
+    /// For the credential role: valid for as long as this state is.
+    ticket: Option<HeldTicket>,
     /// What was written down.
     record: Rc<Record>,
 }
@@ -35,6 +38,7 @@ impl Admitted {
         identity: Rc<Identity>,
         asker: Asker,
         found: Found,
+        ticket: Option<HeldTicket>,
         record: Rc<Record>,
     ) -> Self {
         Self {
@@ -43,6 +47,7 @@ impl Admitted {
             asker,
             identity,
             found,
+            ticket,
             record,
         }
     }
@@ -55,8 +60,13 @@ impl Admitted {
         worker: &mut Worker,
         now_ms: u64,
     ) -> (Exchange, Step) {
+        if let Some(denial) = self.obstacle() {
+            return self.replace(&denial);
+        }
         let rejection = rejection(headers).filter(|_| from_upstream);
         let denial = match (&self.found, rejection) {
+            // The credential role knows which of them it was.
+            (Found::Ready(..), Some(_)) if self.ticket.is_some() => Denial::CredentialRejected,
             (Found::Ready(credential, _), Some(rejection)) => {
                 worker.credentials.reject(credential, rejection, now_ms);
                 Denial::CredentialRejected
@@ -75,6 +85,20 @@ impl Admitted {
             }
         };
         self.replace(&denial)
+    }
+
+    /// Why the credential role had no credential for an attempt: what answers
+    /// is the role itself.
+    fn obstacle(&self) -> Option<Denial> {
+        match self.ticket.as_ref()?.obstacle()? {
+            Obstacle::Consent(needed) => Some(missing_consent(
+                &self.site,
+                &self.identity,
+                &self.asker,
+                &needed,
+            )),
+            Obstacle::Failure(failure) => Some(Denial::Credential(failure)),
+        }
     }
 
     /// An answer of the gate's own in place of the upstream's.
@@ -111,7 +135,7 @@ impl Admitted {
 
 /// Whether a response says that the credential was not enough: 401, or 403
 /// with the challenge of RFC 6750 for too few scopes.
-pub(super) fn rejection(headers: &Headers) -> Option<Rejection> {
+pub(crate) fn rejection(headers: &Headers) -> Option<Rejection> {
     let error = || headers.all("www-authenticate").find_map(error_of);
     match headers.pseudo(":status") {
         "401" => Some(Rejection {

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use crate::credential::{Credential, CredentialSource, PlacedBy};
 use crate::http::Headers;
+use crate::http::headers::is_spelling_of;
 use crate::http::origin::Origin;
 use crate::oauth::Identity;
 use crate::site::Site;
@@ -57,17 +58,10 @@ pub(super) fn request_edits(
     HeaderEdits { remove, set }
 }
 
-/// Whether a client's header must not reach the upstream. Frameworks in the
-/// manner of CGI read `x_mcp_subject` as `x-mcp-subject`, so both count.
+/// Whether a client's header must not reach the upstream.
 pub(super) fn is_reserved(header: &str, site: &Site) -> bool {
-    let same = |name: &String| {
-        header.len() == name.len()
-            && header
-                .bytes()
-                .zip(name.bytes())
-                .all(|(left, right)| left == right || (left == b'_' && right == b'-'))
-    };
-    site.reserved_headers.iter().any(same)
+    let mut reserved = site.reserved_headers.iter();
+    reserved.any(|name| is_spelling_of(header, name))
 }
 
 /// A value that any HTTP implementation takes as it is: what is not visible
