@@ -4,6 +4,7 @@ pub mod attempt;
 mod cache;
 pub mod callout;
 pub mod config;
+pub mod continuity;
 pub mod credential;
 pub mod exchange;
 pub mod http;

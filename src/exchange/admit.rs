@@ -4,7 +4,9 @@ use std::rc::Rc;
 
 use super::head::{Head, Verb};
 use crate::config::Limits;
+use crate::continuity::{ForgedState, Owner, Retry, SessionFlags, StateKeys};
 use crate::mcp::agreement::{self, AgreementError};
+use crate::mcp::elicitation::declares_url;
 use crate::mcp::envelope::{self, Body, BodyLimits, Message};
 use crate::mcp::{Call, Era, Revision};
 use crate::oauth::Identity;
@@ -17,6 +19,39 @@ use crate::reply::{Addressee, Asker, Denial, Reply, Subject, combine, refuse};
 #[derive(Debug, PartialEq)]
 pub struct Admission {
     permits: Vec<Permit>,
+    /// What it brings back from an earlier answer.
+    pub(super) retry: Retry,
+    /// The message to send on in place of the one that came: of the same
+    /// length, without what is the gate's own.
+    message: Option<Vec<u8>>,
+    /// For `initialize`: what the client declares with it.
+    pub(super) opens: Option<SessionFlags>,
+}
+
+impl Admission {
+    const fn of(permits: Vec<Permit>) -> Self {
+        Self {
+            permits,
+            retry: Retry::NONE,
+            message: None,
+            opens: None,
+        }
+    }
+
+    /// The message to send on, where it is not the one that came. It has the
+    /// same length.
+    pub fn message(&self) -> Option<&[u8]> {
+        self.message.as_deref()
+    }
+}
+
+/// What a decision needs besides the request itself.
+#[derive(Clone, Copy)]
+pub(super) struct Ground<'a> {
+    pub(super) limits: &'a Limits,
+    pub(super) keys: &'a StateKeys,
+    /// Seconds since 1970.
+    pub(super) now_s: u64,
 }
 
 /// What became of a request: admitted, or the answer and why.
@@ -46,9 +81,14 @@ impl Judgement {
 }
 
 /// Decides on a request of which head, body and caller are known.
-pub(super) fn judge(head: &Head, identity: &Identity, body: &[u8], limits: &Limits) -> Judgement {
+pub(super) fn judge(
+    head: &Head,
+    identity: &Identity,
+    body: &[u8],
+    ground: Ground<'_>,
+) -> Judgement {
     match head.verb {
-        Verb::Post => judge_message(head, identity, body, limits),
+        Verb::Post => judge_message(head, identity, body, ground),
         Verb::Get => judge_bodiless(head, identity, body, Call::GET),
         Verb::Delete => judge_bodiless(head, identity, body, Call::DELETE),
     }
@@ -104,9 +144,7 @@ fn judge_bodiless(
     let call = Call::pseudo(method);
     let (decision, record) = decide(head, identity, &call);
     let result = match decision {
-        Ok(permit) => Ok(Admission {
-            permits: vec![permit],
-        }),
+        Ok(permit) => Ok(Admission::of(vec![permit])),
         Err(denial) => {
             let reply = refuse(&denial, addressee(head, unanswerable));
             Err((denial, reply))
@@ -120,10 +158,10 @@ fn judge_bodiless(
     }
 }
 
-fn judge_message(head: &Head, identity: &Identity, bytes: &[u8], limits: &Limits) -> Judgement {
+fn judge_message(head: &Head, identity: &Identity, bytes: &[u8], ground: Ground<'_>) -> Judgement {
     let bounds = BodyLimits {
-        depth: limits.json_depth,
-        batch_elements: limits.batch_elements,
+        depth: ground.limits.json_depth,
+        batch_elements: ground.limits.batch_elements,
     };
     let body = match envelope::parse(bytes, bounds) {
         Ok(body) => body,
@@ -149,18 +187,63 @@ fn judge_message(head: &Head, identity: &Identity, bytes: &[u8], limits: &Limits
         };
     match &body {
         Body::Single(message) => {
-            let (result, record) = judge_one(head, identity, message, revision, false);
+            let (result, mut record) = judge_one(head, identity, message, revision, false);
+            let result = result.and_then(|permit| {
+                admit(permit, head, identity, message, revision, bytes, ground).map_err(|denial| {
+                    record.allowed = false;
+                    record.reason = denial.reason();
+                    answered(denial, head, subject(message, revision, None))
+                })
+            });
+            let declared = head.session.flags().elicitation_by_url;
+            let mut asker = Asker::of(&body, revision, declared);
+            if let Ok(admission) = &result
+                && !admission.retry.may_be_asked()
+            {
+                asker = asker.not_to_be_asked();
+            }
             Judgement {
-                result: result.map(|permit| Admission {
-                    permits: vec![permit],
-                }),
+                result,
                 revision: Some(revision),
                 calls: vec![record],
-                asker: Asker::of(&body, revision, false),
+                asker,
             }
         }
         Body::Batch(messages) => judge_batch(head, identity, messages, revision),
     }
+}
+
+/// What goes on of a permitted message.
+fn admit(
+    permit: Permit,
+    head: &Head,
+    identity: &Identity,
+    message: &Message,
+    revision: Revision,
+    bytes: &[u8],
+    ground: Ground<'_>,
+) -> Result<Admission, Denial> {
+    let mut admission = Admission::of(vec![permit]);
+    let (Message::Request { method, params, .. } | Message::Notification { method, params }) =
+        message
+    else {
+        return Ok(admission);
+    };
+    let call = Call::of(method, params).map_err(Denial::Params)?;
+    let owner = Owner::of(identity, &head.site);
+    let Ground { keys, now_s, .. } = ground;
+    admission.retry = Retry::read(keys, &owner, revision.era(), &call, params, now_s)
+        .map_err(|ForgedState| Denial::ForgedState)?;
+    admission.message = admission
+        .retry
+        .rewritten(bytes)
+        .map_err(|ForgedState| Denial::ForgedState)?;
+    if method == "initialize" {
+        admission.opens = Some(SessionFlags {
+            elicitation_by_url: declares_url(params.get("capabilities")),
+        });
+    }
+    Ok(admission)
 }
 
 /// A batch goes on whole or not at all.
@@ -191,7 +274,7 @@ fn judge_batch(
     }
     let result = match first_denial.zip(combine(&elements, &head.origin)) {
         Some(refused) => Err(refused),
-        None => Ok(Admission { permits }),
+        None => Ok(Admission::of(permits)),
     };
     Judgement {
         result,
@@ -222,14 +305,7 @@ fn judge_one(
         );
     };
     let call = Call::of(method, params);
-    let subject = message
-        .id()
-        .map_or(Subject::Unanswerable, |id| Subject::Request {
-            id,
-            method,
-            era: revision.era(),
-            call: call.as_ref().ok(),
-        });
+    let subject = subject(message, revision, call.as_ref().ok());
     let is_known = match message {
         Message::Request { .. } => revision.has_request(method),
         Message::Notification { .. } | Message::Response { .. } => {
@@ -254,6 +330,23 @@ fn judge_one(
         decision.map_err(|denial| answered(denial, head, subject)),
         record,
     )
+}
+
+/// What an answer to a message can refer to.
+fn subject<'a>(
+    message: &'a Message,
+    revision: Revision,
+    call: Option<&'a Call<'a>>,
+) -> Subject<'a> {
+    match message {
+        Message::Request { id, method, .. } => Subject::Request {
+            id,
+            method,
+            era: revision.era(),
+            call,
+        },
+        Message::Notification { .. } | Message::Response { .. } => Subject::Unanswerable,
+    }
 }
 
 /// A refusal that is none of the policy's.

@@ -6,8 +6,10 @@ use super::credential::Found;
 use super::edits::response_edits;
 use super::head::Head;
 use super::outcome::missing_consent;
+use super::session::SessionUse;
 use super::{Exchange, Step, Worker};
 use crate::attempt::{HeldTicket, Obstacle};
+use crate::continuity::{Owner, SessionFlags};
 use crate::credential::Rejection;
 use crate::http::Headers;
 use crate::http::challenge::error_of;
@@ -28,6 +30,9 @@ pub struct Admitted {
     found: Found,
     /// For the credential role: valid for as long as this state is.
     ticket: Option<HeldTicket>,
+    session: SessionUse,
+    /// For `initialize`: what the client declares with it.
+    opens: Option<SessionFlags>,
     /// What was written down.
     record: Rc<Record>,
 }
@@ -39,6 +44,7 @@ impl Admitted {
         asker: Asker,
         found: Found,
         ticket: Option<HeldTicket>,
+        opens: Option<SessionFlags>,
         record: Rc<Record>,
     ) -> Self {
         Self {
@@ -48,6 +54,8 @@ impl Admitted {
             identity,
             found,
             ticket,
+            session: head.session,
+            opens,
             record,
         }
     }
@@ -60,7 +68,7 @@ impl Admitted {
         worker: &mut Worker,
         now_ms: u64,
     ) -> (Exchange, Step) {
-        if let Some(denial) = self.obstacle() {
+        if let Some(denial) = self.obstacle(worker, now_ms) {
             return self.replace(&denial);
         }
         let rejection = rejection(headers).filter(|_| from_upstream);
@@ -73,15 +81,34 @@ impl Admitted {
             }
             // It went on without one, and cannot be answered without one.
             (Found::Missing(needed), Some(_)) => {
-                missing_consent(&self.site, &self.identity, &self.asker, needed)
+                let keys = &worker.state_keys;
+                missing_consent(
+                    &self.site,
+                    &self.identity,
+                    &self.asker,
+                    needed,
+                    keys,
+                    now_ms,
+                )
             }
             (_, Some(Rejection { status: 401, .. })) => Denial::UpstreamUnauthorized,
             (_, Some(_) | None) => {
-                let edits = response_edits(headers, &self.origin, from_upstream);
-                return (
-                    Exchange::Admitted(Box::new(self)),
-                    Step::EditResponse(edits),
+                let mut edits = response_edits(headers, &self.origin, from_upstream);
+                let owner = Owner::of(&self.identity, &self.site);
+                let bound = self.session.edit_response(
+                    headers,
+                    &owner,
+                    &worker.state_keys,
+                    self.opens,
+                    &mut edits,
                 );
+                match bound {
+                    Ok(()) => {
+                        let state = Exchange::Admitted(Box::new(self));
+                        return (state, Step::EditResponse(edits));
+                    }
+                    Err(denial) => denial,
+                }
             }
         };
         self.replace(&denial)
@@ -89,13 +116,15 @@ impl Admitted {
 
     /// Why the credential role had no credential for an attempt: what answers
     /// is the role itself.
-    fn obstacle(&self) -> Option<Denial> {
+    fn obstacle(&self, worker: &Worker, now_ms: u64) -> Option<Denial> {
         match self.ticket.as_ref()?.obstacle()? {
             Obstacle::Consent(needed) => Some(missing_consent(
                 &self.site,
                 &self.identity,
                 &self.asker,
                 &needed,
+                &worker.state_keys,
+                now_ms,
             )),
             Obstacle::Failure(failure) => Some(Denial::Credential(failure)),
         }

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::head::{Head, Verb, json_body};
 use super::outcome::{deny, record_of, refused, request_id};
+use super::session::SessionUse;
 use super::{Arriving, Exchange, Identifying, Preparing, Reading, Step, Worker};
 use crate::config::HeaderMode;
 use crate::http::Headers;
@@ -54,6 +55,7 @@ pub(super) fn arrive(
                 verb: verb.unwrap_or(Verb::Post),
                 headers,
                 arrived_ms: now_ms,
+                session: SessionUse::default(),
             };
             if verb.is_none() {
                 other_method(&head, &method, now_ms)
@@ -245,12 +247,16 @@ pub(super) fn identify(
 
 /// The caller is known: on to the body.
 fn identified(
-    head: Head,
+    mut head: Head,
     body: Arriving,
     identity: Rc<Identity>,
     worker: &mut Worker,
     now_ms: u64,
 ) -> (Exchange, Step) {
+    match SessionUse::of(&head.headers, &head.site, &identity, &worker.state_keys) {
+        Ok(session) => head.session = session,
+        Err(denial) => return deny(denial, &head, Some(identity), now_ms),
+    }
     if head.verb == Verb::Post
         && let Err(wanted) = json_body(&head.headers)
     {

@@ -1,5 +1,6 @@
 //! What the gate changes in the headers that it lets through.
 
+use super::head::Head;
 use std::rc::Rc;
 
 use crate::credential::{Credential, CredentialSource, PlacedBy};
@@ -18,28 +19,43 @@ pub struct HeaderEdits {
     pub set: Vec<(String, String)>,
 }
 
+impl HeaderEdits {
+    /// Removes the headers whose names are so.
+    pub(super) fn remove_where(&mut self, headers: &Headers, wanted: impl Fn(&str) -> bool) {
+        self.remove.extend(
+            headers
+                .names()
+                .filter(|name| wanted(name))
+                .map(str::to_owned),
+        );
+        self.remove.dedup();
+    }
+}
+
 /// The request as the upstream gets it: without the client's token, without
 /// anything that the client might pass off as the gate's word, with the
-/// identity and, where there is one, the credential.
+/// identity, the upstream's own session and, where there is one, the
+/// credential.
 pub(super) fn request_edits(
-    site: &Site,
+    head: &Head,
     identity: &Identity,
-    headers: &Headers,
     credential: Option<&Credential>,
 ) -> HeaderEdits {
-    let mut remove: Vec<String> = headers
-        .names()
-        .filter(|name| is_reserved(name, site))
-        .map(str::to_owned)
-        .collect();
-    remove.dedup();
+    let Head {
+        site,
+        headers,
+        session,
+        ..
+    } = head;
+    let mut edits = HeaderEdits::default();
+    edits.remove_where(headers, |name| is_reserved(name, site));
+    session.edit_request(headers, &mut edits);
     let names = &site.server.identity_headers;
-    let mut set = Vec::new();
     let mut add = |name: &Option<String>, value: &dyn Fn() -> Option<String>| {
         if let Some(name) = name
             && let Some(value) = value()
         {
-            set.push((name.clone(), value));
+            edits.set.push((name.clone(), value));
         }
     };
     add(&names.subject, &|| Some(header_safe(identity.subject())));
@@ -53,9 +69,9 @@ pub(super) fn request_edits(
     if let Some(credential) = credential
         && site.server.credential.as_ref().is_some_and(placed_by_gate)
     {
-        set.extend_from_slice(credential.headers());
+        edits.set.extend_from_slice(credential.headers());
     }
-    HeaderEdits { remove, set }
+    edits
 }
 
 /// Whether a client's header must not reach the upstream.

@@ -3,9 +3,10 @@
 use std::rc::Rc;
 
 use super::edits::is_reserved;
+use super::session::{SESSION_HEADER, SessionUse};
 use crate::config::Limits;
 use crate::http::Headers;
-use crate::http::headers::Keep;
+use crate::http::headers::{Keep, is_spelling_of};
 use crate::http::origin::Origin;
 use crate::site::Site;
 
@@ -17,6 +18,8 @@ pub(super) struct Head {
     pub(super) verb: Verb,
     pub(super) headers: Headers,
     pub(super) arrived_ms: u64,
+    /// Known once the caller is.
+    pub(super) session: SessionUse,
 }
 
 impl Head {
@@ -28,7 +31,7 @@ impl Head {
     /// Keeps of the headers only what is needed later: many requests may wait
     /// at a time.
     pub(super) fn reduce(&mut self) {
-        const NEEDED: [&str; 9] = [
+        const NEEDED: [&str; 10] = [
             "authorization",
             "content-encoding",
             "content-length",
@@ -36,13 +39,14 @@ impl Head {
             "mcp-method",
             "mcp-name",
             "mcp-protocol-version",
+            SESSION_HEADER,
             "transfer-encoding",
             "x-request-id",
         ];
         let site = &self.site;
         self.headers.reduce(|name| match name {
             name if NEEDED.contains(&name) => Keep::Header,
-            name if is_reserved(name, site) => Keep::Name,
+            name if is_reserved(name, site) || is_spelling_of(name, SESSION_HEADER) => Keep::Name,
             _ => Keep::Nothing,
         });
     }

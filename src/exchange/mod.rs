@@ -14,6 +14,7 @@ mod head;
 mod outcome;
 mod permitted;
 mod reading;
+mod session;
 mod worker;
 
 #[cfg(test)]

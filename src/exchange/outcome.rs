@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::head::Head;
 use super::{Exchange, Step};
+use crate::continuity::{Owner, StateKeys};
 use crate::credential::{ConsentAnswer, ConsentNeeded};
 use crate::http::Headers;
 use crate::oauth::Identity;
@@ -99,12 +100,16 @@ pub(super) fn missing_consent(
     identity: &Identity,
     asker: &Asker,
     needed: &ConsentNeeded,
+    keys: &StateKeys,
+    now_ms: u64,
 ) -> Denial {
     let source = site.server.credential.as_ref();
     let wanted = source.map_or(ConsentAnswer::Http403, |source| {
         source.consent_answer_for(identity.client())
     });
-    let form = ConsentForm::choose(wanted, needed, asker, || None);
+    let form = ConsentForm::choose(wanted, needed, asker, || {
+        asker.request_state(keys, &Owner::of(identity, site), now_ms / 1000)
+    });
     Denial::Consent(Box::new(MissingConsent {
         needed: needed.clone(),
         form,

@@ -99,7 +99,7 @@ impl Permitted {
         match &found {
             Found::Missing(needed) if !self.goes_without() => {
                 let needed = Rc::clone(needed);
-                self.ask_for_consent(&needed, now_ms)
+                self.ask_for_consent(&needed, worker, now_ms)
             }
             Found::Failed(failure) => self.refuse(Denial::Credential(*failure), now_ms),
             Found::Unasked | Found::Ready(..) | Found::NotNeeded | Found::Missing(_) => {
@@ -150,8 +150,20 @@ impl Permitted {
         })
     }
 
-    fn ask_for_consent(self, needed: &ConsentNeeded, now_ms: u64) -> (Exchange, Step) {
-        let denial = missing_consent(&self.head.site, &self.identity, &self.asker, needed);
+    fn ask_for_consent(
+        self,
+        needed: &ConsentNeeded,
+        worker: &Worker,
+        now_ms: u64,
+    ) -> (Exchange, Step) {
+        let denial = missing_consent(
+            &self.head.site,
+            &self.identity,
+            &self.asker,
+            needed,
+            &worker.state_keys,
+            now_ms,
+        );
         self.refuse(denial, now_ms)
     }
 
@@ -186,7 +198,7 @@ impl Permitted {
         } = self;
         let edits = (!is_released).then(|| {
             let credential = found.credential().map(Rc::as_ref);
-            edits::request_edits(&head.site, &identity, &head.headers, credential)
+            edits::request_edits(&head, &identity, credential)
         });
         let record = Rc::new(Record {
             outcome: Outcome::Allowed,
@@ -195,7 +207,15 @@ impl Permitted {
             ..record
         });
         let id = ticket.as_ref().map(|ticket| ticket.id().to_owned());
-        let admitted = Admitted::new(head, identity, asker, found, ticket, Rc::clone(&record));
+        let admitted = Admitted::new(
+            head,
+            identity,
+            asker,
+            found,
+            ticket,
+            admission.opens,
+            Rc::clone(&record),
+        );
         (
             Exchange::Admitted(Box::new(admitted)),
             Step::Forward {

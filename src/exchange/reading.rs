@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::admit::{Judgement, judge};
+use super::admit::{Ground, Judgement, judge};
 use super::credential::{Found, Search, Wait, find};
 use super::head::Head;
 use super::outcome::{deny, record_of, refused};
@@ -47,7 +47,7 @@ impl Preparing {
             }
         };
         let credential = found.credential().map(Rc::as_ref);
-        let edits = edits::request_edits(&head.site, &identity, &head.headers, credential);
+        let edits = edits::request_edits(&head, &identity, credential);
         let record = Box::new(Record {
             credential: found.record(),
             ..record_of(&head, Some(Rc::clone(&identity)), now_ms)
@@ -77,7 +77,16 @@ impl Reading {
             revision,
             calls,
             asker,
-        } = judge(&head, &identity, bytes, &worker.limits);
+        } = judge(
+            &head,
+            &identity,
+            bytes,
+            Ground {
+                limits: &worker.limits,
+                keys: &worker.state_keys,
+                now_s: now_ms / 1000,
+            },
+        );
         let record = Record {
             revision,
             calls,

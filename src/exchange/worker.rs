@@ -5,6 +5,7 @@ use std::rc::Rc;
 use crate::attempt::Tickets;
 use crate::callout::{Fetch, FetchAnswer, FetchId, FetchIds};
 use crate::config::{Config, HeaderMode, Limits};
+use crate::continuity::StateKeys;
 use crate::credential::{CredentialEvent, CredentialKey, CredentialSource, CredentialStore};
 use crate::oauth::{self, Authenticator, InlineKeyError, KeyEvent, TokenLimits};
 use crate::site::Sites;
@@ -21,6 +22,8 @@ pub struct Worker {
     pub authenticator: Authenticator,
     /// The users' upstream credentials.
     pub credentials: CredentialStore,
+    /// What authenticates what travels with the client.
+    pub state_keys: StateKeys,
     /// Bounds on what is read and kept.
     pub limits: Limits,
     /// When the upstream may see a request's headers.
@@ -74,10 +77,15 @@ impl Worker {
         };
         let issuers = config.issuers.iter().map(Rc::clone).collect();
         let services = config.token_services.iter().map(Rc::clone).collect();
+        let state_keys = config
+            .state_keys
+            .iter()
+            .map(|key| (key.id.as_str(), key.secret.expose().as_bytes()));
         Ok(Self {
             sites: Sites::new(config),
             authenticator: Authenticator::new(issuers, limits)?,
             credentials: CredentialStore::new(services, CREDENTIALS),
+            state_keys: StateKeys::new(state_keys),
             limits: config.limits,
             header_mode: config.header_mode,
             waiting: 0,

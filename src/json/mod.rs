@@ -115,7 +115,7 @@ fn same_number(left: &Number, right: &Number) -> bool {
 }
 
 /// The number as an integer, also where it is written as `1.0` or `1e2`.
-fn integer(number: &Number) -> Option<i128> {
+pub(crate) fn integer(number: &Number) -> Option<i128> {
     /// Every integer up to 2^53 has a float of its own; beyond it, a float
     /// stands for several integers.
     const EXACT: f64 = 9_007_199_254_740_992.0;

@@ -5,6 +5,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::asker::Asker;
 use super::json_rpc::{self, Error, tool_error, with_id};
+use crate::continuity::CONSENT_KEY;
 use crate::credential::{ConsentAnswer, ConsentNeeded};
 use crate::mcp::Era;
 use crate::mcp::elicitation::UrlElicitation;
@@ -107,7 +108,7 @@ pub(super) fn answer(
         (ConsentForm::InputRequired { request_state }, Some(id), Some(url)) => {
             let result = json!({
                 "resultType": "input_required",
-                "inputRequests": {INPUT_KEY: {
+                "inputRequests": {CONSENT_KEY: {
                     "method": "elicitation/create",
                     "params": {"mode": "url", "url": url, "message": request(server)},
                 }},
@@ -134,9 +135,6 @@ pub(super) fn answer(
         }
     }
 }
-
-/// The key of the one request for input that the gate makes.
-pub const INPUT_KEY: &str = "mcp-auth.consent";
 
 fn request(server: &str) -> String {
     format!("Connect your account to use {server}.")

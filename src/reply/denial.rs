@@ -29,6 +29,13 @@ pub enum Denial {
     InvalidToken(TokenError),
     /// Nobody can be asked whether the token holds.
     KeysUnavailable,
+    /// A session id that was not given to this caller.
+    Session(SessionFault),
+    /// A `requestState` that claims to be the gate's, and was not given to
+    /// this caller for this call.
+    ForgedState,
+    /// The upstream gave a session id that is none, or is too long.
+    UpstreamSession,
     /// Too many requests wait for keys already.
     TooManyWaiting,
     /// The body of a POST is not plain JSON; says what it would have to be.
@@ -63,6 +70,15 @@ pub enum Denial {
     UpstreamUnauthorized,
 }
 
+/// What is wrong with a session id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionFault {
+    /// There is more than one, or it is no text.
+    Malformed,
+    /// It is nobody's, or somebody else's.
+    Unknown,
+}
+
 impl Denial {
     /// A short name, for the audit line and for metrics; one of a fixed set.
     pub const fn reason(&self) -> &'static str {
@@ -87,6 +103,9 @@ impl Denial {
             Self::Agreement(AgreementError::MissingMeta(_)) | Self::Params(_) => "invalid_params",
             Self::UnknownMethod => "unknown_method",
             Self::Policy(denied) => denied.reason(),
+            Self::Session(_) => "session",
+            Self::ForgedState => "request_state",
+            Self::UpstreamSession => "upstream_session",
             Self::EarlyResponse => "early_response",
             Self::Consent(_) => "consent_needed",
             Self::Credential(failure) => match failure {

@@ -8,8 +8,8 @@ mod json_rpc;
 mod refusal;
 
 pub use asker::Asker;
-pub use consent::{ConsentForm, INPUT_KEY, MissingConsent};
-pub use denial::Denial;
+pub use consent::{ConsentForm, MissingConsent};
+pub use denial::{Denial, SessionFault};
 pub use refusal::{Addressee, Subject, combine, refuse};
 
 use crate::http::Headers;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::json_rpc::{self, Error, tool_error};
-use super::{ConsentForm, Denial, MissingConsent, Reply, consent};
+use super::{ConsentForm, Denial, MissingConsent, Reply, SessionFault, consent};
 use crate::config::AnswerStyle;
 use crate::credential::CredentialFailure;
 use crate::http::origin::Origin;
@@ -208,6 +208,28 @@ fn status_and_body(denial: &Denial, to: Addressee<'_>) -> (u16, Option<Value>) {
                 json_rpc::INVALID_REQUEST,
                 "Invalid request: initialize cannot be part of a batch",
             ),
+        ),
+        // MCP wants 404 for a session that is not there: the client begins anew.
+        Denial::Session(SessionFault::Unknown) => {
+            plain(404, json_rpc::INVALID_REQUEST, "Session not found")
+        }
+        Denial::Session(SessionFault::Malformed) => plain(
+            400,
+            json_rpc::INVALID_REQUEST,
+            "Send one Mcp-Session-Id at most",
+        ),
+        Denial::ForgedState => answer(
+            to,
+            200,
+            &Error::new(
+                json_rpc::INVALID_PARAMS,
+                "Invalid params: \"requestState\" was not given for this call",
+            ),
+        ),
+        Denial::UpstreamSession => plain(
+            502,
+            json_rpc::REFUSED,
+            "The server has sent a session id that cannot be used",
         ),
         Denial::EarlyResponse => plain(
             502,

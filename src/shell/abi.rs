@@ -32,6 +32,13 @@ unsafe extern "C" {
         data: *mut *mut u8,
         size: *mut usize,
     ) -> u32;
+    fn proxy_set_buffer_bytes(
+        buffer: u32,
+        start: usize,
+        size: usize,
+        data: *const u8,
+        data_size: usize,
+    ) -> u32;
     fn proxy_continue_stream(stream: u32) -> u32;
     fn proxy_send_local_response(
         status: u32,
@@ -129,6 +136,14 @@ pub(super) fn buffer(buffer: BufferType, max_size: usize) -> Option<Vec<u8>> {
     let status =
         unsafe { proxy_get_buffer_bytes(buffer as u32, 0, max_size, &raw mut data, &raw mut size) };
     take(status, data, size)
+}
+
+/// Puts bytes in place of a whole body, which has this many bytes.
+pub(super) fn replace_buffer(buffer: BufferType, size: usize, bytes: &[u8]) -> bool {
+    // SAFETY: the host reads the bytes.
+    let status =
+        unsafe { proxy_set_buffer_bytes(buffer as u32, 0, size, bytes.as_ptr(), bytes.len()) };
+    status == OK
 }
 
 /// Lets a held request go on.

@@ -30,6 +30,13 @@ pub(super) fn request_body(held: usize) -> Vec<u8> {
     }
 }
 
+/// Puts a message of the same length in place of the request's body; `false`
+/// if the host did not do it.
+pub(super) fn replace_request_body(message: &[u8]) -> bool {
+    abi::replace_buffer(BufferType::HttpRequestBody, message.len(), message)
+        && request_body(message.len()) == message
+}
+
 /// Empties a header map.
 pub(super) fn remove_all(map: MapType) {
     for name in headers(map).names() {

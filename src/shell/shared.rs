@@ -10,7 +10,7 @@ use proxy_wasm::types::{Action, LogLevel, MapType};
 use super::meters::Meters;
 use super::{abi, host};
 use crate::attempt::{self, Attempt, Refusal};
-use crate::exchange::{Awaited, Exchange, HeaderEdits, Input, Step, Worker};
+use crate::exchange::{Admission, Awaited, Exchange, HeaderEdits, Input, Step, Worker};
 use crate::record::{Outcome, Record, audit_line, filter_state, identity_state};
 use crate::reply::Reply;
 
@@ -199,7 +199,7 @@ impl Shared {
                 self.release(&edits, &record)
             }
             Step::Forward {
-                admission: _,
+                admission,
                 edits,
                 ticket,
                 record,
@@ -208,11 +208,7 @@ impl Shared {
                 if let Some(id) = ticket {
                     abi::set_property(PERMIT, &id);
                 }
-                let action = edits.map_or(Action::Continue, |edits| self.release(&edits, &record));
-                if action == Action::Continue {
-                    self.write_down(&record);
-                }
-                action
+                self.forward(&admission, edits.as_ref(), &record)
             }
             Step::Reply {
                 reply,
@@ -246,16 +242,40 @@ impl Shared {
         }
     }
 
-    /// Changes the request headers and lets them go; if the host refuses a
-    /// change, what would go on is not what was decided on.
+    /// Lets a permitted request go, as the upstream may see it.
+    fn forward(
+        &mut self,
+        admission: &Admission,
+        edits: Option<&HeaderEdits>,
+        record: &Record,
+    ) -> Action {
+        if let Some(message) = admission.message()
+            && !host::replace_request_body(message)
+        {
+            return self.refused_by_host("the request body", record);
+        }
+        let action = edits.map_or(Action::Continue, |edits| self.release(edits, record));
+        if action == Action::Continue {
+            self.write_down(record);
+        }
+        action
+    }
+
+    /// Changes the request headers and lets them go.
     fn release(&mut self, edits: &HeaderEdits, record: &Record) -> Action {
-        const REASON: &str = "host_refused";
         if host::edit(MapType::HttpRequestHeaders, edits) {
             return Action::Continue;
         }
+        self.refused_by_host("the request headers", record)
+    }
+
+    /// The host did not make a change: what would go on is not what was
+    /// decided on.
+    fn refused_by_host(&mut self, what: &str, record: &Record) -> Action {
+        const REASON: &str = "host_refused";
         abi::log(
             LogLevel::Error,
-            "the host refused to change request headers; the request is refused",
+            &format!("the host refused to change {what}; the request is refused"),
         );
         self.write_down(&Record {
             outcome: Outcome::Denied,

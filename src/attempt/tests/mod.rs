@@ -149,7 +149,7 @@ fn no_ticket_is_issued_without_a_seed_and_no_two_have_one_id() {
     assert_ne!(first.id(), second.id());
     assert!(!format!("{first:?}").contains("token-of"));
     let other = Tickets::seeded([8; 32]);
-    std::mem::swap(&mut cluster.worker.tickets, &mut Tickets::default());
+    cluster.worker.tickets = Tickets::default();
     let bytes = include_bytes!("../../../tests/config/good/placed-by-cluster.json");
     let config = config::parse(bytes, &|_| Some("x".repeat(40))).unwrap();
     let ticket = || Ticket {
