@@ -14,7 +14,10 @@ from harness.gate import HTTP1, HTTP2, Gate, StartGate
 from harness.issuer import ALGORITHMS, Issuer
 from harness.recorder import Recorder
 from harness.sites import BARE, HOSTILE, SHARED
+from harness.token_service import TokenService
 from harness.tokens import Key
+from harness.vault import SECRETS, Vault
+from harness.vault import setup as vault_setup
 
 from demo.stack import envoy as envoys
 from demo.stack import module as modules
@@ -132,6 +135,54 @@ def hostile(shared_gates: Callable[[str], Gate], recorder: Recorder) -> Gate:
     return shared_gates(HOSTILE)
 
 
+@pytest.fixture(scope="session")
+def shared_vaults(
+    envoy: Envoy,
+    module: Path,
+    shared_recorder: Recorder,
+    shared_issuer: Issuer,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[[str], Vault]]:
+    """The gate of a header mode whose servers need credentials, started when it is wanted."""
+    with ExitStack() as running:
+        vaults: dict[str, Vault] = {}
+
+        def get(mode: str) -> Vault:
+            if mode not in vaults:
+                service = TokenService(free_ports(1)[0]).up()
+                running.callback(service.down)
+                directory = tmp_path_factory.mktemp(f"vault-{mode}")
+                setup = vault_setup(mode, service)
+                gate = Gate.start(envoy, module, setup, shared_recorder, shared_issuer, directory)
+                gate.secrets = SECRETS
+                running.callback(gate.stop)
+                vaults[mode] = Vault(gate, service)
+            vaults[mode].service.forget()
+            return vaults[mode]
+
+        yield get
+
+
+@pytest.fixture(params=[HOLDING, PLAIN])
+def vault(
+    request: pytest.FixtureRequest, shared_vaults: Callable[[str], Vault], recorder: Recorder
+) -> Vault:
+    """A gate with a token service, in each header mode."""
+    return shared_vaults(request.param)
+
+
+@pytest.fixture
+def holding_vault(shared_vaults: Callable[[str], Vault], recorder: Recorder) -> Vault:
+    """The same where the mode makes no difference to what is tested."""
+    return shared_vaults(HOLDING)
+
+
+@pytest.fixture
+def plain_vault(shared_vaults: Callable[[str], Vault], recorder: Recorder) -> Vault:
+    """The same in plain mode, for what is different there."""
+    return shared_vaults(PLAIN)
+
+
 @pytest.fixture(params=[HTTP1, HTTP2])
 def protocol(request: pytest.FixtureRequest) -> str:
     """Each version of HTTP."""
@@ -169,7 +220,9 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show the end of Envoy's log with a failure."""
     report = yield
-    gates = [each for each in getattr(item, "funcargs", {}).values() if isinstance(each, Gate)]
+    values = list(getattr(item, "funcargs", {}).values())
+    values += [each.gate for each in values if isinstance(each, Vault)]
+    gates = [each for each in values if isinstance(each, Gate)]
     for gate in gates if report.failed else []:
         lines = gate.envoy.log.read_text(encoding="utf-8", errors="replace").splitlines()
         report.sections.append(("Envoy", "\n".join(lines[-LOG_LINES:])))

@@ -3,10 +3,13 @@
 #![allow(clippy::arithmetic_side_effects, reason = "tests may panic")]
 
 mod arrival;
+mod consent;
+mod credentials;
 mod keys;
 mod messages;
 mod modes;
 mod sessions;
+mod upstream;
 
 use serde_json::{Value, json};
 
@@ -14,7 +17,7 @@ use super::{Exchange, HeaderEdits, Input, Step, Worker};
 use crate::config;
 use crate::http::Headers;
 use crate::oauth::tests::support::{HEADER, ISSUER, NOW_MS, RESOURCE, claims_with, ed_jwks, sign};
-use crate::record::Record;
+use crate::record::{CredentialUse, Record};
 use crate::reply::Reply;
 
 const MODES: [&str; 2] = ["holding", "plain"];
@@ -32,6 +35,11 @@ fn rules() -> Value {
 }
 
 fn worker_with(mode: &str, keys: &Value, changes: &Value) -> Worker {
+    worker_of(mode, keys, changes, &json!({}))
+}
+
+/// With changes to the server's entry, and to the whole.
+fn worker_of(mode: &str, keys: &Value, changes: &Value, more: &Value) -> Worker {
     let mut server = json!({
         "id": "everything", "resource": RESOURCE, "issuers": ["as"], "scopes": ["mcp:read"],
         "obtainable_scopes": [{"scopes": ["mcp:write"]}],
@@ -40,12 +48,15 @@ fn worker_with(mode: &str, keys: &Value, changes: &Value) -> Worker {
     for (name, value) in changes.as_object().unwrap() {
         server[name] = value.clone();
     }
-    let config = json!({
+    let mut config = json!({
         "header_mode": mode,
         "issuers": [{"id": "as", "issuer": ISSUER, "keys": keys, "algorithms": ["EdDSA"]}],
         "servers": [server],
         "limits": {"body_bytes": 2048, "json_depth": 16},
     });
+    for (name, value) in more.as_object().unwrap() {
+        config[name] = value.clone();
+    }
     let config = config::parse(config.to_string().as_bytes(), &|_| None)
         .unwrap_or_else(|errors| panic!("{errors:?}"));
     Worker::new(&config).unwrap()

@@ -107,6 +107,7 @@ class Gate:
     processes: Processes
     directory: Path
     envoy: Child
+    secrets: tuple[str, ...] = ()
     _clients: dict[str, httpx.Client] = field(default_factory=dict)
     _tokens: dict[tuple[str, str], str] = field(default_factory=dict)
 
@@ -276,7 +277,7 @@ class Gate:
             assert crash not in log, f"{crash} in {self.envoy.log}"
         written = {"log": log, "stats": stats}
         written |= {name: self.text(name) for name in ("access.log", "audit.log")}
-        for secret in self.issuer.secrets():
+        for secret in self.issuer.secrets() | set(self.secrets):
             for name, text in written.items():
                 assert secret not in text, f"a token is in Envoy's {name}"
 

@@ -127,6 +127,9 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Envoy hangs up where a call takes too long."""
+
 
 @dataclass(eq=False, repr=False)
 class TokenService:

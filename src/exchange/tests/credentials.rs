@@ -1,0 +1,644 @@
+//! Requests that need an upstream credential: asking, waiting, going on.
+
+use super::*;
+use crate::callout::{FetchAnswer, FetchId};
+
+pub(super) const TIMEOUT_MS: u64 = 2000;
+/// A margin beyond the time of the call.
+const LONGEST_WAIT_MS: u64 = TIMEOUT_MS + 1000;
+const LATER_MS: u64 = NOW_MS + 20;
+
+/// A worker with a token service, and a server that needs credentials from it.
+pub(super) fn vault(mode: &str, credential: &Value) -> Worker {
+    let mut source = json!({"token_service": "vault"});
+    for (name, value) in credential.as_object().unwrap() {
+        source[name] = value.clone();
+    }
+    let rules = json!([{"id": "all", "what": {"tools": ["echo"], "prompts": ["*"], "resources": ["**"], "methods": ["*"]}}]);
+    let server =
+        json!({"credential": source, "metadata": {"resource_name": "Notes"}, "rules": rules});
+    let services = json!({"token_services": [{
+        "id": "vault", "timeout_ms": TIMEOUT_MS, "cache_seconds": 60,
+        "resolve": {"cluster": "vault", "url": "http://vault.example/v1/credentials/resolve", "key": "k3y"},
+    }], "state_keys": [{"id": "1", "secret": "0123456789abcdef0123456789abcdef"}]});
+    worker_of(mode, &inline_keys(), &server, &services)
+}
+
+/// The one call that is due, and what it asks.
+pub(super) fn asked(worker: &mut Worker) -> (FetchId, Value) {
+    let due = worker.due(NOW_MS);
+    assert_eq!(due.len(), 1, "{due:?}");
+    (due[0].id, serde_json::from_slice(&due[0].body).unwrap())
+}
+
+pub(super) fn says(worker: &mut Worker, id: FetchId, status: u16, answer: &Value) {
+    let body = answer.to_string();
+    worker.answered(
+        id,
+        Some(FetchAnswer::new(status, body.as_bytes())),
+        NOW_MS + 10,
+    );
+}
+
+pub(super) fn authenticated(token: &str) -> Value {
+    json!({
+        "status": "authenticated", "method": "oauth", "credential_version": "17",
+        "headers": [{"name": "authorization", "value": format!("Bearer {token}")}],
+        "expires_at": NOW_MS / 1000 + 3600, "cache_ttl_s": 60,
+    })
+}
+
+pub(super) fn consent() -> Value {
+    json!({
+        "status": "authentication_required", "reason": "consent_missing",
+        "authorization_endpoint": "https://tokens.example/connect/h",
+        "detail": {"code": "authentication_required", "authType": "oauth",
+                   "authorizeUrl": "https://tokens.example/connect/h"},
+        "elicitation_id": "e-1", "expires_in": 600, "cache_ttl_s": 0,
+    })
+}
+
+fn failure(code: &str) -> Value {
+    json!({"error": {"code": code, "message": "s3cr3t", "request_id": "r"}})
+}
+
+/// The worker knows the credential of the usual caller.
+pub(super) fn with_credential(mode: &str, credential: &Value, token: &str) -> Worker {
+    let mut worker = vault(mode, credential);
+    let (exchange, _) = sent(&mut worker, "POST", &call("echo", "{}"));
+    assert!(exchange.awaits().is_some());
+    let (id, _) = asked(&mut worker);
+    says(&mut worker, id, 200, &authenticated(token));
+    exchange.advance(Input::Gone, &mut worker, LATER_MS);
+    worker
+}
+
+/// A request up to where something is waited for, or its end.
+pub(super) fn sent(worker: &mut Worker, method: &str, body: &str) -> (Exchange, Step) {
+    let bearer = bearer("mcp:read");
+    sent_with(worker, headers(method, &[("authorization", &bearer)]), body)
+}
+
+pub(super) fn sent_with(worker: &mut Worker, headers: Headers, body: &str) -> (Exchange, Step) {
+    let input = Input::RequestHeaders {
+        headers,
+        end_of_stream: body.is_empty(),
+    };
+    let (exchange, step) = Exchange::default().advance(input, worker, NOW_MS);
+    if body.is_empty() || exchange.awaits().is_some() {
+        return (exchange, step);
+    }
+    assert!(
+        matches!(step, Step::Wait | Step::ReleaseHeaders { .. }),
+        "{step:?}"
+    );
+    with_body(exchange, worker, body, NOW_MS)
+}
+
+fn with_body(exchange: Exchange, worker: &mut Worker, body: &str, now_ms: u64) -> (Exchange, Step) {
+    let input = Input::RequestBody {
+        held: body.len(),
+        end_of_stream: true,
+    };
+    let (exchange, step) = exchange.advance(input, worker, now_ms);
+    assert_eq!(step, Step::ReadBody(body.len()));
+    exchange.advance(Input::Message(body.as_bytes()), worker, now_ms)
+}
+
+/// A call up to its end, with this answer of the token service.
+fn answered(mode: &str, credential: &Value, status: u16, answer: &Value) -> End {
+    let worker = &mut vault(mode, credential);
+    let body = call("echo", "{}");
+    let (exchange, step) = sent(worker, "POST", &body);
+    assert_eq!(step, Step::Wait);
+    let (id, _) = asked(worker);
+    says(worker, id, status, answer);
+    woken(exchange, worker, &body)
+}
+
+/// What becomes of it once the service has spoken.
+pub(super) fn woken(exchange: Exchange, worker: &mut Worker, body: &str) -> End {
+    let waiting = worker.waiting;
+    let (exchange, step) = exchange.advance(Input::Wake, worker, LATER_MS);
+    assert_eq!(worker.waiting, waiting - 1);
+    match step {
+        Step::ReleaseHeaders { edits, .. } => {
+            let (_, step) = with_body(exchange, worker, body, LATER_MS);
+            ended(step, Some(edits))
+        }
+        step => ended(step, None),
+    }
+}
+
+fn set<'a>(edits: &'a HeaderEdits, name: &str) -> Vec<&'a str> {
+    let all = edits.set.iter();
+    all.filter(|(set, _)| set == name)
+        .map(|(_, value)| value.as_str())
+        .collect()
+}
+
+#[test]
+fn a_call_goes_on_with_the_credential_of_its_caller_and_without_the_callers_token() {
+    for mode in MODES {
+        let (edits, record) = answered(mode, &json!({}), 200, &authenticated("up")).forwarded();
+        assert_eq!(set(&edits, "authorization"), ["Bearer up"], "{mode}");
+        assert!(edits.remove.contains(&"authorization".to_owned()));
+        assert_eq!(record.credential, Some(CredentialUse::Fetched));
+    }
+}
+
+#[test]
+fn a_known_credential_is_used_without_a_wait() {
+    for mode in MODES {
+        let worker = &mut with_credential(mode, &json!({}), "up");
+        let (edits, record) = post(worker, "mcp:read", &call("echo", "{}")).forwarded();
+        assert_eq!(set(&edits, "authorization"), ["Bearer up"], "{mode}");
+        assert_eq!(record.credential, Some(CredentialUse::Cached));
+        assert!(worker.due(LATER_MS).is_empty());
+    }
+}
+
+#[test]
+fn another_callers_credential_is_asked_for_on_its_own() {
+    let worker = &mut with_credential("holding", &json!({}), "up");
+    let claims = claims_with(&json!({"scope": "mcp:read", "sub": "somebody-else"}));
+    let bearer = format!("Bearer {}", sign(HEADER, &claims));
+    let headers = headers("POST", &[("authorization", &bearer)]);
+    let (exchange, step) = sent_with(worker, headers, &call("echo", "{}"));
+    assert_eq!(step, Step::Wait);
+    let (id, ask) = asked(worker);
+    assert_eq!(ask["subject"]["id"], "somebody-else");
+    says(worker, id, 200, &authenticated("theirs"));
+    let (edits, _) = woken(exchange, worker, "").forwarded();
+    assert_eq!(set(&edits, "authorization"), ["Bearer theirs"]);
+}
+
+#[test]
+fn the_question_names_server_subject_and_what_is_asked_for() {
+    let worker = &mut vault("holding", &json!({"server_id": "notes"}));
+    sent(worker, "POST", &call("echo", "{}"));
+    let (_, ask) = asked(worker);
+    assert_eq!(ask["server_id"], "notes");
+    assert_eq!(ask["request_id"], "request-1");
+    assert_eq!(
+        ask["operation"],
+        json!({"method": "tools/call", "name": "echo"})
+    );
+    assert_eq!(ask["subject_token"], token("mcp:read"));
+}
+
+#[test]
+fn nobody_is_asked_for_a_request_that_is_refused() {
+    let worker = &mut vault("holding", &json!({}));
+    for body in [call("env", "{}"), "{".to_owned()] {
+        let (_, record) = post(worker, "mcp:read", &body).refused();
+        assert_eq!(record.credential, None);
+        assert!(worker.due(NOW_MS).is_empty());
+    }
+    for mode in MODES {
+        let worker = &mut vault(mode, &json!({}));
+        let bearer = bearer("other");
+        let get = headers("GET", &[("authorization", &bearer), ("mcp-name", "x")]);
+        run(worker, get, b"").refused();
+        assert!(worker.due(NOW_MS).is_empty(), "{mode}");
+    }
+}
+
+/// There the answer about the credential would tell a caller who may do
+/// nothing that there is one.
+#[test]
+fn in_plain_mode_a_refused_call_is_refused_for_its_own_reason() {
+    for (status, answer, credential) in [
+        (200, authenticated("up"), CredentialUse::Fetched),
+        (403, consent(), CredentialUse::Consent),
+        (503, json!({}), CredentialUse::Failed),
+    ] {
+        let worker = &mut vault("plain", &json!({}));
+        let body = call("env", "{}");
+        let (exchange, _) = sent(worker, "POST", &body);
+        let (id, _) = asked(worker);
+        says(worker, id, status, &answer);
+        let (reply, record) = woken(exchange, worker, &body).refused();
+        assert_eq!((reply.status, record.reason), (200, "no_rule"));
+        assert_eq!(record.credential, Some(credential));
+    }
+}
+
+#[test]
+fn a_get_asks_after_its_permit_in_both_modes() {
+    for mode in MODES {
+        let worker = &mut vault(mode, &json!({}));
+        let (exchange, step) = sent(worker, "GET", "");
+        assert_eq!(step, Step::Wait, "{mode}");
+        assert!(matches!(exchange, Exchange::AwaitingCredential(_)));
+        let (id, ask) = asked(worker);
+        assert_eq!(ask["operation"]["method"], "GET");
+        says(worker, id, 200, &authenticated("up"));
+        let (edits, _) = woken(exchange, worker, "").forwarded();
+        assert_eq!(set(&edits, "authorization"), ["Bearer up"]);
+    }
+}
+
+#[test]
+fn what_needs_no_credential_goes_on_without() {
+    let answer =
+        json!({"status": "authentication_not_required", "reason": "public", "cache_ttl_s": 60});
+    for mode in MODES {
+        let (edits, record) = answered(mode, &json!({}), 200, &answer).forwarded();
+        assert!(set(&edits, "authorization").is_empty(), "{mode}");
+        assert!(edits.remove.contains(&"authorization".to_owned()));
+        assert_eq!(record.credential, Some(CredentialUse::NotNeeded));
+    }
+}
+
+#[test]
+fn the_headers_of_a_credential_are_the_gates_alone() {
+    for mode in MODES {
+        let worker = &mut vault(mode, &json!({"headers": ["x-api-key"]}));
+        let body = call("echo", "{}");
+        let bearer = bearer("mcp:read");
+        let more = [
+            ("authorization", bearer.as_str()),
+            ("x-api-key", "mine"),
+            ("x_api_key", "mine"),
+        ];
+        let (exchange, _) = sent_with(worker, headers("POST", &more), &body);
+        let (id, _) = asked(worker);
+        let mut answer = authenticated("up");
+        answer["headers"] = json!([{"name": "X-Api-Key", "value": "theirs"}]);
+        says(worker, id, 200, &answer);
+        let (edits, _) = woken(exchange, worker, &body).forwarded();
+        assert_eq!(set(&edits, "x-api-key"), ["theirs"], "{mode}");
+        for name in ["x-api-key", "x_api_key", "authorization"] {
+            assert!(edits.remove.contains(&name.to_owned()), "{mode} {name}");
+        }
+    }
+}
+
+#[test]
+fn where_the_cluster_places_it_the_gate_sets_none() {
+    let worker = json!({"placed_by": "cluster"});
+    let (edits, record) = answered("holding", &worker, 200, &authenticated("up")).forwarded();
+    assert!(set(&edits, "authorization").is_empty());
+    assert_eq!(record.credential, Some(CredentialUse::Fetched));
+    let (_, record) = answered("holding", &worker, 403, &consent()).refused();
+    assert_eq!(record.reason, "consent_needed");
+}
+
+#[test]
+fn each_failure_has_its_answer_with_the_requests_id() {
+    for mode in MODES {
+        for (status, code, expected, reason) in [
+            (400, "invalid_request", 500, "credential_configuration"),
+            (400, "invalid_target", 500, "credential_configuration"),
+            (404, "unknown_server", 500, "credential_configuration"),
+            (
+                400,
+                "invalid_subject_token",
+                401,
+                "credential_subject_token",
+            ),
+            (401, "invalid_client", 503, "credential_service_refuses"),
+            (403, "access_denied", 403, "credential_access_denied"),
+            (429, "rate_limited", 503, "credential_busy"),
+            (502, "upstream_error", 502, "credential_upstream"),
+            (503, "unavailable", 503, "credential_unavailable"),
+            (200, "authenticated", 503, "credential_unavailable"),
+        ] {
+            let (reply, record) = answered(mode, &json!({}), status, &failure(code)).refused();
+            assert_eq!(
+                (reply.status, record.reason),
+                (expected, reason),
+                "{mode} {code}"
+            );
+            let body: Value = serde_json::from_str(&reply.body).unwrap();
+            assert_eq!(body["id"], 7, "{code}: {body}");
+            assert!(!reply.body.contains("s3cr3t"), "{body}");
+            assert_eq!(record.credential, Some(CredentialUse::Failed));
+            assert_eq!(
+                header(&reply, "retry-after").is_some(),
+                expected == 503,
+                "{code}"
+            );
+            let challenge = header(&reply, "www-authenticate");
+            assert_eq!(challenge.is_some(), expected == 401, "{code}");
+        }
+    }
+}
+
+#[test]
+fn a_token_that_the_service_refuses_is_challenged_as_an_invalid_one() {
+    let (reply, record) = answered(
+        "holding",
+        &json!({}),
+        400,
+        &failure("invalid_subject_token"),
+    )
+    .refused();
+    let challenge = header(&reply, "www-authenticate").unwrap();
+    assert!(challenge.contains("error=\"invalid_token\""), "{challenge}");
+    assert!(challenge.contains("resource_metadata="), "{challenge}");
+    assert_eq!(record.outcome.as_str(), "challenged");
+}
+
+#[test]
+fn methods_that_go_without_go_on_where_consent_is_missing_and_only_there() {
+    let source = json!({"optional_for": ["tools/list", "GET"]});
+    let list = r#"{"jsonrpc":"2.0","id":7,"method":"tools/list"}"#;
+    for mode in MODES {
+        for (method, body) in [("POST", list), ("GET", "")] {
+            let worker = &mut vault(mode, &source);
+            let (exchange, _) = sent(worker, method, body);
+            let (id, _) = asked(worker);
+            says(worker, id, 403, &consent());
+            let (edits, record) = woken(exchange, worker, body).forwarded();
+            assert!(set(&edits, "authorization").is_empty());
+            assert_eq!(record.credential, Some(CredentialUse::Consent), "{mode}");
+
+            let worker = &mut vault(mode, &source);
+            let (exchange, _) = sent(worker, method, body);
+            let (id, _) = asked(worker);
+            says(worker, id, 502, &failure("upstream_error"));
+            let (reply, _) = woken(exchange, worker, body).refused();
+            assert_eq!(reply.status, 502, "{mode} {method}");
+        }
+        let (_, record) = answered(mode, &source, 403, &consent()).refused();
+        assert_eq!(
+            record.reason, "consent_needed",
+            "{mode}: tools/call is not one of them"
+        );
+    }
+}
+
+#[test]
+fn a_batch_goes_without_only_if_all_of_it_may() {
+    let list = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+    let ping = r#"{"jsonrpc":"2.0","id":2,"method":"ping"}"#;
+    for (source, goes) in [
+        (json!({"optional_for": ["tools/list"]}), false),
+        (json!({"optional_for": ["tools/list", "ping"]}), true),
+    ] {
+        let worker = &mut vault("holding", &source);
+        let body = format!("[{list},{ping}]");
+        let (exchange, _) = sent(worker, "POST", &body);
+        let (id, _) = asked(worker);
+        says(worker, id, 403, &consent());
+        match woken(exchange, worker, &body) {
+            End::Forwarded(..) => assert!(goes),
+            End::Refused(reply, _) => {
+                assert!(!goes);
+                assert_eq!(reply.status, 403);
+                let body: Value = serde_json::from_str(&reply.body).unwrap();
+                assert_eq!(body.get("id"), None, "no one request is meant");
+            }
+            End::Waiting => panic!("it waits"),
+        }
+    }
+}
+
+/// Every state that waits for a credential, with a name.
+fn waiting_states() -> Vec<(&'static str, Worker, Exchange)> {
+    let body = call("echo", "{}");
+    let mut states = Vec::new();
+    for (name, mode, method, body) in [
+        (
+            "holding, after the permit",
+            "holding",
+            "POST",
+            body.as_str(),
+        ),
+        ("holding, a GET", "holding", "GET", ""),
+        (
+            "plain, before the headers go",
+            "plain",
+            "POST",
+            body.as_str(),
+        ),
+        ("plain, a GET", "plain", "GET", ""),
+    ] {
+        let mut worker = vault(mode, &json!({}));
+        let (exchange, step) = sent(&mut worker, method, body);
+        assert_eq!(step, Step::Wait, "{name}");
+        assert_eq!(worker.waiting, 1);
+        states.push((name, worker, exchange));
+    }
+    states
+}
+
+fn replied(step: &Step) -> (u16, &'static str) {
+    let Step::Reply { reply, record, .. } = step else {
+        panic!("{step:?}")
+    };
+    (reply.status, record.as_ref().unwrap().reason)
+}
+
+#[test]
+fn callbacks_that_should_not_come_meanwhile_end_the_wait_with_500() {
+    for index in 0..3 {
+        for (name, mut worker, exchange) in waiting_states() {
+            let input = match index {
+                0 => Input::RequestHeaders {
+                    headers: headers("POST", &[]),
+                    end_of_stream: false,
+                },
+                1 => Input::Message(b"{}"),
+                _ => Input::ReadFailed,
+            };
+            let (exchange, step) = exchange.advance(input, &mut worker, NOW_MS);
+            assert_eq!(replied(&step), (500, "unexpected_callback"), "{name}");
+            assert!(matches!(exchange, Exchange::Answered));
+            assert_eq!(worker.waiting, 0);
+        }
+    }
+}
+
+#[test]
+fn a_wake_before_the_answer_changes_nothing_and_one_after_the_time_is_503() {
+    for (name, mut worker, exchange) in waiting_states() {
+        let (exchange, step) = exchange.advance(Input::Wake, &mut worker, LATER_MS);
+        assert_eq!(step, Step::Wait, "{name}");
+        assert_eq!(worker.waiting, 1);
+        let overdue_ms = NOW_MS + LONGEST_WAIT_MS;
+        assert!(!exchange.is_overdue(&worker.limits, overdue_ms - 1));
+        assert!(exchange.is_overdue(&worker.limits, overdue_ms));
+        let (exchange, step) = exchange.advance(Input::Wake, &mut worker, overdue_ms);
+        assert_eq!(worker.waiting, 0, "{name}");
+        let step = match step {
+            // Plain mode: without a credential, and the answer waits for the
+            // permit.
+            Step::ReleaseHeaders { edits, .. } => {
+                assert!(set(&edits, "authorization").is_empty());
+                with_body(exchange, &mut worker, &call("echo", "{}"), overdue_ms).1
+            }
+            step => step,
+        };
+        assert_eq!(replied(&step), (503, "credential_unavailable"), "{name}");
+    }
+}
+
+#[test]
+fn who_goes_away_is_written_down_and_the_call_goes_on_for_the_others() {
+    for is_response in [false, true] {
+        for (name, mut worker, exchange) in waiting_states() {
+            let input = if is_response {
+                Input::ResponseHeaders {
+                    headers: Headers::from([(":status", "408")]),
+                    from_upstream: false,
+                }
+            } else {
+                Input::Gone
+            };
+            let (exchange, step) = exchange.advance(input, &mut worker, NOW_MS);
+            let Step::Note(record) = step else {
+                panic!("{name}: {step:?}")
+            };
+            assert_eq!(record.reason, "aborted");
+            assert!(matches!(exchange, Exchange::Answered));
+            assert_eq!(worker.waiting, 0);
+
+            let (other, step) = sent(&mut worker, "POST", &call("echo", "{}"));
+            assert_eq!(step, Step::Wait);
+            let (id, _) = asked(&mut worker);
+            says(&mut worker, id, 200, &authenticated("up"));
+            woken(other, &mut worker, &call("echo", "{}")).forwarded();
+        }
+    }
+}
+
+#[test]
+fn the_end_of_a_body_that_was_decided_on_is_waited_out_and_more_of_it_is_refused() {
+    for (name, mut worker, exchange) in waiting_states() {
+        let Exchange::AwaitingCredential(state) = &exchange else {
+            continue;
+        };
+        let held = state.body_bytes();
+        let end = Input::RequestBody {
+            held,
+            end_of_stream: true,
+        };
+        let (exchange, step) = exchange.advance(end, &mut worker, NOW_MS);
+        assert_eq!(step, Step::Wait, "{name}");
+        let more = Input::RequestBody {
+            held: held + 1,
+            end_of_stream: true,
+        };
+        let (_, step) = exchange.advance(more, &mut worker, NOW_MS);
+        assert_eq!(replied(&step).1, "unexpected_body", "{name}");
+        assert_eq!(worker.waiting, 0);
+    }
+}
+
+/// As on hosts that can hold headers: then the body comes meanwhile.
+#[test]
+fn a_body_that_comes_before_the_credential_is_decided_on_first() {
+    let body = call("echo", "{}");
+    let worker = &mut vault("plain", &json!({}));
+    let (exchange, _) = sent(worker, "POST", &body);
+    assert!(matches!(exchange, Exchange::Preparing(_)));
+    let part = Input::RequestBody {
+        held: 5,
+        end_of_stream: false,
+    };
+    let (exchange, step) = exchange.advance(part, worker, NOW_MS);
+    assert_eq!((step, worker.waiting), (Step::Wait, 0));
+    let (exchange, step) = with_body(exchange, worker, &body, NOW_MS);
+    assert_eq!((step, worker.waiting), (Step::Wait, 1));
+    let (id, _) = asked(worker);
+    says(worker, id, 200, &authenticated("up"));
+    let (edits, _) = woken(exchange, worker, &body).forwarded();
+    assert_eq!(set(&edits, "authorization"), ["Bearer up"]);
+}
+
+#[test]
+fn a_body_over_the_limit_ends_the_wait() {
+    let worker = &mut vault("plain", &json!({}));
+    let (exchange, _) = sent(worker, "POST", "{}");
+    let input = Input::RequestBody {
+        held: worker.limits.body_bytes + 1,
+        end_of_stream: false,
+    };
+    let (_, step) = exchange.advance(input, worker, NOW_MS);
+    assert_eq!(replied(&step), (413, "body_too_large"));
+    assert_eq!(worker.waiting, 0);
+}
+
+#[test]
+fn only_so_many_requests_wait_for_credentials() {
+    for mode in MODES {
+        let worker = &mut vault(mode, &json!({}));
+        worker.waiting = worker.limits.waiting_requests;
+        let (reply, record) = post(worker, "mcp:read", &call("echo", "{}")).refused();
+        assert_eq!(
+            (reply.status, record.reason),
+            (503, "too_many_waiting"),
+            "{mode}"
+        );
+    }
+}
+
+#[test]
+fn many_who_want_the_same_credential_cost_one_call() {
+    for mode in MODES {
+        let worker = &mut vault(mode, &json!({}));
+        let body = call("echo", "{}");
+        let waiting: Vec<Exchange> = (0..10).map(|_| sent(worker, "POST", &body).0).collect();
+        let (id, _) = asked(worker);
+        says(worker, id, 200, &authenticated("up"));
+        assert_eq!(worker.waiting, 10);
+        for (left, exchange) in waiting.into_iter().enumerate() {
+            let (_, step) = exchange.advance(Input::Wake, worker, LATER_MS);
+            assert_eq!(worker.waiting, 9 - left);
+            assert!(
+                matches!(step, Step::Forward { .. } | Step::ReleaseHeaders { .. }),
+                "{step:?}"
+            );
+        }
+        assert!(worker.due(LATER_MS).is_empty());
+    }
+}
+
+#[test]
+fn those_who_wait_get_a_missing_consent_and_the_next_one_asks_anew() {
+    let worker = &mut vault("holding", &json!({}));
+    let body = call("echo", "{}");
+    let waiting: Vec<Exchange> = (0..3).map(|_| sent(worker, "POST", &body).0).collect();
+    let (id, _) = asked(worker);
+    says(worker, id, 403, &consent());
+    for exchange in waiting {
+        let (_, record) = woken(exchange, worker, &body).refused();
+        assert_eq!(record.reason, "consent_needed");
+    }
+    let input = Input::RequestHeaders {
+        headers: headers("POST", &[("authorization", &bearer("mcp:read"))]),
+        end_of_stream: false,
+    };
+    let (exchange, _) = Exchange::default().advance(input, worker, NOW_MS + 30);
+    let (exchange, step) = with_body(exchange, worker, &body, NOW_MS + 30);
+    assert_eq!(step, Step::Wait, "for a new answer");
+    let (id, _) = asked(worker);
+    let answer = authenticated("up").to_string();
+    worker.answered(
+        id,
+        Some(FetchAnswer::new(200, answer.as_bytes())),
+        NOW_MS + 40,
+    );
+    let (_, step) = exchange.advance(Input::Wake, worker, NOW_MS + 40);
+    ended(step, None).forwarded();
+}
+
+#[test]
+fn a_call_that_gets_no_answer_is_503() {
+    for mode in MODES {
+        let worker = &mut vault(mode, &json!({}));
+        let body = call("echo", "{}");
+        let (exchange, _) = sent(worker, "POST", &body);
+        let (id, _) = asked(worker);
+        worker.answered(id, None, NOW_MS + 10);
+        let (reply, record) = woken(exchange, worker, &body).refused();
+        assert_eq!(
+            (reply.status, record.reason),
+            (503, "credential_unavailable"),
+            "{mode}"
+        );
+    }
+}

@@ -1,0 +1,429 @@
+"""Each call reaches the upstream with the credential of its own user, or not at all."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+from harness.bootstrap import Json
+from harness.gate import HTTP1, HTTP2, Gate
+from harness.messages import call, notification, request
+from harness.token_service import (
+    KEY,
+    RESOLVE,
+    TOKEN,
+    Answer,
+    Asked,
+    HangUp,
+    answer,
+    authenticated,
+    error,
+    exchanged,
+    not_required,
+)
+from harness.vault import EXCHANGED, HASTY, KEYS, NOTES, Vault, arrived, refused
+from harness.wire import Connection
+
+ECHO = call("echo")
+
+
+def test_a_call_arrives_with_its_users_credential_and_not_with_the_users_token(
+    vault: Vault, protocol: str
+) -> None:
+    user = vault.user()
+    outcome = vault.post(user, ECHO, protocol=protocol)
+    seen = arrived(outcome, f"Bearer {vault.service.credential(user)}")
+    assert seen.header("x-mcp-subject") == user
+    assert outcome.audit["credential"] == "fetched"
+
+    again = vault.post(user, ECHO, protocol=protocol)
+    arrived(again, f"Bearer {vault.service.credential(user)}")
+    assert again.audit["credential"] == "cached"
+    assert len(vault.service.calls_for(user)) == 1
+
+
+def test_the_service_is_asked_with_the_gates_key_and_the_users_token(vault: Vault) -> None:
+    user = vault.user()
+    outcome = vault.post(user, ECHO)
+    (asked,) = vault.service.asked
+    assert asked.path == RESOLVE
+    assert asked.headers["authorization"] == f"Bearer {KEY}"
+    assert asked.json["server_id"] == "notes"
+    assert asked.json["subject"] == {"type": "user", "iss": vault.gate.issuer.url, "id": user}
+    assert asked.json["subject_token"] == vault.gate.token(user, NOTES)
+    assert asked.json["request_id"] == outcome.request_id
+
+
+def test_gets_deletes_and_notifications_have_the_credential_too(vault: Vault) -> None:
+    user = vault.user()
+    expected = f"Bearer {vault.service.credential(user)}"
+    outcomes = [
+        vault.gate.send("GET", NOTES, account=user),
+        vault.gate.send("DELETE", NOTES, account=user),
+        vault.post(user, notification("notifications/initialized")),
+    ]
+    for outcome in outcomes:
+        assert [seen.header("authorization") for seen in outcome.upstream] == [expected]
+
+
+def test_a_server_without_credentials_gets_none_and_nobody_is_asked(vault: Vault) -> None:
+    vault.gate.post(ECHO).passed()
+    assert vault.service.asked == []
+
+
+def test_headers_of_the_client_with_the_names_of_the_credential_are_removed(vault: Vault) -> None:
+    user = vault.user(KEYS)
+    vault.service.script = lambda _: authenticated(
+        "", headers=[{"name": "X-Api-Key", "value": f"upstream-{user}"}]
+    )
+    sent = {"x-api-key": "mine", "x-tenant": "mine"}
+    seen = arrived(vault.post(user, ECHO, KEYS, headers=sent), None)
+    assert seen.header("x-api-key") == f"upstream-{user}"
+    assert seen.header("x-tenant") is None
+
+
+def test_what_needs_no_credential_arrives_without(vault: Vault) -> None:
+    user = vault.user()
+    vault.service.script = lambda _: not_required()
+    outcome = vault.post(user, ECHO)
+    arrived(outcome, None)
+    assert outcome.audit["credential"] == "not_needed"
+
+
+def test_token_exchange_gives_each_user_the_token_for_theirs(vault: Vault) -> None:
+    users = [vault.user(EXCHANGED) for _ in range(2)]
+    given = {vault.gate.token(user, EXCHANGED): f"upstream-{user}" for user in users}
+    vault.service.script = lambda asked: exchanged(given[asked.form["subject_token"]])
+    for user in users:
+        arrived(vault.post(user, ECHO, EXCHANGED), f"Bearer upstream-{user}")
+    assert [asked.path for asked in vault.service.asked] == [TOKEN] * 2
+    form = vault.service.asked[0].form
+    assert form["grant_type"] == "urn:ietf:params:oauth:grant-type:token-exchange"
+    assert form["audience"] == "exchanged"
+
+
+@pytest.mark.parametrize("tool", ["forbidden", "rm -rf"])
+def test_nobody_is_asked_for_a_call_that_is_refused(holding_vault: Vault, tool: str) -> None:
+    user = holding_vault.user()
+    message = call(tool) if tool == "forbidden" else b"{}"
+    outcome = holding_vault.post(user, message)
+    assert outcome.upstream == []
+    assert holding_vault.service.asked == []
+    assert "credential" not in outcome.audit
+
+
+def test_in_plain_mode_the_upstream_sees_the_credential_of_a_call_that_is_refused(
+    plain_vault: Vault,
+) -> None:
+    """Documented: there the headers have to go before the message can be read."""
+    user = plain_vault.user()
+    outcome = plain_vault.post(user, call("forbidden"))
+    assert outcome.error["message"] == "Unknown tool: forbidden"
+    for seen in outcome.upstream:
+        assert not seen.body and not seen.complete
+        assert seen.header("authorization") == f"Bearer {plain_vault.service.credential(user)}"
+
+
+def test_in_plain_mode_a_refused_call_says_nothing_of_a_failing_service(
+    plain_vault: Vault,
+) -> None:
+    plain_vault.service.script = lambda _: error(502, "upstream_error")
+    user = plain_vault.user()
+    outcome = plain_vault.post(user, call("forbidden"))
+    assert outcome.error["message"] == "Unknown tool: forbidden"
+    assert all(seen.header("authorization") is None for seen in outcome.upstream)
+
+
+CALLS, CONNECTIONS = 1000, 4
+
+
+def test_two_users_on_the_same_connections_never_get_each_others_credential(
+    vault: Vault, protocol: str
+) -> None:
+    users = [vault.user(), vault.user()]
+    # Remembered so shortly that it is fetched and dropped all the time.
+    rotation = iter(range(10**9))
+    vault.service.script = lambda asked: authenticated(
+        f"upstream-{asked.subject}-{next(rotation)}", ttl=1
+    )
+    gate = vault.gate
+
+    def calls(client: httpx.Client, first: int) -> None:
+        for number in range(first, 2 * CALLS, CONNECTIONS):
+            # Not by turns, so that each connection has both of them.
+            user = users[(number * 7 // 3) % 2]
+            headers = {"authorization": f"Bearer {gate.token(user, NOTES)}"}
+            got = client.post(NOTES, json=call("echo", f"{user}-{number}"), headers=headers)
+            assert got.json()["id"] == f"{user}-{number}", got.text
+
+    def new_client() -> httpx.Client:
+        return httpx.Client(
+            http1=protocol == HTTP1,
+            http2=protocol == HTTP2,
+            base_url=gate.ports.gate_url,
+            timeout=20,
+        )
+
+    clients = [new_client() for _ in range(CONNECTIONS)]
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        for done in [pool.submit(calls, client, n) for n, client in enumerate(clients)]:
+            done.result()
+    for client in clients:
+        client.close()
+
+    seen = [each for each in gate.recorder.seen if each.complete]
+    assert len(seen) == 2 * CALLS
+    for each in seen:
+        user = str(each.message["id"]).partition("-")[0]
+        authorization = each.header("authorization") or ""
+        assert authorization.startswith(f"Bearer upstream-{user}-"), (each.message, authorization)
+        assert each.header("x-mcp-subject") == user
+    for user in users:
+        assert sum(user in str(each.message["id"]) for each in seen) > CALLS / 2
+
+
+def waiting_posts(vault: Vault, user: str, pool: ThreadPoolExecutor, count: int) -> list:
+    headers = {"authorization": f"Bearer {vault.gate.token(user, NOTES)}"}
+    client = vault.gate.client()
+    return [
+        pool.submit(client.post, NOTES, json=call("echo", n), headers=headers)
+        for n in range(count)
+    ]
+
+
+def slow(vault: Vault) -> tuple[threading.Event, Callable[[Asked], Answer]]:
+    go_on = threading.Event()
+
+    def script(asked: Asked) -> Answer:
+        go_on.wait(10)
+        return vault.service.usual(asked)
+
+    return go_on, script
+
+
+def test_many_first_calls_of_one_user_cost_one_call_to_the_service(vault: Vault) -> None:
+    go_on, vault.service.script = slow(vault)
+    user = vault.user()
+    with ThreadPoolExecutor(20) as pool:
+        posts = waiting_posts(vault, user, pool, 20)
+        vault.gate.wait_for_requests(20)
+        vault.service.wait_for_calls(1)
+        go_on.set()
+        assert [each.result().status_code for each in posts] == [200] * 20
+    assert len(vault.service.calls_for(user)) == 1
+    sent = {seen.header("authorization") for seen in vault.gate.recorder.seen if seen.body}
+    assert sent == {f"Bearer {vault.service.credential(user)}"}
+
+
+def test_it_is_one_call_also_when_the_first_client_leaves_while_it_waits(vault: Vault) -> None:
+    go_on, vault.service.script = slow(vault)
+    gate, user = vault.gate, vault.user()
+    head = (
+        f"GET {NOTES} HTTP/1.1\r\nhost: {gate.authority}\r\n"
+        f"authorization: Bearer {gate.token(user, NOTES)}\r\n\r\n"
+    )
+    with Connection(gate.ports.gate) as first, ThreadPoolExecutor(10) as pool:
+        first.send(head.encode())
+        vault.service.wait_for_calls(1)
+        posts = waiting_posts(vault, user, pool, 10)
+        gate.wait_for_requests(11)
+        first.reset()
+        gate.wait_for_requests(10)
+        go_on.set()
+        assert [each.result().status_code for each in posts] == [200] * 10
+    assert len(vault.service.calls_for(user)) == 1
+    assert all(seen.method == "POST" for seen in gate.recorder.seen)
+
+
+def test_a_waiting_call_of_one_user_does_not_hold_up_another(vault: Vault) -> None:
+    go_on = threading.Event()
+    waiting, other = vault.user(), vault.user()
+
+    def script(asked: Asked) -> Answer:
+        if asked.subject == waiting:
+            go_on.wait(10)
+        return vault.service.usual(asked)
+
+    vault.service.script = script
+    with ThreadPoolExecutor(1) as pool:
+        (post,) = waiting_posts(vault, waiting, pool, 1)
+        vault.service.wait_for_calls(1)
+        outcome = vault.post(other, ECHO)
+        assert outcome.status == 200
+        go_on.set()
+        assert post.result().status_code == 200
+    by_user = {
+        seen.header("x-mcp-subject"): seen.header("authorization")
+        for seen in vault.gate.recorder.seen
+        if seen.target == NOTES
+    }
+    assert by_user == {user: f"Bearer {vault.service.credential(user)}" for user in by_user}
+
+
+def header(name: str, value: str) -> Answer:
+    return authenticated("upstream-user", headers=[{"name": name, "value": value}])
+
+
+NOT_UNDERSTOOD: dict[str, Answer] = {
+    "nothing": Answer(200, b""),
+    "no JSON": Answer(200, b"<html>"),
+    "no UTF-8": Answer(200, b'{"status":"authenticated\xff"}'),
+    "an array": answer(200, []),
+    "an empty object": answer(200, {}),
+    "an unknown status": answer(200, {"status": "probably"}),
+    "a member twice": Answer(
+        200, b'{"status":"authentication_required","status":"authentication_not_required"}'
+    ),
+    "no headers": authenticated("x", headers=None),
+    "a success with status 201": Answer(201, authenticated("upstream-user").body),
+    "a success with status 403": Answer(403, authenticated("upstream-user").body),
+    "a redirect": Answer(302, b"", {"location": "http://127.0.0.1:1/"}),
+    "no content": Answer(204, b""),
+    "too much": authenticated("x" * 70_000),
+    "an unknown error": error(400, "who_knows"),
+    "an error of its own": Answer(500, b"oops"),
+}
+NOT_FIT: dict[str, Answer] = {
+    "no headers": authenticated("x", headers=[]),
+    "a line break in a value": header("authorization", "Bearer a\r\nx-mcp-subject: admin"),
+    "a NUL in a value": header("authorization", "Bearer a\x00b"),
+    "a name with a colon": header(":path", "/admin"),
+    "a host": header("host", "elsewhere"),
+    "a length": header("content-length", "0"),
+    "an encoding": header("transfer-encoding", "chunked"),
+    "a cookie": header("cookie", "a=b"),
+    "a session": header("mcp-session-id", "s"),
+    "an identity": header("x-mcp-subject", "admin"),
+    "a name that is none": header("x y", "z"),
+    "a header that is not configured": header("x-other", "z"),
+}
+
+
+@pytest.mark.parametrize("wrong", NOT_UNDERSTOOD)
+def test_an_answer_that_is_not_understood_is_no_credential(vault: Vault, wrong: str) -> None:
+    vault.service.script = lambda _: NOT_UNDERSTOOD[wrong]
+    outcome = vault.post(vault.user(), ECHO)
+    refused(outcome, 503, "credential_unavailable")
+    assert int(outcome.response.headers["retry-after"]) > 0
+    assert outcome.error["code"] == 503
+    assert outcome.json["id"] == 1
+    assert outcome.audit["credential"] == "failed"
+
+
+@pytest.mark.parametrize("wrong", NOT_FIT)
+def test_headers_that_a_credential_must_not_consist_of_reach_nothing(
+    vault: Vault, wrong: str
+) -> None:
+    vault.service.script = lambda _: NOT_FIT[wrong]
+    outcome = refused(vault.post(vault.user(), ECHO), 500, "credential_configuration")
+    for seen in outcome.upstream:
+        assert seen.target == NOTES
+        assert seen.header("x-mcp-subject") != "admin"
+        assert seen.header("cookie") is None
+        assert seen.header("x-other") is None
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected", "reason"),
+    [
+        (400, "invalid_request", 500, "credential_configuration"),
+        (400, "invalid_target", 500, "credential_configuration"),
+        (404, "unknown_server", 500, "credential_configuration"),
+        (400, "invalid_subject_token", 401, "credential_subject_token"),
+        (401, "invalid_client", 503, "credential_service_refuses"),
+        (403, "access_denied", 403, "credential_access_denied"),
+        (409, "refresh_in_progress", 503, "credential_busy"),
+        (429, "rate_limited", 503, "credential_busy"),
+        (502, "upstream_error", 502, "credential_upstream"),
+    ],
+)
+def test_each_error_of_the_service_has_its_answer(
+    vault: Vault, status: int, code: str, expected: int, reason: str
+) -> None:
+    vault.service.script = lambda _: error(status, code, retry_after="1")
+    outcome = refused(vault.post(vault.user(), ECHO), expected, reason)
+    assert outcome.json["id"] == 1
+    assert (outcome.challenge is not None) == (expected == 401)
+    if expected == 401:
+        assert 'error="invalid_token"' in (outcome.challenge or "")
+        assert "resource_metadata=" in (outcome.challenge or "")
+    assert ("retry-after" in outcome.response.headers) == (expected == 503)
+    calls = len(vault.service.asked)
+    assert calls == (2 if code == "refresh_in_progress" else 1), "it is not asked over and over"
+
+
+def test_a_refresh_that_is_under_way_is_waited_for_once(vault: Vault) -> None:
+    answers = iter([error(409, "refresh_in_progress", retry_after="1")])
+    vault.service.script = lambda asked: next(answers, None) or vault.service.usual(asked)
+    user = vault.user()
+    arrived(vault.post(user, ECHO), f"Bearer {vault.service.credential(user)}")
+
+
+def test_no_call_waits_longer_than_its_limit(vault: Vault) -> None:
+    go_on, vault.service.script = slow(vault)
+    try:
+        outcome = refused(vault.post(vault.user(HASTY), ECHO, HASTY), 503, "credential_unavailable")
+        assert outcome.response.elapsed.total_seconds() < 5
+    finally:
+        go_on.set()
+
+
+def hang_up(_: Asked) -> Answer:
+    raise HangUp
+
+
+def test_a_service_that_is_killed_costs_503_and_when_it_is_back_all_is_well(vault: Vault) -> None:
+    user = vault.user()
+    vault.service.script = hang_up
+    refused(vault.post(user, ECHO), 503, "credential_unavailable")
+    vault.service.script = None
+    vault.service.down()
+    try:
+        refused(vault.post(user, ECHO), 503, "credential_unavailable")
+    finally:
+        vault.service.up()
+    arrived(vault.post(user, ECHO), f"Bearer {vault.service.credential(user)}")
+
+
+def test_what_is_remembered_outlives_a_service_that_is_away(vault: Vault) -> None:
+    user = vault.user()
+    arrived(vault.post(user, ECHO), f"Bearer {vault.service.credential(user)}")
+    vault.service.down()
+    try:
+        arrived(vault.post(user, ECHO), f"Bearer {vault.service.credential(user)}")
+    finally:
+        vault.service.up()
+
+
+def counters(gate: Gate, name: str) -> dict[str, int]:
+    prefix = f"mcp_auth_{name}{{"
+    lines = gate.admin("/stats/prometheus").splitlines()
+    found = [line[len(prefix) :].split("} ") for line in lines if line.startswith(prefix)]
+    return {labels: int(value) for labels, value in found}
+
+
+def test_credentials_and_failed_calls_are_counted(vault: Vault) -> None:
+    def count(result: str) -> int:
+        labels = f'mcp_server="notes",mcp_result="{result}"'
+        found: dict[str, int] = counters(vault.gate, "credentials")
+        return sum(
+            value for key, value in found.items() if set(key.split(",")) == set(labels.split(","))
+        )
+
+    def failures() -> Json:
+        return counters(vault.gate, "credential_call_failures")
+
+    user, results = vault.user(), ("fetched", "cached", "failed")
+    before = [count(result) for result in results]
+    vault.post(user, ECHO)
+    vault.post(user, request("ping"))
+    vault.service.script = hang_up
+    failed = sum(failures().values())
+    vault.post(vault.user(), ECHO)
+    assert [count(result) for result in results] == [each + 1 for each in before]
+    assert sum(failures().values()) == failed + 1
+    assert 'mcp_token_service="vault"' in json.dumps(failures()).replace("\\", "")
