@@ -6,6 +6,8 @@ use crate::access::Access;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::credentials::Credentials;
+use crate::grants::Grants;
+use crate::outbound::Outbound;
 use crate::servers::Servers;
 
 /// Shared by all requests.
@@ -17,6 +19,10 @@ pub struct App {
     pub servers: Arc<Servers>,
     /// What is kept.
     pub credentials: Arc<Credentials>,
+    /// How calls get their credentials.
+    pub grants: Arc<Grants>,
+    /// Calls to others.
+    pub outbound: Outbound,
     /// Who calls.
     pub access: Access,
     /// The time.

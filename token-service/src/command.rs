@@ -4,14 +4,18 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use mcp_token_service::clock::Clock;
 use mcp_token_service::config::{self, Config, Outside};
 use mcp_token_service::credentials::Credentials;
+use mcp_token_service::service::Service;
 use mcp_token_service::storage::Storage;
+use mcp_token_service::telemetry;
 use mcp_token_service::vault::{EncryptionKey, Vault};
 
 const USAGE: &str = "\
 usage: mcp-token-service COMMAND [--config FILE]
 
+  serve         run the service until SIGTERM or SIGINT
   check         say whether the configuration can be used
   generate-key  print a new encryption key
   rewrap        wrap every data key with the writing key
@@ -23,6 +27,7 @@ enum Command {
     Check(PathBuf),
     GenerateKey,
     Rewrap(PathBuf),
+    Serve(PathBuf),
     Help,
 }
 
@@ -32,6 +37,7 @@ pub(crate) fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
         Command::Check(path) => read(&path).and_then(|_| print("the configuration can be used\n")),
         Command::GenerateKey => generate_key(),
         Command::Rewrap(path) => read(&path).and_then(rewrap),
+        Command::Serve(path) => read(&path).and_then(serve),
         Command::Help => print(USAGE),
     });
     match result {
@@ -59,6 +65,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Command, String>
     match name.as_str() {
         "check" => Ok(Command::Check(path()?)),
         "generate-key" => Ok(Command::GenerateKey),
+        "serve" => Ok(Command::Serve(path()?)),
         "rewrap" => Ok(Command::Rewrap(path()?)),
         "help" | "--help" | "-h" => Ok(Command::Help),
         _ => Err(USAGE.to_owned()),
@@ -77,6 +84,48 @@ fn read(path: &Path) -> Result<Config, String> {
             .map(|error| format!("{}: {error}", path.display()))
             .collect();
         lines.join("\n")
+    })
+}
+
+/// Runs until it is told to stop. Logs go to standard error.
+fn serve(config: Config) -> Result<(), String> {
+    telemetry::start_logs()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|problem| problem.to_string())?;
+    runtime.block_on(async {
+        // Before anything is done that a signal would have to end well.
+        let stop = told_to_stop().map_err(|problem| problem.to_string())?;
+        let service = Service::start(config, Clock::system())
+            .await
+            .map_err(|problem| problem.to_string())?;
+        service
+            .run(stop)
+            .await
+            .map_err(|problem| problem.to_string())
+    })
+}
+
+/// Ends with the first SIGTERM or SIGINT.
+#[cfg(unix)]
+fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// Ends with Ctrl-C.
+#[cfg(not(unix))]
+fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
     })
 }
 

@@ -167,6 +167,20 @@ impl Credentials {
     /// # Errors
     /// Nothing was written.
     pub async fn begin_consent(&self, consent: &Consent) -> Result<Handle, CredentialError> {
+        let handle = Handle::fresh()?;
+        self.begin_consent_with(&handle, consent).await?;
+        Ok(handle)
+    }
+
+    /// Keeps a consent that has begun, for a handle that is new.
+    ///
+    /// # Errors
+    /// Nothing was written.
+    pub async fn begin_consent_with(
+        &self,
+        handle: &Handle,
+        consent: &Consent,
+    ) -> Result<(), CredentialError> {
         let Consent {
             step,
             owner,
@@ -174,7 +188,6 @@ impl Credentials {
             secret,
             expires_at,
         } = consent;
-        let handle = Handle::fresh()?;
         let version = Version::fresh()?;
         let stored = StoredConsent {
             step: *step,
@@ -187,7 +200,7 @@ impl Credentials {
             expires_at: *expires_at,
         };
         self.storage.begin_consent(&handle.hash(), &stored).await?;
-        Ok(handle)
+        Ok(())
     }
 
     /// The consent of a handle, which stays usable: for showing a page.
@@ -216,6 +229,27 @@ impl Credentials {
     ) -> Result<Option<Consent>, CredentialError> {
         let stored = self.storage.take_consent(&handle.hash(), step, now).await?;
         stored.map(|stored| self.open_consent(stored)).transpose()
+    }
+
+    /// Which keys are missing or wrong: of each key that credentials are
+    /// sealed with, one credential is opened. What does not open is named.
+    ///
+    /// # Errors
+    /// The database has trouble.
+    pub async fn unopened(&self) -> Result<Vec<String>, StorageError> {
+        let samples = self.storage.one_of_each_key().await?;
+        Ok(samples
+            .iter()
+            .filter_map(|(slot, stored)| {
+                let SealedCredential {
+                    version, sealed, ..
+                } = &stored.credential;
+                let problem = self.vault.open(sealed, &of_slot(slot, *version)).err()?;
+                let key = sealed.key_id();
+                let key = key.as_ref().map_or("?", |key| key.as_str());
+                Some(format!("key \"{key}\": {problem}"))
+            })
+            .collect())
     }
 
     /// Wraps every data key with the writing key. It may be stopped and begun

@@ -1,7 +1,6 @@
 //! The addresses by which the service is known, those that it sends browsers
 //! to, and those that it calls.
 
-use core::net::IpAddr;
 use core::time::Duration;
 use std::path::PathBuf;
 
@@ -10,6 +9,7 @@ use url::{Host, Url};
 use super::document;
 use super::error::ConfigError;
 use super::{Listeners, whole};
+use crate::outbound::OutboundSettings;
 
 /// Certificate and key of each listener that has TLS.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,37 +27,6 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     /// Its private key.
     pub key: PathBuf,
-}
-
-/// What the service may call, and how much of an answer it takes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutboundRules {
-    /// Internal addresses that may be called, also by http. The origins of the
-    /// configured issuers are among them.
-    pub allow: Vec<Allowed>,
-    /// The longest that a call may take.
-    pub timeout: Duration,
-    /// The largest answer that is read, in bytes.
-    pub response_bytes: usize,
-}
-
-/// An exception to the guard against calls to internal addresses.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Allowed {
-    /// A host by the name or address that stands in the URL.
-    Host {
-        /// Its name in lower case, or its address without brackets.
-        host: String,
-        /// The only port; `None`: every port.
-        port: Option<u16>,
-    },
-    /// Whatever has an address in this network.
-    Network {
-        /// The network's address.
-        address: IpAddr,
-        /// The number of its leading bits that count.
-        prefix: u8,
-    },
 }
 
 const ORIGIN: &str = "an origin such as https://tokens.example: https, or http on loopback, \
@@ -199,23 +168,22 @@ pub(super) fn tls(tls: &document::Tls) -> Result<Tls, ConfigError> {
     })
 }
 
-pub(super) fn outbound(outbound: &document::Outbound) -> Result<OutboundRules, ConfigError> {
+pub(super) fn outbound(outbound: &document::Outbound) -> Result<OutboundSettings, ConfigError> {
     let allow = outbound
         .allow
         .iter()
         .enumerate()
         .map(|(index, text)| {
-            Allowed::parse(text).ok_or_else(|| {
+            text.parse().map_err(|_| {
                 ConfigError::new(
                     format!("/outbound/allow/{index}"),
-                    "a host, a host and a port, or a network, as in 127.0.0.1:9001 \
-                     or 10.1.0.0/16",
+                    "a host and a port, or a network, as in 127.0.0.1:9001 or 10.1.0.0/16",
                     format_args!("{text:?}"),
                 )
             })
         })
         .collect::<Result<_, _>>()?;
-    Ok(OutboundRules {
+    Ok(OutboundSettings {
         allow,
         timeout: whole(
             "/outbound/timeout_seconds",
@@ -229,45 +197,4 @@ pub(super) fn outbound(outbound: &document::Outbound) -> Result<OutboundRules, C
             1024..=16_777_216,
         )?,
     })
-}
-
-impl Allowed {
-    /// Reads `host`, `host:port`, `[address]:port` or `address/prefix`.
-    pub fn parse(text: &str) -> Option<Self> {
-        if let Some((address, prefix)) = text.split_once('/') {
-            let address: IpAddr = address.parse().ok()?;
-            let prefix: u8 = prefix.parse().ok()?;
-            let bits = if address.is_ipv4() { 32 } else { 128 };
-            return (prefix <= bits).then_some(Self::Network { address, prefix });
-        }
-        if let Ok(address) = text.parse::<IpAddr>() {
-            return Some(Self::Host {
-                host: address.to_string(),
-                port: None,
-            });
-        }
-        let (host, port) = match text.rsplit_once(':') {
-            Some((host, port)) => (host, Some(port.parse::<u16>().ok()?)),
-            None => (text, None),
-        };
-        let host = match Host::parse(host).ok()? {
-            Host::Domain(name) => name,
-            Host::Ipv4(address) => address.to_string(),
-            Host::Ipv6(address) => address.to_string(),
-        };
-        Some(Self::Host { host, port })
-    }
-
-    /// The origin of a URL.
-    pub fn origin(url: &Url) -> Option<Self> {
-        let host = match url.host()? {
-            Host::Domain(name) => name.to_owned(),
-            Host::Ipv4(address) => address.to_string(),
-            Host::Ipv6(address) => address.to_string(),
-        };
-        Some(Self::Host {
-            host,
-            port: url.port_or_known_default(),
-        })
-    }
 }

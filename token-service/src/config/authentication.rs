@@ -10,11 +10,11 @@ use super::error::{ConfigError, token};
 use super::issuers::issuer_identifier;
 use super::secrets::{self, Outside};
 use super::servers::with_gateways;
-use super::strict::Members;
 use crate::servers::{
     Authentication, Client, ClientAuthentication, Endpoints, HeaderAuthentication, HeaderLevel,
     OAuth, Provider, Template, TemplatePart,
 };
+use crate::strict::Members;
 
 pub(super) fn authentication(
     pointer: &str,

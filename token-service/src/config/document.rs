@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::strict::{Members, Strict};
+use crate::strict::{Members, Strict};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]

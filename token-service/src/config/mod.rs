@@ -11,7 +11,6 @@ mod error;
 mod issuers;
 mod secrets;
 mod servers;
-mod strict;
 #[cfg(test)]
 mod tests;
 
@@ -23,15 +22,16 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
-pub use addresses::{Allowed, OutboundRules, Tls, TlsFiles};
+pub use addresses::{Tls, TlsFiles};
 pub use error::ConfigError;
 pub use issuers::{ClaimPath, FilterKey, Issuer, ManagerRule, SignIn, SubjectTypeRule};
 pub use secrets::Outside;
 
 use self::document::Document;
-use self::strict::Strict;
+use crate::outbound::{Allowed, OutboundSettings};
 use crate::secret::Secret;
 use crate::servers::Servers;
+use crate::strict::Strict;
 use crate::vault::{EncryptionKey, KeyId, Keyring, KeyringError};
 
 /// A whole configuration, checked.
@@ -57,8 +57,8 @@ pub struct Config {
     pub redirect_urls: Vec<String>,
     /// The gate's base URLs; the first is the default.
     pub gateway_urls: Vec<Url>,
-    /// What the service may call.
-    pub outbound: OutboundRules,
+    /// What the service may call, with the origins of the issuers.
+    pub outbound: OutboundSettings,
     /// When credentials are renewed.
     pub refresh: Refresh,
     /// For how many days audit records are kept.
@@ -112,6 +112,14 @@ pub struct Limits {
     pub shutdown_time: Duration,
     /// The most requests at a time, of each listener.
     pub concurrent_requests: usize,
+}
+
+impl Config {
+    /// A path below the service's own address.
+    pub fn address(&self, path: &str) -> String {
+        let origin = self.public_url.as_str().trim_end_matches('/');
+        format!("{origin}{path}")
+    }
 }
 
 /// Reads a configuration.
@@ -184,7 +192,7 @@ pub fn parse(bytes: &[u8], outside: Outside<'_>) -> Result<Config, Vec<ConfigErr
             let urls = [identifier.as_ref(), issuer.jwks_url.as_ref()];
             outbound
                 .allow
-                .extend(urls.into_iter().flatten().filter_map(Allowed::origin));
+                .extend(urls.into_iter().flatten().filter_map(Allowed::origin_of));
         }
         Some(Config {
             database: database?,

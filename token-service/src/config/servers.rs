@@ -13,6 +13,7 @@ use super::issuers::FilterKey;
 use super::secrets::Outside;
 use super::{check, whole};
 use crate::servers::{Authentication, Server, Servers, Source};
+use crate::strict::Strict;
 
 /// The longest that the filter may keep an answer, whatever is configured.
 const LONGEST_CACHE: u64 = 300;
@@ -27,7 +28,7 @@ pub(super) fn cache_seconds(pointer: &str, seconds: u64) -> Result<u32, ConfigEr
 /// All servers. What is wrong goes to `errors`.
 pub(super) fn servers(
     errors: &mut Vec<ConfigError>,
-    documents: &[super::Strict<document::Server>],
+    documents: &[Strict<document::Server>],
     cache_seconds: u32,
     gateways: &[Url],
     outside: Outside<'_>,
@@ -82,7 +83,7 @@ pub(super) fn keys_and_servers(
     errors: &mut Vec<ConfigError>,
     keys: &[FilterKey],
     servers: &Servers,
-    documents: &[super::Strict<document::Server>],
+    documents: &[Strict<document::Server>],
 ) {
     for (index, key) in keys.iter().enumerate() {
         for id in &key.servers {

@@ -35,6 +35,8 @@ pub enum ConsentStep {
     Callback,
     /// The way back from the sign-in at the service.
     SignIn,
+    /// What a signed-in browser may do: the handle is in its cookie.
+    Session,
 }
 
 /// A consent that has begun.
@@ -113,6 +115,29 @@ impl Storage {
         let query = "DELETE FROM consents \
             WHERE handle_hash = $1 AND step = $2 AND expires_at > $3 RETURNING *";
         self.find_consent(query, handle, step, now).await
+    }
+
+    /// Lets a consent that has not ended end later. False: it has ended.
+    ///
+    /// # Errors
+    /// The database has trouble.
+    pub async fn prolong_consent(
+        &self,
+        handle: &HandleHash,
+        step: ConsentStep,
+        until: i64,
+        now: i64,
+    ) -> Result<bool, StorageError> {
+        let query = "UPDATE consents SET expires_at = $1 \
+            WHERE handle_hash = $2 AND step = $3 AND expires_at > $4";
+        let done = sqlx::query(query)
+            .bind(until)
+            .bind(handle.0.to_vec())
+            .bind(step.as_str())
+            .bind(now)
+            .execute(&self.pool)
+            .await?;
+        Ok(done.rows_affected() == 1)
     }
 
     /// Removes the consents that have ended.
@@ -197,7 +222,7 @@ fn stored(row: &AnyRow) -> Result<StoredConsent, StorageError> {
     })
 }
 
-// === impl Handle, ConsentStep ===
+// === impl Handle, HandleHash, ConsentStep ===
 
 impl Handle {
     /// A new handle.
@@ -214,6 +239,13 @@ impl Handle {
         Self(Zeroizing::new(text.into()))
     }
 
+    /// Whether it has the form that [`Handle::fresh`] gives it.
+    pub fn is_well_formed(&self) -> bool {
+        // 32 bytes in base64url.
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        self.0.len() == 43 && self.0.bytes().all(allowed)
+    }
+
     /// The text, for the link.
     pub fn expose(&self) -> &str {
         &self.0
@@ -225,6 +257,13 @@ impl Handle {
     }
 }
 
+impl HandleHash {
+    /// The hash as text, for where something belongs to a handle.
+    pub fn to_text(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
+    }
+}
+
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Handle(…)")
@@ -232,13 +271,14 @@ impl fmt::Debug for Handle {
 }
 
 impl ConsentStep {
-    const ALL: [Self; 3] = [Self::Connect, Self::Callback, Self::SignIn];
+    const ALL: [Self; 4] = [Self::Connect, Self::Callback, Self::SignIn, Self::Session];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::Connect => "connect",
             Self::Callback => "callback",
             Self::SignIn => "sign-in",
+            Self::Session => "session",
         }
     }
 

@@ -376,7 +376,7 @@ pub(super) fn key_id(sealed: &Sealed) -> Result<String, StorageError> {
     Ok(id.as_str().to_owned())
 }
 
-fn slot(row: &AnyRow) -> Result<Slot, StorageError> {
+pub(super) fn slot(row: &AnyRow) -> Result<Slot, StorageError> {
     let method: String = row.try_get("method")?;
     Ok(Slot {
         owner: owner(row)?,
@@ -385,7 +385,7 @@ fn slot(row: &AnyRow) -> Result<Slot, StorageError> {
     })
 }
 
-fn stored(row: &AnyRow) -> Result<StoredCredential, StorageError> {
+pub(super) fn stored(row: &AnyRow) -> Result<StoredCredential, StorageError> {
     let scopes: String = row.try_get("scopes")?;
     let status: String = row.try_get("status")?;
     Ok(StoredCredential {

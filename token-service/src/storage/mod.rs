@@ -8,6 +8,7 @@ mod audit;
 mod clients;
 mod consents;
 mod credentials;
+mod holders;
 
 use core::fmt;
 use core::time::Duration;
@@ -22,6 +23,7 @@ pub use consents::{ConsentStep, Handle, HandleHash, StoredConsent};
 pub use credentials::{
     LeaseEnd, Method, SealedCredential, Slot, Status, StoredCredential, Version,
 };
+pub use holders::Holder;
 
 use crate::config::Database;
 use crate::owner::{Owner, SubjectType, Target};

@@ -10,7 +10,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
 /// The members of an object with names of the writer's choosing. (By itself,
 /// serde takes the last of several with one name.)
-pub(super) struct Members<T>(BTreeMap<String, T>);
+pub(crate) struct Members<T>(BTreeMap<String, T>);
 
 impl<T> Deref for Members<T> {
     type Target = BTreeMap<String, T>;
@@ -49,7 +49,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Members<T> {
 /// What is written as a JSON object. (By itself, serde also takes an array of
 /// the fields' values, and an empty one where every field has a default.)
 #[derive(Default)]
-pub(super) struct Strict<T>(T);
+pub(crate) struct Strict<T>(T);
 
 impl<T> Deref for Strict<T> {
     type Target = T;
