@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
+use super::Grants;
 use super::headers::parse_override;
 use super::kept::KeptGrant;
 use super::resolve::source_of;
 use super::types::{Disconnected, OverrideError, OverrideValue};
-use super::{Grants, metrics};
 use crate::credentials::{Credential, CredentialError};
 use crate::owner::Owner;
 use crate::secret::Secret;
 use crate::servers::{Authentication, Server, Source};
 use crate::storage::{Action, AuditRecord, Method, Slot, Version};
+use crate::telemetry;
 
 impl Grants {
     /// Sets what goes before the server's own way to authenticate. Of a virtual
@@ -40,7 +41,6 @@ impl Grants {
             expires_at: None,
         };
         let version = self.0.credentials.put(&slot, &credential, now).await?;
-        metrics::overridden("set");
         self.note(Action::Override, "set", slot, request_id, now)
             .await;
         Ok(version)
@@ -139,9 +139,8 @@ impl Grants {
             (Method::OAuth, true) => (Action::Disconnect, "revoked"),
             (Method::OAuth, false) => (Action::Disconnect, "removed_here_only"),
         };
-        match slot.method {
-            Method::Override => metrics::overridden(outcome),
-            Method::OAuth => metrics::disconnected(outcome),
+        if slot.method == Method::OAuth {
+            telemetry::disconnect(outcome);
         }
         self.note(action, outcome, slot, request_id, now).await;
         Ok(Some(revoked))

@@ -8,7 +8,6 @@ mod flight;
 mod headers;
 mod judge;
 mod kept;
-mod metrics;
 mod refresh;
 mod resolve;
 mod shared;

@@ -17,9 +17,10 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use super::Grants;
 use super::kept::{KeptGrant, Origin};
+use super::resolve::count_unopened;
 use super::types::{ClientOrigin, Reason};
-use super::{Grants, metrics};
 use crate::credentials::{Credential, CredentialError, KeptCredential};
 use crate::oauth::{
     ErrorCode, Grant, Metadata, OAuthClient, ProviderError, TokenAnswer, TokenKind,
@@ -28,6 +29,7 @@ use crate::oauth::{
 use crate::random;
 use crate::servers::{OAuth, Source};
 use crate::storage::{Action, AuditRecord, LeaseEnd, Slot, Status, Version};
+use crate::telemetry;
 
 /// What a refresh is for.
 #[derive(Clone, Debug)]
@@ -102,7 +104,7 @@ impl Grants {
         let key = (task.slot.clone(), task.version);
         let work = async move {
             grants.renew(&task).await.unwrap_or_else(|error| {
-                metrics::unreadable(&error);
+                count_unopened(&error);
                 tracing::error!(%error, "a credential cannot be renewed");
                 Outcome::Broken
             })
@@ -132,7 +134,7 @@ impl Grants {
                 return Ok(Outcome::Consent(reason));
             }
             if let Some(at) = kept.retry_at.filter(|at| *at > now) {
-                metrics::cooling();
+                telemetry::cooldown();
                 return Ok(cooling(kept.last_error.as_deref(), at.saturating_sub(now)));
             }
             let until = now.saturating_add(settings.lease_seconds);
@@ -147,7 +149,7 @@ impl Grants {
                 return Ok(Outcome::Busy);
             }
             if !waited {
-                metrics::contended();
+                telemetry::lease_contention();
                 waited = true;
             }
             tokio::time::sleep(LOOK_AGAIN).await;
@@ -209,7 +211,7 @@ impl Grants {
             }
         };
         let word = word(outcome);
-        metrics::refreshed(word, asked.elapsed());
+        telemetry::refresh(word, asked.elapsed());
         self.record(task, word, clock.now()).await;
         Ok(outcome)
     }

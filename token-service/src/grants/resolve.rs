@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use super::Grants;
 use super::headers::{self, Headers, KeptOverride};
 use super::judge::{Circumstances, Verdict, cache_seconds, judge, margin};
 use super::kept::KeptGrant;
@@ -12,12 +13,12 @@ use super::refresh::{Outcome, Task};
 use super::types::{
     AuthMethod, Authenticated, ConsentKind, Reason, Rejected, Resolution, ResolveAsk, ResolveError,
 };
-use super::{Grants, metrics};
 use crate::credentials::{CredentialError, KeptCredential};
 use crate::random;
 use crate::secret::Secret;
 use crate::servers::{Authentication, HeaderLevel, OAuth, Server, Source};
 use crate::storage::{Action, AuditRecord, Method, Slot, Status};
+use crate::telemetry;
 
 /// A call whose token is still good waits no longer than this for a new one.
 const SHORT_PATIENCE: Duration = Duration::from_secs(1);
@@ -35,17 +36,10 @@ impl Grants {
         ask: &ResolveAsk<'_>,
         now: i64,
     ) -> Result<Resolution, ResolveError> {
-        let result = match source_of(ask.server, ask.source) {
+        match source_of(ask.server, ask.source) {
             Some(source) => self.resolve_source(source, ask, now).await,
             None => Err(ResolveError::InvalidTarget),
-        };
-        metrics::resolved(match &result {
-            Ok(Resolution::Authenticated(_)) => "authenticated",
-            Ok(Resolution::NotRequired { .. }) => "authentication_not_required",
-            Ok(Resolution::ConsentRequired { .. }) => "authentication_required",
-            Err(error) => error.code(),
-        });
-        result
+        }
     }
 
     /// An override goes before everything else.
@@ -239,7 +233,13 @@ impl Grants {
     /// What is in the slot; one that does not open is counted.
     pub(super) async fn get(&self, slot: &Slot) -> Result<Option<KeptCredential>, CredentialError> {
         let kept = self.0.credentials.get(slot).await;
-        kept.inspect_err(metrics::unreadable)
+        kept.inspect_err(count_unopened)
+    }
+}
+
+pub(super) fn count_unopened(error: &CredentialError) {
+    if matches!(error, CredentialError::Vault(_)) {
+        telemetry::decrypt_failure();
     }
 }
 
