@@ -29,6 +29,8 @@ pub(super) enum Trouble {
     Unusable,
     /// The provider could not be reached.
     Unreachable,
+    /// The key that the person entered cannot be one.
+    BadKey,
 }
 
 impl Trouble {
@@ -60,6 +62,11 @@ impl Trouble {
             Self::Unusable => {
                 format!("{name} is not connected: its sign-in gave an answer that cannot be used.")
             }
+            Self::BadKey => {
+                format!(
+                    "{name} is not connected: the key is empty or has characters that no key has."
+                )
+            }
             Self::Unreachable => {
                 format!("{name} is not connected: its sign-in did not answer. Try again later.")
             }
@@ -70,7 +77,7 @@ impl Trouble {
     pub(super) const fn outcome(&self) -> &'static str {
         match self {
             Self::Denied => "denied",
-            Self::Refused(_) | Self::Unusable | Self::Unreachable => "failed",
+            Self::Refused(_) | Self::Unusable | Self::Unreachable | Self::BadKey => "failed",
         }
     }
 }

@@ -1,19 +1,33 @@
-//! The flow in which a user connects an account.
+//! The flow in which a user connects an account: from a link, over the sign-in
+//! of the person who opens it, to the agreement at each provider, and on to
+//! the next source or the end.
+//!
+//! * Whoever agrees is who began: the link's owner and the person who is signed
+//!   in are compared by issuer and subject (MCP, "Safe URL handling"; the
+//!   confused deputy otherwise gives one person's account to another).
+//! * A GET changes nothing, so that whatever follows links in messages does not
+//!   use them up. Only the two ways back from an authorization server are GETs
+//!   that do something; they need the cookie of the browser that began.
+//! * All state is in the database, under hashes of random handles that work
+//!   once: `/connect/{handle}`, the `state` of both ways back, and the session
+//!   in the cookie.
 
-#[allow(dead_code, reason = "used by what comes next")]
+mod answer;
+mod callback;
+mod connect;
 mod cookies;
-#[allow(dead_code, reason = "used by what comes next")]
+mod flow;
 mod forms;
-#[allow(dead_code, reason = "used by what comes next")]
 mod journey;
-#[allow(dead_code, reason = "used by what comes next")]
+mod problem;
 mod rows;
+mod sign_in;
 mod start;
 
 use axum::Router;
+use axum::routing::{get, post};
 use url::Url;
 
-use rows::Row;
 pub use start::{StartError, Started, start};
 
 use crate::app::App;
@@ -21,6 +35,11 @@ use crate::app::App;
 /// The pages of the flow.
 pub fn routes() -> Router<App> {
     Router::new()
+        .route("/connect/{handle}", get(connect::show).post(connect::agree))
+        .route("/connect/{handle}/sign-in", post(sign_in::begin))
+        .route("/sign-in/callback", get(sign_in::finish))
+        .route("/oauth/callback", get(callback::finish))
+        .route("/connected", get(connect::connected))
 }
 
 /// An address of the service.

@@ -4,9 +4,9 @@ use core::fmt;
 
 use url::Url;
 
+use super::below;
 use super::journey::Journey;
-use super::rows::{self, Kept};
-use super::{Row, below};
+use super::rows::{self, Kept, Row};
 use crate::app::App;
 use crate::credentials::CredentialError;
 use crate::owner::{Owner, Target};
@@ -53,12 +53,6 @@ pub async fn start(
         redirect_url,
         gateway_url,
     )?;
-    // Here and not on a timer: what makes rows removes those that are over.
-    let storage = app.credentials.storage();
-    storage
-        .purge_consents(now)
-        .await
-        .map_err(CredentialError::from)?;
     let handle = Handle::fresh().map_err(CredentialError::from)?;
     let row = Kept {
         owner: owner.clone(),

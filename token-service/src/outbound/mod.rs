@@ -208,9 +208,12 @@ impl Outbound {
         form: impl IntoIterator<Item = (&'a str, &'a str)>,
         authorization: Option<&Secret>,
     ) -> Result<Answer, OutboundError> {
-        let mut body = form_urlencoded::Serializer::new(String::new());
-        body.extend_pairs(form);
-        let body = Zeroizing::new(body.finish());
+        // The serializer cannot be kept across an await of a `Send` future.
+        let body = {
+            let mut body = form_urlencoded::Serializer::new(String::new());
+            body.extend_pairs(form);
+            Zeroizing::new(body.finish())
+        };
         let mut request = self
             .client(url)?
             .post(url.clone())

@@ -87,10 +87,10 @@ pub enum Step<'a> {
         /// To these scopes.
         scopes: &'a [String],
     },
-    /// The person enters keys.
+    /// The person enters a key.
     Enter {
-        /// Their names.
-        fields: Vec<String>,
+        /// Its name.
+        field: &'a str,
     },
 }
 

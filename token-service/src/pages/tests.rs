@@ -32,9 +32,7 @@ fn whatever_a_page_is_given_is_text() {
         },
     };
     let enter = Source {
-        step: Step::Enter {
-            fields: vec![HTML.to_owned()],
-        },
+        step: Step::Enter { field: HTML },
         ..agree.clone()
     };
     let pages = [
@@ -76,15 +74,14 @@ fn every_page_says_its_language_title_and_one_heading() {
 
 #[test]
 fn every_input_that_is_seen_has_a_label() {
-    let html = rendered(&connect(vec![Source {
+    let key = |field| Source {
         id: "jira",
         name: "Jira",
         problem: None,
-        step: Step::Enter {
-            fields: vec!["API_KEY".to_owned(), "EMAIL".to_owned()],
-        },
-    }]));
-    for id in ["field-1-1", "field-1-2"] {
+        step: Step::Enter { field },
+    };
+    let html = rendered(&connect(vec![key("API_KEY"), key("X_TOKEN")]));
+    for id in ["key-1", "key-2"] {
         assert!(html.contains(&format!("<label for=\"{id}\">")), "{html}");
         assert!(html.contains(&format!("<input id=\"{id}\"")), "{html}");
     }

@@ -1,0 +1,358 @@
+//! The page of a link: `GET` shows it, `POST` begins with one source.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use url::Url;
+
+use super::flow::{Flow, Link, SignedIn, host, is_same_person, redirect};
+use super::forms;
+use super::journey::{Journey, Trouble};
+use super::problem::Problem;
+use super::rows::{Callback, Row, Session};
+use super::{below, sign_in};
+use crate::app::App;
+use crate::grants::{OverrideError, OverrideValue};
+use crate::http::RequestId;
+use crate::oauth::Metadata;
+use crate::owner::Target;
+use crate::pages::{self, Message, Step, page};
+use crate::secret::Secret;
+use crate::servers::{Authentication, HeaderAuthentication, HeaderLevel, Source, TemplatePart};
+use crate::telemetry;
+
+/// Shows what is to be connected. Changes nothing.
+pub(super) async fn show(
+    State(app): State<App>,
+    Path(handle): Path<String>,
+    id: RequestId,
+    headers: HeaderMap,
+) -> Response {
+    let flow = Flow::new(&app, &headers, &id);
+    let shown = async {
+        let link = flow.link(&handle).await?;
+        match flow.signed_in().await? {
+            None => Ok(sign_in::page_for(&flow, &link)),
+            Some(person) if !is_same_person(&person.person, &link.owner) => {
+                refuse(&flow, &link, &person).await
+            }
+            Some(person) => connect_page(&flow, &link, &person, StatusCode::OK).await,
+        }
+    };
+    shown
+        .await
+        .unwrap_or_else(|problem: Problem| problem.page(flow.request_id))
+}
+
+/// A form's fields, in order.
+type Fields = Vec<(String, String)>;
+
+/// Begins with the source that the form names.
+pub(super) async fn agree(
+    State(app): State<App>,
+    Path(handle): Path<String>,
+    id: RequestId,
+    headers: HeaderMap,
+    form: Result<Form<Fields>, FormRejection>,
+) -> Response {
+    let flow = Flow::new(&app, &headers, &id);
+    begin(&flow, &handle, form)
+        .await
+        .unwrap_or_else(|problem| problem.page(flow.request_id))
+}
+
+/// The end, where the link names no other.
+pub(super) async fn connected() -> Response {
+    let message = Message {
+        title: "Connected".to_owned(),
+        text: "Your application can go on now.".to_owned(),
+        advice: Some("You can close this page."),
+        ..Message::default()
+    };
+    page(StatusCode::OK, &message, &[])
+}
+
+async fn begin(
+    flow: &Flow<'_>,
+    handle: &str,
+    form: Result<Form<Fields>, FormRejection>,
+) -> Result<Response, Problem> {
+    let link = flow.link(handle).await?;
+    let old_page = || Problem::OldPage(link.handle.expose().to_owned());
+    if forms::is_foreign(flow.headers, flow.public_url()) {
+        return Err(old_page());
+    }
+    let person = flow.signed_in().await?.ok_or_else(old_page)?;
+    if !is_same_person(&person.person, &link.owner) {
+        return refuse(flow, &link, &person).await;
+    }
+    let Form(fields) = form.map_err(|_| Problem::BadForm)?;
+    if !forms::has_csrf(one(&fields, "csrf"), &person.handle, &link.handle) {
+        return Err(old_page());
+    }
+    let id = one(&fields, "source").ok_or(Problem::BadForm)?;
+    let source = link.server.sources.iter().find(|source| source.id == id);
+    let source = Arc::clone(source.ok_or(Problem::BadForm)?);
+    let pending = pending(flow, &link).await?;
+    if !pending.iter().any(|pending| pending.id == source.id) {
+        // Connected in the meantime, in another window: the page says so.
+        return Ok(flow.to(&format!("connect/{}", link.handle.expose())));
+    }
+    match &source.authentication {
+        Authentication::AuthorizationCode(_) => send(flow, link, &person, &source).await,
+        Authentication::Header(HeaderAuthentication {
+            level: HeaderLevel::PerUser,
+            ..
+        }) => {
+            let value = one(&fields, VALUE).ok_or(Problem::BadForm)?;
+            enter(flow, link, &person, &source, Secret::new(value)).await
+        }
+        _ => Err(Problem::BadForm),
+    }
+}
+
+/// The field with a key.
+const VALUE: &str = "value";
+
+/// The field's value, if it is there once.
+fn one<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
+    let mut values = fields.iter().filter(|(found, _)| found == name);
+    let (_, value) = values.next()?;
+    values.next().is_none().then_some(value)
+}
+
+/// Sends the browser to the source's provider.
+///
+/// The provider is asked first, so that trouble there leaves the link usable;
+/// the link goes last, so that a crash before it leaves a row that nobody has
+/// the handle of.
+async fn send(
+    flow: &Flow<'_>,
+    mut link: Link,
+    person: &SignedIn,
+    source: &Source,
+) -> Result<Response, Problem> {
+    let state = flow.fresh()?;
+    let redirect_uri = below(flow.public_url(), "oauth/callback");
+    let grants = &flow.app.grants;
+    let begun = grants
+        .begin(source, &redirect_uri, state.expose(), flow.now)
+        .await;
+    let begun = match begun {
+        Ok(begun) => begun,
+        Err(error) => {
+            let trouble = flow.provider_trouble(&source.id, &error)?;
+            let outcome = trouble.outcome();
+            flow.record(outcome, &link.owner, source.target()).await?;
+            link.journey.trouble.insert(source.id.clone(), trouble);
+            return connect_page(flow, &link, person, StatusCode::BAD_GATEWAY).await;
+        }
+    };
+    let row = Callback {
+        journey: link.journey,
+        source: source.id.clone(),
+        session: person.handle.hash().to_text(),
+        pending: begun.pending,
+    };
+    let target = Target::server(link.server.id.clone());
+    flow.keep_as(&state, &link.owner, target, &row).await?;
+    let taken = flow.take::<Journey>(&link.handle).await?;
+    taken.ok_or(Problem::LinkIsOver)?;
+    // The person may need the whole time at the provider.
+    let until = flow.now.saturating_add(Session::SECONDS);
+    let storage = flow.app.credentials.storage();
+    storage
+        .prolong_consent(&person.handle.hash(), Session::STEP, until, flow.now)
+        .await
+        .map_err(|error| flow.trouble(&error.into()))?;
+    flow.record("started", &link.owner, source.target()).await?;
+    telemetry::consent_started();
+    Ok(redirect(begun.url.as_str(), flow.request_id))
+}
+
+/// Keeps the key that the person entered. The link goes last, so that a crash
+/// before it leaves a page that shows what was kept.
+async fn enter(
+    flow: &Flow<'_>,
+    mut link: Link,
+    person: &SignedIn,
+    source: &Source,
+    value: Secret,
+) -> Result<Response, Problem> {
+    let set = flow
+        .app
+        .grants
+        .set_override(
+            &link.owner,
+            &link.server,
+            Some(&source.id),
+            &OverrideValue::One(value),
+            flow.request_id,
+            flow.now,
+        )
+        .await;
+    match set {
+        Ok(_) => {}
+        Err(OverrideError::InvalidValue(_)) => {
+            let trouble = Trouble::BadKey;
+            link.journey.trouble.insert(source.id.clone(), trouble);
+            return connect_page(flow, &link, person, StatusCode::BAD_REQUEST).await;
+        }
+        Err(OverrideError::InvalidTarget) => return Err(Problem::BadForm),
+        Err(OverrideError::Credential(error)) => return Err(flow.trouble(&error)),
+    }
+    telemetry::consent_started();
+    telemetry::consent_completed();
+    flow.record("finished", &link.owner, source.target())
+        .await?;
+    link.journey.trouble.remove(&source.id);
+    let taken = flow.take::<Journey>(&link.handle).await?;
+    taken.ok_or(Problem::LinkIsOver)?;
+    flow.onward(&link.owner, &link.server, link.journey).await
+}
+
+/// The page for somebody else than the link's owner.
+async fn refuse(flow: &Flow<'_>, link: &Link, person: &SignedIn) -> Result<Response, Problem> {
+    let target = Target::server(link.server.id.clone());
+    flow.record("mismatch", &link.owner, target).await?;
+    let issuer = Url::parse(&person.person.issuer).ok();
+    let own = Url::parse(&link.owner.issuer).ok();
+    let shown = pages::WrongPerson {
+        person: &person.person.subject,
+        person_host: &issuer.as_ref().map(host).unwrap_or_default(),
+        handle: link.handle.expose(),
+    };
+    let targets: Vec<&Url> = own.iter().collect();
+    Ok(page(StatusCode::FORBIDDEN, &shown, &targets))
+}
+
+async fn pending(flow: &Flow<'_>, link: &Link) -> Result<Vec<Arc<Source>>, Problem> {
+    let grants = &flow.app.grants;
+    let pending = grants
+        .pending_sources(&link.owner, &link.server, flow.now)
+        .await;
+    pending.map_err(|error| flow.trouble(&error))
+}
+
+/// The page for the link's owner.
+async fn connect_page(
+    flow: &Flow<'_>,
+    link: &Link,
+    person: &SignedIn,
+    status: StatusCode,
+) -> Result<Response, Problem> {
+    let pending = pending(flow, link).await?;
+    if pending.is_empty() {
+        return Ok(flow.end(&link.journey));
+    }
+    let is_pending = |source: &Source| pending.iter().any(|pending| pending.id == source.id);
+    let metadata = metadata(flow, &pending).await;
+    let found = |source: &Source| {
+        let of = metadata.iter().find(|(id, _)| *id == source.id);
+        of.map(|(_, metadata)| metadata)
+    };
+    let sources: Vec<pages::Source<'_>> = link
+        .server
+        .sources
+        .iter()
+        .filter_map(|source| {
+            let step = match &source.authentication {
+                _ if !is_pending(source) && asks_person(source) => Step::Connected,
+                _ if !is_pending(source) => return None,
+                Authentication::AuthorizationCode(oauth) => {
+                    let found = found(source);
+                    let endpoint =
+                        found.and_then(|metadata| metadata.endpoints.authorization.as_ref());
+                    // Where none are configured, those that the resource names
+                    // are asked for (MCP, "Scope selection strategy").
+                    let scopes = match found {
+                        Some(metadata) if oauth.scopes.is_empty() => &metadata.resource_scopes,
+                        _ => &oauth.scopes,
+                    };
+                    Step::Agree {
+                        host: endpoint.map(host),
+                        scopes,
+                    }
+                }
+                Authentication::Header(header) => Step::Enter {
+                    field: what_users_give(header),
+                },
+                _ => return None,
+            };
+            let trouble = link.journey.trouble.get(&source.id);
+            Some(pages::Source {
+                id: &source.id,
+                name: &source.name,
+                problem: trouble
+                    .filter(|_| !matches!(step, Step::Connected))
+                    .map(|trouble| trouble.words(&source.name)),
+                step,
+            })
+        })
+        .collect();
+    let issuer = Url::parse(&person.person.issuer).ok();
+    let returning = link.journey.redirect_url.as_deref();
+    let returning_url = returning.and_then(|url| Url::parse(url).ok());
+    let targets: Vec<&Url> = metadata
+        .iter()
+        .filter_map(|(_, metadata)| metadata.endpoints.authorization.as_ref())
+        .chain(&issuer)
+        .chain(&returning_url)
+        .collect();
+    let shown = pages::Connect {
+        server: &link.server.name,
+        person: &person.person.subject,
+        person_host: &issuer.as_ref().map(host).unwrap_or_default(),
+        handle: link.handle.expose(),
+        csrf: &forms::csrf(&person.handle, &link.handle),
+        sources,
+        leave: returning,
+    };
+    Ok(page(status, &shown, &targets))
+}
+
+/// Whether a person can have something to do with the source.
+const fn asks_person(source: &Source) -> bool {
+    matches!(
+        source.authentication,
+        Authentication::AuthorizationCode(_)
+            | Authentication::Header(HeaderAuthentication {
+                level: HeaderLevel::PerUser,
+                ..
+            })
+    )
+}
+
+/// The name of what a user gives: the placeholder, or the header whose whole
+/// value it is.
+fn what_users_give(header: &HeaderAuthentication) -> &str {
+    let parts = header.headers.iter().flat_map(|(_, template)| &template.0);
+    let mut placeholders = parts.filter_map(|part| match part {
+        TemplatePart::Placeholder(name) => Some(name.as_str()),
+        TemplatePart::Text(_) => None,
+    });
+    let whole = || header.headers.first().map(|(name, _)| name.as_str());
+    placeholders.next().or_else(whole).unwrap_or_default()
+}
+
+/// What is known of the sources' authorization servers, asked all at once and
+/// not for long: the page can do without.
+async fn metadata(flow: &Flow<'_>, sources: &[Arc<Source>]) -> Vec<(String, Arc<Metadata>)> {
+    const PATIENCE: Duration = Duration::from_secs(3);
+    let mut asking = tokio::task::JoinSet::new();
+    for source in sources {
+        if let Authentication::AuthorizationCode(oauth) = &source.authentication {
+            let providers = flow.app.grants.providers().clone();
+            let (id, provider) = (source.id.clone(), oauth.provider.clone());
+            asking.spawn(async move {
+                let found = tokio::time::timeout(PATIENCE, providers.of(&provider)).await;
+                found.ok()?.ok().map(|metadata| (id, metadata))
+            });
+        }
+    }
+    asking.join_all().await.into_iter().flatten().collect()
+}
