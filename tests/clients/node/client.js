@@ -54,6 +54,8 @@ const commands = {
     authorizationUrl = undefined;
   },
 
+  accessToken: () => provider.tokens()?.access_token,
+
   granted: () => provider.tokens()?.scope,
 
   request: ({ method, args }) => client[method](...args),
