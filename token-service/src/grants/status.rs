@@ -43,8 +43,8 @@ impl Grants {
         Ok(whole)
     }
 
-    /// The sources for which the user still has to agree at a provider, in
-    /// order. A source that needs a key is not one of them.
+    /// The sources for which the user still has to agree at a provider or to
+    /// give a key, in order.
     ///
     /// # Errors
     /// The credentials cannot be read.
@@ -56,11 +56,8 @@ impl Grants {
     ) -> Result<Vec<Arc<Source>>, CredentialError> {
         let mut pending = vec![];
         for source in &server.sources {
-            if let AuthStatus::Required {
-                kind: ConsentKind::OAuth,
-                ..
-            } = self.source_status(owner, source, now).await?
-            {
+            let status = self.source_status(owner, source, now).await?;
+            if matches!(status, AuthStatus::Required { .. }) {
                 pending.push(Arc::clone(source));
             }
         }
