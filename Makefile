@@ -4,7 +4,11 @@
 MAKEFLAGS += --no-print-directory
 
 # Every target is a command, none is a file.
+<<<<<<< HEAD
 .PHONY: help run token connect disconnect build fmt lint check-module test test-native test-demo test-e2e test-clients \
+=======
+.PHONY: help run token build fmt lint check-module test test-native test-demo test-token-service test-e2e test-clients \
+>>>>>>> service-work
 	test-envoys test-func-e fuzz
 
 help: ## Explain every target
@@ -42,7 +46,7 @@ check-module: build ## Check what the module imports of its host, and its size
 
 # === tests ===
 
-test: test-native test-demo test-e2e test-clients ## Pass the tests: native ones, the demonstration, end to end on a real Envoy, the official clients
+test: test-native test-demo test-token-service test-e2e test-clients ## Pass the tests: native ones, the demonstration, the token service, end to end on a real Envoy, the official clients
 	@echo "make test: everything passed"
 
 test-native: ## The tests of the core, the fuzz seeds among them, and of the token service's vault and storage
@@ -50,6 +54,9 @@ test-native: ## The tests of the core, the fuzz seeds among them, and of the tok
 
 test-demo: ## The tests of the demonstration's own parts
 	@$(TEST_PYTHON) -m pytest -q tests/demo
+
+test-token-service: ## The token service as it runs: its pages in Chromium
+	@$(TEST_PYTHON) -m pytest -q tests/token_service
 
 test-e2e: ## The filter in a real Envoy, in both header modes, against a recording upstream
 	@$(TEST_PYTHON) -m pytest -q tests/e2e

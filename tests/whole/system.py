@@ -223,7 +223,9 @@ class System:
         }
         authentication["resource"] = self.ports.notes_upstream
         config["outbound"]["allow"].append(f"{LOOPBACK}:{self.provider.port}")
-        config["refresh"] = {"margin_seconds": 1, "cooldown_seconds": 1, "lease_seconds": 3}
+        # A busy machine may take a second to answer, in which a token must not end.
+        margin = self.access_token_seconds // 2
+        config["refresh"] = {"margin_seconds": margin, "cooldown_seconds": 1, "lease_seconds": 5}
         config["cache_seconds"] = 1
         if self.postgres is not None:
             config["database"] = {"url": {"environment": "DATABASE_URL"}}
