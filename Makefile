@@ -4,11 +4,8 @@
 MAKEFLAGS += --no-print-directory
 
 # Every target is a command, none is a file.
-<<<<<<< HEAD
-.PHONY: help run token connect disconnect build fmt lint check-module test test-native test-demo test-e2e test-clients \
-=======
-.PHONY: help run token build fmt lint check-module test test-native test-demo test-token-service test-e2e test-clients \
->>>>>>> service-work
+.PHONY: help run token connect disconnect build fmt lint check-module test test-native test-demo test-token-service test-e2e \
+	test-clients test-whole \
 	test-envoys test-func-e fuzz
 
 help: ## Explain every target
