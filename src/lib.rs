@@ -1,5 +1,6 @@
 //! The authorization gate for MCP, as a proxy-wasm filter for Envoy.
 
+pub mod attempt;
 mod cache;
 pub mod callout;
 pub mod config;

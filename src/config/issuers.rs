@@ -12,7 +12,7 @@ use crate::oauth::{ClaimPath, Issuer, KeySet, SubjectType};
 use crate::secret::Secret;
 
 /// Gives the value of an environment variable.
-pub(super) type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
+pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
 
 pub(super) fn issuer(node: &Node<'_>, environment: Environment<'_>) -> Option<Issuer> {
     let members = node.members(&[

@@ -26,7 +26,7 @@ pub use limits::Limits;
 pub use server::{AnswerStyle, Answers, Hosts, IdentityHeaders, MetadataFields, Resource, Server};
 pub use token_services::StateKey;
 
-use self::issuers::Environment;
+pub use self::issuers::Environment;
 use self::reader::{Node, Report};
 use self::servers::KnownIssuer;
 use self::token_services::Surroundings;
@@ -67,27 +67,68 @@ pub enum HeaderMode {
     Holding,
 }
 
-/// Reads a configuration. `environment` gives the value of an environment
-/// variable.
+/// The configuration of one plugin: the module has two roles.
+#[derive(Clone, Debug)]
+pub enum Plugin {
+    /// The gate, downstream.
+    Gate(Box<Config>),
+    /// The credential role, in the cluster of a server.
+    Credential {
+        /// The id of the server's entry in the gate's configuration.
+        server: String,
+    },
+}
+
+/// Reads the configuration of a gate. `environment` gives the value of an
+/// environment variable.
 ///
 /// # Errors
 /// Everything that is wrong with it, never an empty list.
-pub fn parse(
+pub fn parse(bytes: &[u8], environment: Environment<'_>) -> Result<Config, Vec<ConfigError>> {
+    let (config, warnings) = read(bytes, |root| config(root, environment))?;
+    Ok(Config { warnings, ..config })
+}
+
+/// Reads the configuration of a plugin, of whichever role.
+///
+/// # Errors
+/// Everything that is wrong with it, never an empty list.
+pub fn parse_plugin(
     bytes: &[u8],
-    environment: &dyn Fn(&str) -> Option<String>,
-) -> Result<Config, Vec<ConfigError>> {
+    environment: Environment<'_>,
+) -> Result<Plugin, Vec<ConfigError>> {
+    let (plugin, warnings) = read(bytes, |root| {
+        if member_text(root, "role").as_deref() == Some("credential") {
+            return credential_role(root);
+        }
+        config(root, environment).map(|config| Plugin::Gate(Box::new(config)))
+    })?;
+    Ok(match plugin {
+        Plugin::Gate(config) => Plugin::Gate(Box::new(Config {
+            warnings,
+            ..*config
+        })),
+        credential @ Plugin::Credential { .. } => credential,
+    })
+}
+
+/// What `make` makes of a document, unless it reports an error.
+fn read<T>(
+    bytes: &[u8],
+    make: impl FnOnce(&Node<'_>) -> Option<T>,
+) -> Result<(T, Vec<ConfigWarning>), Vec<ConfigError>> {
     /// How many arrays and objects may stand inside each other.
     const DEPTH: usize = 32;
     let report = Report::default();
     let document = json::parse(bytes, DEPTH)
         .map_err(|problem| report.error("", "one JSON object", problem))
         .ok();
-    let config = document
+    let made = document
         .as_ref()
-        .and_then(|document| config(&Node::root(document, &report), environment));
+        .and_then(|document| make(&Node::root(document, &report)));
     let (mut errors, warnings) = report.finish();
-    match config {
-        Some(config) if errors.is_empty() => Ok(Config { warnings, ..config }),
+    match made {
+        Some(made) if errors.is_empty() => Ok((made, warnings)),
         _ => {
             if errors.is_empty() {
                 errors.push(ConfigError {
@@ -101,8 +142,15 @@ pub fn parse(
     }
 }
 
+fn credential_role(root: &Node<'_>) -> Option<Plugin> {
+    let members = root.members(&["role", "server"])?;
+    let server = members.required("server").and_then(|node| words::id(&node));
+    Some(Plugin::Credential { server: server? })
+}
+
 fn config(root: &Node<'_>, environment: Environment<'_>) -> Option<Config> {
     let members = root.members(&[
+        "role",
         "header_mode",
         "issuers",
         "servers",
@@ -110,6 +158,13 @@ fn config(root: &Node<'_>, environment: Environment<'_>) -> Option<Config> {
         "state_keys",
         "limits",
     ])?;
+    let role = members.or("role", (), |node| {
+        let is_gate = node.value.as_str() == Some("gate");
+        if !is_gate {
+            node.expected("one of gate, credential");
+        }
+        is_gate.then_some(())
+    });
     let header_mode = members.or("header_mode", HeaderMode::default(), |node| {
         node.one_of(&[
             ("plain", HeaderMode::Plain),
@@ -137,6 +192,7 @@ fn config(root: &Node<'_>, environment: Environment<'_>) -> Option<Config> {
         .and_then(|node| node.some_elements())
         .and_then(|nodes| servers(&nodes, known.as_deref().unwrap_or_default(), &surroundings));
     let limits = members.or("limits", Limits::default(), limits::limits);
+    role?;
     Some(Config {
         header_mode: header_mode?,
         issuers: known?

@@ -8,6 +8,7 @@ use super::head::Head;
 use super::outcome::missing_consent;
 use super::session::SessionUse;
 use super::{Exchange, Step, Worker};
+use crate::attempt::{HeldTicket, Obstacle};
 use crate::continuity::{Owner, SessionFlags};
 use crate::credential::Rejection;
 use crate::http::Headers;
@@ -27,6 +28,8 @@ pub struct Admitted {
     asker: Asker,
     identity: Rc<Identity>,
     found: Found,
+    /// For the credential role: valid for as long as this state is.
+    ticket: Option<HeldTicket>,
     session: SessionUse,
     /// For `initialize`: what the client declares with it.
     opens: Option<SessionFlags>,
@@ -40,6 +43,7 @@ impl Admitted {
         identity: Rc<Identity>,
         asker: Asker,
         found: Found,
+        ticket: Option<HeldTicket>,
         opens: Option<SessionFlags>,
         record: Rc<Record>,
     ) -> Self {
@@ -49,6 +53,7 @@ impl Admitted {
             asker,
             identity,
             found,
+            ticket,
             session: head.session,
             opens,
             record,
@@ -63,8 +68,13 @@ impl Admitted {
         worker: &mut Worker,
         now_ms: u64,
     ) -> (Exchange, Step) {
+        if let Some(denial) = self.obstacle(worker, now_ms) {
+            return self.replace(&denial);
+        }
         let rejection = rejection(headers).filter(|_| from_upstream);
         let denial = match (&self.found, rejection) {
+            // The credential role knows which of them it was.
+            (Found::Ready(..), Some(_)) if self.ticket.is_some() => Denial::CredentialRejected,
             (Found::Ready(credential, _), Some(rejection)) => {
                 worker.credentials.reject(credential, rejection, now_ms);
                 Denial::CredentialRejected
@@ -104,6 +114,22 @@ impl Admitted {
         self.replace(&denial)
     }
 
+    /// Why the credential role had no credential for an attempt: what answers
+    /// is the role itself.
+    fn obstacle(&self, worker: &Worker, now_ms: u64) -> Option<Denial> {
+        match self.ticket.as_ref()?.obstacle()? {
+            Obstacle::Consent(needed) => Some(missing_consent(
+                &self.site,
+                &self.identity,
+                &self.asker,
+                &needed,
+                &worker.state_keys,
+                now_ms,
+            )),
+            Obstacle::Failure(failure) => Some(Denial::Credential(failure)),
+        }
+    }
+
     /// An answer of the gate's own in place of the upstream's.
     fn replace(self, denial: &Denial) -> (Exchange, Step) {
         let to = Addressee {
@@ -138,7 +164,7 @@ impl Admitted {
 
 /// Whether a response says that the credential was not enough: 401, or 403
 /// with the challenge of RFC 6750 for too few scopes.
-pub(super) fn rejection(headers: &Headers) -> Option<Rejection> {
+pub(crate) fn rejection(headers: &Headers) -> Option<Rejection> {
     let error = || headers.all("www-authenticate").find_map(error_of);
     match headers.pseudo(":status") {
         "401" => Some(Rejection {

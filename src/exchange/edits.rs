@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use crate::credential::{Credential, CredentialSource, PlacedBy};
 use crate::http::Headers;
+use crate::http::headers::is_spelling_of;
 use crate::http::origin::Origin;
 use crate::oauth::Identity;
 use crate::site::Site;
@@ -75,19 +76,8 @@ pub(super) fn request_edits(
 
 /// Whether a client's header must not reach the upstream.
 pub(super) fn is_reserved(header: &str, site: &Site) -> bool {
-    site.reserved_headers
-        .iter()
-        .any(|name| is_same_header(header, name))
-}
-
-/// Whether an upstream may take a header for the one of this name: frameworks
-/// in the manner of CGI read `x_mcp_subject` as `x-mcp-subject`.
-pub(super) fn is_same_header(header: &str, name: &str) -> bool {
-    header.len() == name.len()
-        && header
-            .bytes()
-            .zip(name.bytes())
-            .all(|(left, right)| left == right || (left == b'_' && right == b'-'))
+    let mut reserved = site.reserved_headers.iter();
+    reserved.any(|name| is_spelling_of(header, name))
 }
 
 /// A value that any HTTP implementation takes as it is: what is not visible

@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
-use super::edits::{is_reserved, is_same_header};
+use super::edits::is_reserved;
 use super::session::{SESSION_HEADER, SessionUse};
 use crate::config::Limits;
 use crate::http::Headers;
-use crate::http::headers::Keep;
+use crate::http::headers::{Keep, is_spelling_of};
 use crate::http::origin::Origin;
 use crate::site::Site;
 
@@ -46,7 +46,7 @@ impl Head {
         let site = &self.site;
         self.headers.reduce(|name| match name {
             name if NEEDED.contains(&name) => Keep::Header,
-            name if is_reserved(name, site) || is_same_header(name, SESSION_HEADER) => Keep::Name,
+            name if is_reserved(name, site) || is_spelling_of(name, SESSION_HEADER) => Keep::Name,
             _ => Keep::Nothing,
         });
     }

@@ -29,7 +29,7 @@ pub use permitted::{AwaitingCredential, Permitted};
 pub use reading::Reading;
 pub use worker::{Awaited, Event, Settled, Worker};
 
-use self::admitted::rejection;
+pub(crate) use self::admitted::rejection;
 use self::credential::{Found, Wait};
 use self::head::Head;
 use self::outcome::{aborted, deny, record_of, undecided};
@@ -145,6 +145,9 @@ pub enum Step {
         admission: Admission,
         /// The header changes.
         edits: Option<HeaderEdits>,
+        /// The id of the ticket for the credential role, to leave in filter
+        /// state.
+        ticket: Option<String>,
         /// What to write down.
         record: Rc<Record>,
     },

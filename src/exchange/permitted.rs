@@ -6,12 +6,14 @@ use super::admit::Admission;
 use super::admitted::Admitted;
 use super::credential::{Found, Search, Wait, find};
 use super::head::Head;
-use super::outcome::{missing_consent, record_of, refused};
+use super::outcome::{missing_consent, record_of, refused, request_id};
 use super::{Exchange, Step, Worker, edits};
-use crate::credential::ConsentNeeded;
-use crate::oauth::Identity;
+use crate::attempt::{HeldTicket, Progress, Ticket};
+use crate::credential::{ConsentNeeded, PlacedBy};
+use crate::oauth::{Identity, bearer_token};
 use crate::record::{Outcome, Record};
 use crate::reply::{Addressee, Asker, Denial, refuse};
+use crate::secret::Secret;
 
 /// A permitted request.
 #[derive(Debug)]
@@ -63,13 +65,7 @@ impl Permitted {
         worker: &mut Worker,
         now_ms: u64,
     ) -> (Exchange, Step) {
-        let operation = match self.record.calls.as_slice() {
-            [call] => {
-                let target = (!call.kind.is_empty()).then_some(call.target.as_str());
-                Some((call.method.as_str(), target))
-            }
-            _ => None,
-        };
+        let operation = self.operation();
         match find(
             &self.head,
             &self.identity,
@@ -107,9 +103,42 @@ impl Permitted {
             }
             Found::Failed(failure) => self.refuse(Denial::Credential(*failure), now_ms),
             Found::Unasked | Found::Ready(..) | Found::NotNeeded | Found::Missing(_) => {
-                self.admit(found, is_released, now_ms)
+                self.admit(found, is_released, worker, now_ms)
             }
         }
+    }
+
+    /// Method and target, where it is one call.
+    fn operation(&self) -> Option<(&str, Option<&str>)> {
+        let [call] = self.record.calls.as_slice() else {
+            return None;
+        };
+        let target = (!call.kind.is_empty()).then_some(call.target.as_str());
+        Some((call.method.as_str(), target))
+    }
+
+    /// For the credential role, where it sets the credential.
+    fn ticket(&self, worker: &Worker) -> Option<HeldTicket> {
+        let source = self.head.site.server.credential.as_ref()?;
+        if source.placed_by != PlacedBy::Cluster {
+            return None;
+        }
+        let values: Vec<&[u8]> = self.head.headers.all("authorization").collect();
+        let token = bearer_token(&values).ok().flatten()?;
+        let operation = self
+            .operation()
+            .map(|(method, name)| (method.to_owned(), name.map(str::to_owned)));
+        worker.tickets.issue(Ticket {
+            server_id: Rc::clone(&self.head.site.server.id),
+            source: Rc::clone(source),
+            identity: Rc::clone(&self.identity),
+            token: Secret::new(token.as_str().to_owned()),
+            request_id: request_id(&self.head.headers),
+            operation,
+            goes_without: self.goes_without(),
+            asked_ms: self.head.arrived_ms,
+            progress: Progress::default(),
+        })
     }
 
     /// Whether every call of it may go on without a credential.
@@ -152,7 +181,14 @@ impl Permitted {
         refused(&denial, reply, record)
     }
 
-    fn admit(self, found: Found, is_released: bool, now_ms: u64) -> (Exchange, Step) {
+    fn admit(
+        self,
+        found: Found,
+        is_released: bool,
+        worker: &Worker,
+        now_ms: u64,
+    ) -> (Exchange, Step) {
+        let ticket = self.ticket(worker);
         let Self {
             head,
             identity,
@@ -170,11 +206,13 @@ impl Permitted {
             elapsed_ms: now_ms.saturating_sub(head.arrived_ms),
             ..record
         });
+        let id = ticket.as_ref().map(|ticket| ticket.id().to_owned());
         let admitted = Admitted::new(
             head,
             identity,
             asker,
             found,
+            ticket,
             admission.opens,
             Rc::clone(&record),
         );
@@ -183,6 +221,7 @@ impl Permitted {
             Step::Forward {
                 admission,
                 edits,
+                ticket: id,
                 record,
             },
         )

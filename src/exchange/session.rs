@@ -2,9 +2,10 @@
 //! "Session Management"): the client holds an id that is bound to it, the
 //! upstream sees its own.
 
-use super::edits::{HeaderEdits, is_same_header};
+use super::edits::HeaderEdits;
 use crate::continuity::{Owner, Session, SessionFlags, StateKeys, bind_session, open_session};
 use crate::http::Headers;
+use crate::http::headers::is_spelling_of;
 use crate::mcp::{Era, agreement};
 use crate::oauth::Identity;
 use crate::reply::{Denial, SessionFault};
@@ -68,7 +69,7 @@ impl SessionUse {
         if *self == Self::Untouched {
             return;
         }
-        edits.remove_where(headers, |name| is_same_header(name, SESSION_HEADER));
+        edits.remove_where(headers, |name| is_spelling_of(name, SESSION_HEADER));
         if let Self::Within(session) = self {
             let id = session.upstream_id.clone();
             edits.set.push((SESSION_HEADER.to_owned(), id));

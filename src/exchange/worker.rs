@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use crate::attempt::Tickets;
 use crate::callout::{Fetch, FetchAnswer, FetchId, FetchIds};
 use crate::config::{Config, HeaderMode, Limits};
 use crate::continuity::StateKeys;
@@ -29,6 +30,9 @@ pub struct Worker {
     pub header_mode: HeaderMode,
     /// How many exchanges wait for keys, introspection or credentials.
     pub waiting: usize,
+    /// What the credential role goes by. Without a seed there are none, and
+    /// that role refuses every attempt.
+    pub tickets: Tickets,
     ids: FetchIds,
     /// How long a call to each token service may take, in milliseconds.
     credential_timeouts_ms: Vec<u64>,
@@ -85,6 +89,7 @@ impl Worker {
             limits: config.limits,
             header_mode: config.header_mode,
             waiting: 0,
+            tickets: Tickets::default(),
             ids: FetchIds::default(),
             credential_timeouts_ms: config
                 .token_services
@@ -130,7 +135,7 @@ impl Worker {
     }
 
     /// How long a call for a credential of this source may take.
-    pub(super) fn credential_timeout_ms(&self, source: &CredentialSource) -> u64 {
+    pub(crate) fn credential_timeout_ms(&self, source: &CredentialSource) -> u64 {
         let timeout_ms = self.credential_timeouts_ms.get(source.service);
         timeout_ms.copied().unwrap_or_default()
     }

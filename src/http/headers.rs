@@ -103,6 +103,16 @@ pub fn is_token(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
+/// Whether a header may pass for the one of that name: frameworks in the
+/// manner of CGI read `x_mcp_subject` as `x-mcp-subject`, so both count.
+pub fn is_spelling_of(header: &str, name: &str) -> bool {
+    header.len() == name.len()
+        && header
+            .bytes()
+            .zip(name.bytes())
+            .all(|(left, right)| left == right || (left == b'_' && right == b'-'))
+}
+
 /// Names only: values can be secret.
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

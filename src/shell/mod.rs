@@ -4,7 +4,9 @@
 mod abi;
 mod gate;
 mod host;
+mod injector;
 mod meters;
+mod registry;
 mod root;
 mod shared;
 

@@ -1,6 +1,6 @@
 //! The root context: configuration, callouts, time.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::rc::Rc;
@@ -9,12 +9,15 @@ use std::time::Duration;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{ContextType, LogLevel};
+use sha2::{Digest as _, Sha256};
 
 use super::gate::Gate;
+use super::injector::Injector;
 use super::shared::Shared;
-use super::{abi, host};
+use super::{abi, host, registry};
+use crate::attempt::Tickets;
 use crate::callout::{Fetch, FetchAnswer, FetchId};
-use crate::config;
+use crate::config::{self, Plugin};
 use crate::exchange::{Event, Worker};
 use crate::oauth::{InlineKeyError, KeyEvent, KeyEventKind};
 
@@ -29,18 +32,42 @@ const MAX_ANSWER_BYTES: usize = 1 << 20;
 /// The root context of one plugin in one worker.
 pub(super) struct Root {
     context: u32,
-    shared: Option<Rc<RefCell<Shared>>>,
+    role: Role,
     /// The calls under way, by the host's token.
     calls: HashMap<u32, FetchId>,
     queue: Option<u32>,
     ticks: u64,
 }
 
+/// What this plugin is configured to be.
+enum Role {
+    /// Nothing yet.
+    Unknown,
+    /// The gate, downstream.
+    Gate(Rc<RefCell<Shared>>),
+    /// The credential role in the cluster of this server. It makes no calls:
+    /// the gate's root context does.
+    Credential {
+        server: Rc<str>,
+        /// Whether it was said that no gate is in this VM.
+        missed: Rc<Cell<bool>>,
+    },
+}
+
+impl Role {
+    const fn gate(&self) -> Option<&Rc<RefCell<Shared>>> {
+        match self {
+            Self::Gate(shared) => Some(shared),
+            Self::Unknown | Self::Credential { .. } => None,
+        }
+    }
+}
+
 impl Root {
     pub(super) fn new(context: u32) -> Self {
         Self {
             context,
-            shared: None,
+            role: Role::Unknown,
             calls: HashMap::new(),
             queue: None,
             ticks: 0,
@@ -50,7 +77,9 @@ impl Root {
     /// Makes the calls that are due. One that the host refuses counts as
     /// answered with nothing.
     fn dispatch_due(&mut self) {
-        let Some(shared) = &self.shared else { return };
+        let Some(shared) = self.role.gate() else {
+            return;
+        };
         let due = shared.borrow_mut().worker.due(host::now_ms());
         for fetch in due {
             match dispatch(&fetch) {
@@ -71,7 +100,9 @@ impl Root {
 
     /// Takes an answer, and lets those who waited for it go on.
     fn answered(&self, id: FetchId, answer: Option<FetchAnswer<'_>>) {
-        let Some(shared) = &self.shared else { return };
+        let Some(shared) = self.role.gate() else {
+            return;
+        };
         let mut shared = shared.borrow_mut();
         let settled = shared.worker.answered(id, answer, host::now_ms());
         for event in &settled.events {
@@ -87,6 +118,20 @@ impl Root {
             shared.wake(self.context, awaited);
         }
     }
+}
+
+/// Hashers begin with a random state, which the host gives.
+fn random_word() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+/// As random as the hashers' keys, which have 128 bits.
+fn random_bytes() -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for _ in 0..8 {
+        hash.update(random_word().to_be_bytes());
+    }
+    hash.finalize().into()
 }
 
 fn dispatch(fetch: &Fetch) -> Option<u32> {
@@ -151,8 +196,15 @@ impl RootContext for Root {
             usize::MAX,
         );
         let bytes = bytes.ok().flatten().unwrap_or_default();
-        let config = match config::parse(&bytes, &|name| std::env::var(name).ok()) {
-            Ok(config) => config,
+        let config = match config::parse_plugin(&bytes, &|name| std::env::var(name).ok()) {
+            Ok(Plugin::Gate(config)) => config,
+            Ok(Plugin::Credential { server }) => {
+                self.role = Role::Credential {
+                    server: server.into(),
+                    missed: Rc::default(),
+                };
+                return true;
+            }
             Err(errors) => {
                 for error in errors {
                     abi::log(LogLevel::Error, &format!("configuration: {error}"));
@@ -163,7 +215,7 @@ impl RootContext for Root {
         for warning in &config.warnings {
             abi::log(LogLevel::Warn, &format!("configuration: {warning}"));
         }
-        let worker = match Worker::new(&config) {
+        let mut worker = match Worker::new(&config) {
             Ok(worker) => worker,
             Err(error) => {
                 let InlineKeyError { issuer, error } = error;
@@ -174,11 +226,13 @@ impl RootContext for Root {
                 return false;
             }
         };
-        // Only this VM may get the entries, so the name is its own: hashers
-        // begin with a random state.
-        let name = format!("mcp_auth.{:x}", RandomState::new().build_hasher().finish());
+        worker.tickets = Tickets::seeded(random_bytes());
+        // Only this VM may get the entries, so the name is its own.
+        let name = format!("mcp_auth.{:x}", random_word());
         self.queue = abi::register_queue(&name);
-        self.shared = Some(Rc::new(RefCell::new(Shared::new(worker, self.queue))));
+        let shared = Rc::new(RefCell::new(Shared::new(worker, self.queue)));
+        registry::add(&shared);
+        self.role = Role::Gate(shared);
         if hostcalls::set_tick_period(TICK).is_err() {
             abi::log(LogLevel::Error, "the host has no timer");
             return false;
@@ -188,7 +242,7 @@ impl RootContext for Root {
 
     fn on_tick(&mut self) {
         self.dispatch_due();
-        if let Some(shared) = &self.shared {
+        if let Some(shared) = self.role.gate() {
             let mut shared = shared.borrow_mut();
             shared.wake_overdue(self.context);
             if self.ticks.is_multiple_of(MEMORY_TICKS) {
@@ -204,8 +258,14 @@ impl RootContext for Root {
     }
 
     fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
-        let shared = Rc::clone(self.shared.as_ref()?);
-        Some(Box::new(Gate::new(context, shared)))
+        match &self.role {
+            Role::Unknown => None,
+            Role::Gate(shared) => Some(Box::new(Gate::new(context, Rc::clone(shared)))),
+            Role::Credential { server, missed } => {
+                let injector = Injector::new(context, Rc::clone(server), Rc::clone(missed));
+                Some(Box::new(injector))
+            }
+        }
     }
 
     fn get_type(&self) -> Option<ContextType> {

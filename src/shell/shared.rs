@@ -9,12 +9,16 @@ use proxy_wasm::types::{Action, LogLevel, MapType};
 
 use super::meters::Meters;
 use super::{abi, host};
+use crate::attempt::{self, Attempt, Refusal};
 use crate::exchange::{Admission, Awaited, Exchange, HeaderEdits, Input, Step, Worker};
 use crate::record::{Outcome, Record, audit_line, filter_state, identity_state};
 use crate::reply::Reply;
 
 /// The key of the audit line in filter state.
 const AUDIT: &str = "mcp_auth.audit";
+/// The key in filter state of what the credential role goes by. It is the id
+/// of a ticket, and opens nothing anywhere else.
+pub(super) const PERMIT: &str = "mcp_auth.permit";
 
 /// The shared part of a worker.
 pub(super) struct Shared {
@@ -22,6 +26,8 @@ pub(super) struct Shared {
     pub(super) meters: Meters,
     /// The exchanges that wait for an answer, by context.
     waiting: BTreeMap<u32, Rc<RefCell<Exchange>>>,
+    /// The attempts that wait for a credential, by context.
+    attempts: BTreeMap<u32, Rc<RefCell<Attempt>>>,
     /// A queue of this worker alone, by which a stream asks the root context
     /// to make calls: those that a stream makes itself die with its client.
     queue: Option<u32>,
@@ -33,6 +39,7 @@ impl Shared {
             worker,
             meters: Meters::default(),
             waiting: BTreeMap::new(),
+            attempts: BTreeMap::new(),
             queue,
         }
     }
@@ -76,6 +83,10 @@ impl Shared {
             return;
         }
         self.waiting.insert(context, Rc::clone(exchange));
+        self.have_calls_made();
+    }
+
+    fn have_calls_made(&self) {
         if self.worker.has_due(host::now_ms())
             && let Some(queue) = self.queue
         {
@@ -83,10 +94,43 @@ impl Shared {
         }
     }
 
+    /// Feeds an input to the attempt of the effective context, and does what
+    /// that asks for.
+    pub(super) fn feed_attempt(
+        &mut self,
+        context: u32,
+        attempt: &Rc<RefCell<Attempt>>,
+        input: attempt::Input<'_>,
+    ) -> Action {
+        let step = self.advance_attempt(attempt, input);
+        if attempt.borrow().awaits().is_none() {
+            self.attempts.remove(&context);
+        } else {
+            self.attempts.insert(context, Rc::clone(attempt));
+            self.have_calls_made();
+        }
+        carry_out_attempt(step)
+    }
+
+    fn advance_attempt(
+        &mut self,
+        attempt: &Rc<RefCell<Attempt>>,
+        input: attempt::Input<'_>,
+    ) -> attempt::Step {
+        let mut attempt = attempt.borrow_mut();
+        let (next, step) =
+            mem::take(&mut *attempt).advance(input, &mut self.worker, host::now_ms());
+        *attempt = next;
+        step
+    }
+
     /// Lets the exchanges that wait for this look again. Called from the root
     /// context, which is the effective one afterwards.
     pub(super) fn wake(&mut self, root: u32, settled: Awaited) {
         self.wake_where(root, |exchange| exchange.awaits() == Some(settled));
+        if let Awaited::Credential(key) = settled {
+            self.wake_attempts(root, |attempt| attempt.awaits() == Some(key));
+        }
     }
 
     /// Ends the waits that have lasted for as long as they may.
@@ -94,6 +138,30 @@ impl Shared {
         let limits = self.worker.limits;
         let now_ms = host::now_ms();
         self.wake_where(root, |exchange| exchange.is_overdue(&limits, now_ms));
+        self.wake_attempts(root, |attempt| attempt.is_overdue(now_ms));
+    }
+
+    fn wake_attempts(&mut self, root: u32, wanted: impl Fn(&Attempt) -> bool) {
+        let woken: Vec<(u32, Rc<RefCell<Attempt>>)> = self
+            .attempts
+            .iter()
+            .filter(|(_, attempt)| wanted(&attempt.borrow()))
+            .map(|(context, attempt)| (*context, Rc::clone(attempt)))
+            .collect();
+        if woken.is_empty() {
+            return;
+        }
+        for (context, attempt) in woken {
+            if !abi::set_effective_context(context) {
+                self.advance_attempt(&attempt, attempt::Input::Gone);
+                self.attempts.remove(&context);
+                continue;
+            }
+            if self.feed_attempt(context, &attempt, attempt::Input::Wake) == Action::Continue {
+                abi::continue_request();
+            }
+        }
+        abi::set_effective_context(root);
     }
 
     fn wake_where(&mut self, root: u32, wanted: impl Fn(&Exchange) -> bool) {
@@ -133,8 +201,15 @@ impl Shared {
             Step::Forward {
                 admission,
                 edits,
+                ticket,
                 record,
-            } => self.forward(&admission, edits.as_ref(), &record),
+            } => {
+                // Without it, the credential role refuses.
+                if let Some(id) = ticket {
+                    abi::set_property(PERMIT, &id);
+                }
+                self.forward(&admission, edits.as_ref(), &record)
+            }
             Step::Reply {
                 reply,
                 path,
@@ -221,6 +296,26 @@ impl Shared {
         describe(record);
         self.meters.count(record);
     }
+}
+
+/// Does what the transition of an attempt asks for, in the effective context.
+pub(super) fn carry_out_attempt(step: attempt::Step) -> Action {
+    let refusal = match step {
+        attempt::Step::Wait => return Action::Pause,
+        attempt::Step::Continue => return Action::Continue,
+        attempt::Step::Send(edits) if host::edit(MapType::HttpRequestHeaders, &edits) => {
+            return Action::Continue;
+        }
+        attempt::Step::Send(_) => Refusal::Unexpected,
+        attempt::Step::Refuse(refusal) => refusal,
+    };
+    let reply = Reply {
+        status: refusal.status(),
+        headers: Vec::new(),
+        body: String::new(),
+    };
+    host::send(&reply, refusal.reason());
+    Action::Pause
 }
 
 /// Puts a record where access logs find it, in place of an earlier one.

@@ -22,6 +22,11 @@ fn read(bytes: &[u8]) -> Result<Config, Vec<ConfigError>> {
     parse(bytes, &environment)
 }
 
+/// Of whichever role.
+fn read_plugin(bytes: &[u8]) -> Result<Plugin, Vec<ConfigError>> {
+    parse_plugin(bytes, &environment)
+}
+
 fn corpus(folder: &str) -> Vec<(String, Vec<u8>)> {
     let place = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/config")
@@ -43,7 +48,7 @@ fn corpus(folder: &str) -> Vec<(String, Vec<u8>)> {
 #[test]
 fn an_error_never_shows_a_secret() {
     for (name, bytes) in corpus("bad").into_iter().chain(corpus("bad-semantic")) {
-        for error in read(&bytes).unwrap_err() {
+        for error in read_plugin(&bytes).unwrap_err() {
             assert!(!error.to_string().contains("hunter2"), "{name}: {error}");
         }
     }
@@ -181,7 +186,7 @@ fn where_credentials_come_from_arrives() {
 
 #[test]
 fn what_is_left_out_of_a_credential_has_the_documented_default() {
-    let bytes = include_bytes!("../../../tests/config/good/credential-role.json");
+    let bytes = include_bytes!("../../../tests/config/good/placed-by-cluster.json");
     let config = read(bytes).unwrap();
     assert_eq!(config.warnings, []);
     let source = config.servers[0].credential.as_ref().unwrap();
@@ -191,4 +196,18 @@ fn what_is_left_out_of_a_credential_has_the_documented_default() {
     assert_eq!(source.placed_by, PlacedBy::Cluster);
     assert_eq!(source.consent_answer, ConsentAnswer::Auto);
     assert!(!source.is_optional_for("initialize"));
+}
+
+#[test]
+fn a_plugin_in_a_cluster_is_told_its_server_and_nothing_else() {
+    let plugin = read_plugin(include_bytes!(
+        "../../../tests/config/good/credential-role.json"
+    ));
+    assert!(matches!(plugin, Ok(Plugin::Credential { server }) if server == "notes"));
+    for gate in ["minimal", "full"] {
+        let path = format!("tests/config/good/{gate}.json");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+        let plugin = read_plugin(&std::fs::read(path).unwrap());
+        assert!(matches!(plugin, Ok(Plugin::Gate(_))), "{gate}");
+    }
 }

@@ -62,7 +62,7 @@ fn what_never_matches_is_a_warning_with_its_place() {
 
 #[test]
 fn answers_that_need_a_state_key_are_a_warning_without_one() {
-    let text = include_str!("../../../tests/config/good/credential-role.json");
+    let text = include_str!("../../../tests/config/good/placed-by-cluster.json");
     for (answer, place) in [
         ("auto", &["/servers/0/credential"][..]),
         ("elicit", &["/servers/0/credential"]),

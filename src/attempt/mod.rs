@@ -1,0 +1,286 @@
+//! One attempt to reach an upstream: the credential role in a server's
+//! cluster. Envoy makes several attempts where its retry policy says so, each
+//! with an instance of the role of its own.
+//!
+//! An attempt needs a [ticket](ticket::Ticket) of the gate. With it, the
+//! upstream gets the user's credential as it is now; where the upstream
+//! refuses that one, the next attempt gets a fresh one.
+
+mod ticket;
+
+#[cfg(test)]
+mod tests;
+
+use std::rc::Rc;
+
+pub use ticket::{HeldTicket, Obstacle, Progress, Ticket, Tickets};
+
+use crate::credential::{Ask, Credential, CredentialFailure, CredentialKey, Known};
+use crate::exchange::{HeaderEdits, Worker, rejection};
+use crate::http::Headers;
+use crate::http::headers::is_spelling_of;
+
+/// The state of an attempt.
+#[derive(Debug, Default)]
+pub enum Attempt {
+    /// Nothing has come yet.
+    #[default]
+    Fresh,
+    /// The headers are held until the credential is there.
+    Awaiting(Awaiting),
+    /// The upstream has it.
+    Sent {
+        /// What it stands on.
+        ticket: Rc<Ticket>,
+        /// What the upstream got.
+        credential: Option<Rc<Credential>>,
+    },
+    /// Nothing more to do: refused, or the answer has come.
+    Over,
+}
+
+/// Waiting for a credential.
+#[derive(Debug)]
+pub struct Awaiting {
+    ticket: Rc<Ticket>,
+    /// The names of the headers that are there.
+    names: Vec<String>,
+    key: CredentialKey,
+    deadline_ms: u64,
+}
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// The request headers are there.
+    RequestHeaders {
+        /// All of them.
+        headers: &'a Headers,
+        /// The ticket that the gate has left, if it is one of this worker.
+        ticket: Option<Rc<Ticket>>,
+        /// The server whose cluster this is.
+        server: &'a str,
+    },
+    /// What this attempt waits for was settled, or its time is up.
+    Wake,
+    /// Response headers are there.
+    ResponseHeaders(&'a Headers),
+    /// The attempt is over.
+    Gone,
+}
+
+/// What the shell has to do.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Hold what is there.
+    Wait,
+    /// Let what is there go its way.
+    Continue,
+    /// Change the request headers and let everything go.
+    Send(HeaderEdits),
+    /// Let nothing go.
+    Refuse(Refusal),
+}
+
+/// Why an attempt is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The gate has not let this request go, or not to this server.
+    NoTicket,
+    /// There is no credential; the gate tells the client why.
+    NoCredential,
+    /// The upstream has refused two credentials already.
+    RejectedTwice,
+    /// A callback that should not have come.
+    Unexpected,
+}
+
+/// How long after the time of a call those who wait for it give up.
+const MARGIN_MS: u64 = 1000;
+/// How many credentials an upstream may refuse before a request is given up.
+const MAX_REJECTIONS: u32 = 2;
+
+impl Attempt {
+    /// What it waits for, if it waits.
+    pub const fn awaits(&self) -> Option<CredentialKey> {
+        match self {
+            Self::Awaiting(state) => Some(state.key),
+            Self::Fresh | Self::Sent { .. } | Self::Over => None,
+        }
+    }
+
+    /// Whether it has waited for as long as it may.
+    pub const fn is_overdue(&self, now_ms: u64) -> bool {
+        match self {
+            Self::Awaiting(state) => now_ms >= state.deadline_ms,
+            Self::Fresh | Self::Sent { .. } | Self::Over => false,
+        }
+    }
+
+    /// One transition. `now_ms` is in milliseconds since 1970.
+    pub fn advance(self, input: Input<'_>, worker: &mut Worker, now_ms: u64) -> (Self, Step) {
+        if self.awaits().is_some() {
+            worker.waiting = worker.waiting.saturating_sub(1);
+        }
+        let (next, step) = self.transition(input, worker, now_ms);
+        if next.awaits().is_some() {
+            worker.waiting = worker.waiting.saturating_add(1);
+        }
+        (next, step)
+    }
+
+    fn transition(self, input: Input<'_>, worker: &mut Worker, now_ms: u64) -> (Self, Step) {
+        match (self, input) {
+            (
+                Self::Fresh,
+                Input::RequestHeaders {
+                    headers,
+                    ticket,
+                    server,
+                },
+            ) => match ticket.filter(|ticket| *ticket.server_id == *server) {
+                None => refuse(Refusal::NoTicket),
+                Some(ticket) if ticket.rejections() >= MAX_REJECTIONS => {
+                    refuse(Refusal::RejectedTwice)
+                }
+                Some(ticket) => {
+                    let names = headers.names().map(str::to_owned).collect();
+                    look_up(ticket, names, None, worker, now_ms)
+                }
+            },
+            (Self::Awaiting(state), Input::Wake) => {
+                let Awaiting {
+                    ticket,
+                    names,
+                    deadline_ms,
+                    key: _,
+                } = state;
+                look_up(ticket, names, Some(deadline_ms), worker, now_ms)
+            }
+            (Self::Sent { ticket, credential }, Input::ResponseHeaders(headers)) => {
+                if let (Some(credential), Some(rejection)) = (&credential, rejection(headers)) {
+                    worker.credentials.reject(credential, rejection, now_ms);
+                    ticket.note_rejection(now_ms);
+                }
+                (Self::Over, Step::Continue)
+            }
+            (_, Input::Gone) => (Self::Over, Step::Continue),
+            // The role's own refusal comes by here, too.
+            (Self::Over, Input::ResponseHeaders(_)) => (Self::Over, Step::Continue),
+            // An answer by somebody else, while nothing was sent.
+            (Self::Fresh | Self::Awaiting(_), Input::ResponseHeaders(_)) => {
+                (Self::Over, Step::Continue)
+            }
+            // An attempt that was woken while it had stopped waiting.
+            (state @ (Self::Sent { .. } | Self::Over), Input::Wake) => (state, Step::Wait),
+            (Self::Fresh, Input::Wake)
+            | (Self::Awaiting(_) | Self::Sent { .. } | Self::Over, Input::RequestHeaders { .. }) => {
+                refuse(Refusal::Unexpected)
+            }
+        }
+    }
+}
+
+/// With the credential as it is now, or on to wait for it until a deadline.
+fn look_up(
+    ticket: Rc<Ticket>,
+    names: Vec<String>,
+    deadline_ms: Option<u64>,
+    worker: &mut Worker,
+    now_ms: u64,
+) -> (Attempt, Step) {
+    let ask = Ask {
+        source: &ticket.source,
+        identity: &ticket.identity,
+        token: ticket.token.expose(),
+        request_id: ticket.request_id.as_deref(),
+        operation: ticket
+            .operation
+            .as_ref()
+            .map(|(method, name)| (method.as_str(), name.as_deref())),
+    };
+    match worker
+        .credentials
+        .look_up(&ask, ticket.asks_since_ms(), now_ms)
+    {
+        Known::Ready(credential) => send(ticket, &names, Some(credential)),
+        Known::NotNeeded => send(ticket, &names, None),
+        Known::Consent(_) if ticket.goes_without => send(ticket, &names, None),
+        Known::Consent(needed) => stop(&ticket, Obstacle::Consent(needed)),
+        Known::Refused(failure) => stop(&ticket, Obstacle::Failure(failure)),
+        Known::Pending(key) => {
+            let deadline_ms = deadline_ms.unwrap_or_else(|| {
+                let timeout_ms = worker.credential_timeout_ms(&ticket.source);
+                now_ms.saturating_add(timeout_ms).saturating_add(MARGIN_MS)
+            });
+            if now_ms >= deadline_ms {
+                return stop(&ticket, Obstacle::Failure(CredentialFailure::Unavailable));
+            }
+            if worker.waiting >= worker.limits.waiting_requests {
+                let busy = CredentialFailure::Busy { retry_after_s: 1 };
+                return stop(&ticket, Obstacle::Failure(busy));
+            }
+            let state = Awaiting {
+                ticket,
+                names,
+                key,
+                deadline_ms,
+            };
+            (Attempt::Awaiting(state), Step::Wait)
+        }
+    }
+}
+
+/// Nothing of the names that a credential may have reaches the upstream but
+/// the credential.
+fn send(
+    ticket: Rc<Ticket>,
+    names: &[String],
+    credential: Option<Rc<Credential>>,
+) -> (Attempt, Step) {
+    let is_credentials = |name: &&String| {
+        let mut listed = ticket.source.headers.iter().map(String::as_str);
+        listed.any(|header| is_spelling_of(name, header)) || is_spelling_of(name, "authorization")
+    };
+    let mut remove: Vec<String> = names.iter().filter(is_credentials).cloned().collect();
+    remove.dedup();
+    let edits = HeaderEdits {
+        remove,
+        set: credential
+            .as_ref()
+            .map(|credential| credential.headers().to_vec())
+            .unwrap_or_default(),
+    };
+    (Attempt::Sent { ticket, credential }, Step::Send(edits))
+}
+
+fn stop(ticket: &Ticket, obstacle: Obstacle) -> (Attempt, Step) {
+    ticket.note_obstacle(obstacle);
+    refuse(Refusal::NoCredential)
+}
+
+const fn refuse(refusal: Refusal) -> (Attempt, Step) {
+    (Attempt::Over, Step::Refuse(refusal))
+}
+
+impl Refusal {
+    /// A short name, for Envoy's access log.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::NoTicket => "no_permit",
+            Self::NoCredential => "no_credential",
+            Self::RejectedTwice => "credential_rejected",
+            Self::Unexpected => "unexpected_callback",
+        }
+    }
+
+    /// The HTTP status, where nobody answers in its place. None that says
+    /// anything about the client's own token.
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::NoTicket | Self::NoCredential => 503,
+            Self::RejectedTwice => 502,
+            Self::Unexpected => 500,
+        }
+    }
+}
