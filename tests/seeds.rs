@@ -1,5 +1,5 @@
-//! The seeds of the fuzz targets `message`, `configuration`, `exchange` and
-//! `credential_answer`, as plain tests.
+//! The seeds of the fuzz targets `message`, `configuration`, `exchange`,
+//! `credential_answer` and `continuity`, as plain tests.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::expect_used,
@@ -10,6 +10,8 @@
 
 #[path = "../fuzz/checks/configuration.rs"]
 mod configuration;
+#[path = "../fuzz/checks/continuity.rs"]
+mod continuity;
 #[path = "../fuzz/checks/credential_answer.rs"]
 mod credential_answer;
 #[path = "../fuzz/checks/exchange.rs"]
@@ -56,4 +58,9 @@ fn no_seed_of_an_exchange_is_forwarded() {
 #[test]
 fn every_seed_of_a_credential_answer_fails_closed() {
     each_seed("fuzz/seeds/credential_answer", credential_answer::check);
+}
+
+#[test]
+fn no_seed_passes_for_what_the_gate_has_given_out() {
+    each_seed("fuzz/seeds/continuity", continuity::check);
 }

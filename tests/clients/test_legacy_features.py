@@ -60,19 +60,19 @@ def test_what_came_after_an_event_is_replayed(
     assert outcome["replayed"] == outcome["result"]
 
 
-def test_closing_ends_the_session(
-    gate: Gate, everything: str, typescript: TypeScriptClient
-) -> None:
+def test_closing_ends_the_session(everything: str, typescript: TypeScriptClient) -> None:
     session = typescript.sign_in(everything, "reader").session_id
     assert session is not None
+    token = typescript.access_token()
 
     def ping() -> int:
         return httpx.post(
-            gate.everything_itself,
+            everything,
             json={"jsonrpc": "2.0", "id": 1, "method": "ping"},
             headers={
                 "Accept": "application/json, text/event-stream",
                 "Mcp-Session-Id": session,
+                **({} if token is None else {"Authorization": f"Bearer {token}"}),
                 "MCP-Protocol-Version": "2025-11-25",
             },
         ).status_code

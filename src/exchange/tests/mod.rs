@@ -8,6 +8,7 @@ mod credentials;
 mod keys;
 mod messages;
 mod modes;
+mod sessions;
 mod upstream;
 
 use serde_json::{Value, json};

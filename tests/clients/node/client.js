@@ -46,6 +46,7 @@ const commands = {
   },
 
   granted: () => provider.tokens()?.scope,
+  accessToken: () => provider.tokens()?.access_token,
 
   request: ({ method, args }) => client[method](...args),
 

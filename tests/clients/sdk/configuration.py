@@ -1,7 +1,7 @@
 """Envoy's configuration in these tests: the shipped one, with what they add.
 
-Added are a second server, one of both protocol eras, and the origin of the
-tests' own page. What the shipped policy says about the everything server stays
+Added are a second server, one of both protocol eras, the origin of the tests'
+own page, and state keys, so that every session is bound to its client. What the shipped policy says about the everything server stays
 as it is: these tests are about that policy too.
 """
 
@@ -35,6 +35,7 @@ def write(
     policy = json.loads(plugin["configuration"]["value"])
     policy["header_mode"] = mode
     policy["servers"][0]["allowed_origins"].append(page_origin)
+    policy["state_keys"] = [{"id": "tests", "secret": "the-state-key-of-the-clients-tests"}]
     policy["servers"].append(_notes_policy(f"{ports.gate_url}{NOTES_PATH}"))
     plugin["configuration"]["value"] = json.dumps(policy)
     if mode == "plain":

@@ -72,6 +72,11 @@ class TypeScriptClient:
         """The scopes of the client's token."""
         return set((self._do("granted") or "").split())
 
+    def access_token(self) -> str | None:
+        """The client's token, if it needed one."""
+        token: str | None = self._do("accessToken")
+        return token
+
     def call_tool(self, name: str, **arguments: object) -> dict:
         """Call a tool."""
         return self.request("callTool", {"name": name, "arguments": arguments})

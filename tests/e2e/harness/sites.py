@@ -64,11 +64,22 @@ def bare(config: Json) -> None:
     impatient(config)
 
 
+def with_state_keys(policy: Json) -> None:
+    """What travels with the client is bound to it."""
+    demonstration(policy)
+    policy["state_keys"] = [STATE_KEY]
+
+
+STATE_KEY: Json = {"id": "2026-11", "secret": "the-state-key-of-the-tests-in-2026-11"}
 BARE, HOSTILE = "bare", "hostile"
+# The gates with state keys, by header mode.
+KEYED = {HOLDING: "keyed-holding", PLAIN: "keyed-plain"}
 # Plain mode has two workers, which share nothing.
 SHARED = {
     HOLDING: Setup(HOLDING, policy=demonstration),
     PLAIN: Setup(PLAIN, concurrency=2, policy=demonstration),
     BARE: Setup(HOLDING, policy=demonstration, envoy=bare),
     HOSTILE: Setup(PLAIN, policy=demonstration, envoy=impatient),
+    KEYED[HOLDING]: Setup(HOLDING, policy=with_state_keys),
+    KEYED[PLAIN]: Setup(PLAIN, concurrency=2, policy=with_state_keys),
 }

@@ -1,0 +1,73 @@
+//! What a client brings back is never taken for the gate's own unless the
+//! gate has made it; and what the gate makes, it knows again.
+
+use mcp_auth_filter::continuity::{
+    CallDigest, Owner, Presented, Retry, SessionFlags, StateKeys, bind_session, open_session,
+    present, request_state,
+};
+use mcp_auth_filter::json::{self, Json};
+use mcp_auth_filter::mcp::{Call, Era};
+
+const NOW_S: u64 = 1_800_000_000;
+
+const OWNER: Owner<'_> = Owner {
+    issuer: "https://as.example",
+    subject: "alice",
+    subject_type: "user",
+    client: None,
+    resource: "https://gate.example/mcp",
+};
+
+/// The bytes are a session id, a request state, and the body of a retry.
+pub(crate) fn check(bytes: &[u8]) {
+    let keys = StateKeys::new([("fuzz", &[7; 32][..])]);
+    let text = String::from_utf8_lossy(bytes);
+    assert_eq!(open_session(&keys, &OWNER, &text), None, "a forged session");
+    let flags = SessionFlags {
+        elicitation_by_url: bytes.len() % 2 == 1,
+    };
+    if let Some(bound) = bind_session(&keys, &OWNER, &text, flags) {
+        let session = open_session(&keys, &OWNER, &bound).expect("a session of ours");
+        assert_eq!(
+            (session.upstream_id.as_str(), session.flags),
+            (&*text, flags)
+        );
+    }
+    let call = Call::without_target("tools/list");
+    for state in [text.to_string(), format!("mcp-auth.state.{text}")] {
+        let found = present(&keys, &OWNER, &call, &state, NOW_S);
+        assert!(
+            matches!(found, Presented::Foreign | Presented::Forged),
+            "{found:?}"
+        );
+    }
+    let _ = retry(&keys, bytes);
+}
+
+/// The rewritten message has the same length, and means the same less what is
+/// the gate's.
+fn retry(keys: &StateKeys, bytes: &[u8]) -> Option<()> {
+    let message = json::parse(bytes, 32).ok()?;
+    let params = message.as_object()?.get("params")?.as_object()?;
+    let call = Call::of("tools/call", params).ok()?;
+    let state = request_state(keys, &OWNER, &CallDigest::of(&call), NOW_S)?;
+    assert_eq!(
+        present(keys, &OWNER, &call, &state, NOW_S),
+        Presented::Valid
+    );
+    let retry = Retry::read(keys, &OWNER, Era::Modern, &call, params, NOW_S).ok()?;
+    let rewritten = retry.rewritten(bytes).expect("the message that was read")?;
+    assert_eq!(rewritten.len(), bytes.len());
+    let after = json::parse(&rewritten, 32).expect("still JSON");
+    let after = after.as_object()?.get("params")?.as_object()?;
+    for (name, value) in params.iter() {
+        let own = |name: &str| matches!(name, "inputResponses" | "requestState");
+        assert!(
+            own(name) || after.get(name) == Some(value),
+            "{name} is lost"
+        );
+    }
+    let responses = after.get("inputResponses").and_then(Json::as_object);
+    assert!(responses.is_none_or(|responses| responses.get("mcp-auth.consent").is_none()));
+    Some(())
+}
