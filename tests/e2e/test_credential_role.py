@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
-from harness.gate import Gate, Outcome
+from harness.gate import Gate, Outcome, StartGate
 from harness.issuer import Issuer
 from harness.messages import call, request
 from harness.recorder import Recorder, Wire
@@ -262,6 +263,31 @@ def test_many_users_at_once_never_get_each_others_credential(roles: Vault) -> No
         assert seen.header("authorization") in {f"Bearer upstream-{user}-{n}" for n in (1, 2)}
     for user in users:
         assert len(roles.service.calls_for(user)) == 2
+
+
+def test_each_worker_finds_its_own_gate(start_gate: StartGate) -> None:
+    service = TokenService(free_ports(1)[0]).up()
+    try:
+        gate = start_gate(setup(service, concurrency=2))
+        roles = Vault(gate, service)
+        user = roles.user()
+        old = f"Bearer upstream-{user}-1"
+        roles.rejects(lambda seen: seen.header("authorization") == old, unauthorized)
+        headers = {"authorization": f"Bearer {gate.token(user, NOTES)}"}
+
+        def post(_: int) -> int:
+            # A connection for each, so that both workers have some.
+            url = f"{gate.ports.gate_url}{NOTES}"
+            return httpx.post(url, json=ECHO, headers=headers, timeout=20).status_code
+
+        with ThreadPoolExecutor(8) as pool:
+            assert set(pool.map(post, range(60))) == {200}
+        seen = {each.header("authorization") for each in gate.recorder.seen}
+        assert seen == {old, f"Bearer upstream-{user}-2"}
+        for worker in (0, 1):
+            assert gate.stat(f"listener.*worker_{worker}.downstream_cx_total") > 0
+    finally:
+        service.down()
 
 
 def test_a_client_that_leaves_during_the_second_attempt_keeps_nobody_waiting(
