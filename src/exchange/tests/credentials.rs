@@ -400,3 +400,38 @@ fn a_batch_goes_without_only_if_all_of_it_may() {
         }
     }
 }
+
+#[test]
+fn the_ticket_for_the_credential_role_ends_with_the_request() {
+    let source = json!({"placed_by": "cluster"});
+    let worker = &mut with_credential("holding", &source, "t0k");
+    worker.tickets = crate::attempt::Tickets::seeded([1; 32]);
+    let (exchange, step) = sent(worker, "POST", &call("echo", "{}"));
+    let Step::Forward {
+        ticket: Some(id),
+        edits: Some(edits),
+        ..
+    } = step
+    else {
+        panic!("{step:?}");
+    };
+    // The role sets the credential; the gate does not.
+    assert!(edits.set.iter().all(|(name, _)| name != "authorization"));
+    let ticket = worker.tickets.find(&id).unwrap();
+    assert_eq!(ticket.operation.as_ref().unwrap().0, "tools/call");
+    assert!(!format!("{ticket:?} {exchange:?}").contains(ticket.token.expose()));
+    exchange.advance(Input::Gone, worker, LATER_MS);
+    assert!(worker.tickets.is_empty());
+}
+
+#[test]
+fn where_the_gate_sets_the_credential_there_is_no_ticket() {
+    let worker = &mut with_credential("holding", &json!({}), "t0k");
+    worker.tickets = crate::attempt::Tickets::seeded([1; 32]);
+    let (_exchange, step) = sent(worker, "POST", &call("echo", "{}"));
+    assert!(
+        matches!(step, Step::Forward { ticket: None, .. }),
+        "{step:?}"
+    );
+    assert!(worker.tickets.is_empty());
+}
