@@ -1,5 +1,7 @@
 //! Credentials with their secrets: what storage keeps and the vault opens.
 
+mod clients;
+
 use core::fmt;
 
 use crate::owner::{Owner, Target};
@@ -17,6 +19,8 @@ pub struct Credentials {
     storage: Storage,
     vault: Vault,
 }
+
+pub use clients::KeptRegistration;
 
 /// A credential to be kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +45,10 @@ pub struct KeptCredential {
     pub status: Status,
     /// No refresh before this time.
     pub retry_at: Option<i64>,
+    /// Why the last refresh failed, in a fixed word.
+    pub last_error: Option<String>,
+    /// When a refresh with this secret was begun whose end is not known.
+    pub refresh_begun_at: Option<i64>,
 }
 
 /// A consent that has begun, with what is needed to finish it.
@@ -113,6 +121,8 @@ impl Credentials {
             version,
             status: stored.status,
             retry_at: stored.retry_at,
+            last_error: stored.last_error,
+            refresh_begun_at: stored.refresh_begun_at,
         }))
     }
 
@@ -271,6 +281,13 @@ impl Credentials {
                 self.storage
                     .rewrap_consent(&handle, &stored.sealed, &new)
                     .await?;
+            }
+        }
+        for stored in self.storage.clients().await? {
+            let (owner, target) = clients::place(&stored.provider, &stored.redirect_uri);
+            let binding = clients::binding(&owner, &target, stored.version);
+            if let Some(new) = report.count(&self.vault, &stored.sealed, &binding) {
+                self.storage.rewrap_client(&stored, &new).await?;
             }
         }
         Ok(report)

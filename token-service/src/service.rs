@@ -49,6 +49,9 @@ pub enum ServiceError {
 /// How often is tidied up.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 
+/// The longest that a call waits for a refresh.
+const PATIENCE: Duration = Duration::from_secs(4);
+
 const DAY: i64 = 86_400;
 
 impl Service {
@@ -73,7 +76,8 @@ impl Service {
             margin_seconds: config.refresh.margin,
             cooldown_seconds: config.refresh.cooldown,
             lease_seconds: config.refresh.lease,
-            patience: config.limits.request_time.mul_f64(0.8),
+            // The filter waits 5 s for an answer.
+            patience: config.limits.request_time.mul_f64(0.8).min(PATIENCE),
         };
         let app = App {
             servers: Arc::new(config.servers.clone()),
@@ -154,6 +158,13 @@ impl Service {
             if let Err(problem) = listener.ended().await {
                 tracing::warn!(%problem, "a listener did not end well");
             }
+        }
+        // What a provider has given by now is written before the end.
+        if tokio::time::timeout(time, self.app.grants.drain())
+            .await
+            .is_err()
+        {
+            tracing::warn!("a refresh was cut off");
         }
         self.app.credentials.storage().close().await;
         tracing::info!("stopped");

@@ -17,9 +17,10 @@ const LEASE_CONTENTION: &str = "token_service_lease_contention_total";
 const COOLDOWNS: &str = "token_service_cooldowns_total";
 const CONSENTS_STARTED: &str = "token_service_consents_started_total";
 const CONSENTS_COMPLETED: &str = "token_service_consents_completed_total";
+const DISCONNECTS: &str = "token_service_disconnects_total";
 const DECRYPT_FAILURES: &str = "token_service_decrypt_failures_total";
 
-const COUNTERS: [(&str, &str); 8] = [
+const COUNTERS: [(&str, &str); 9] = [
     (
         REQUESTS,
         "HTTP requests by listener, method, route and status",
@@ -36,6 +37,10 @@ const COUNTERS: [(&str, &str); 8] = [
     ),
     (CONSENTS_STARTED, "consents that began"),
     (CONSENTS_COMPLETED, "consents that brought a credential"),
+    (
+        DISCONNECTS,
+        "disconnects by whether the provider took the tokens back",
+    ),
     (DECRYPT_FAILURES, "stored secrets that did not open"),
 ];
 
@@ -133,6 +138,11 @@ pub fn consent_started() {
 /// A consent brought a credential.
 pub fn consent_completed() {
     counter!(CONSENTS_COMPLETED).increment(1);
+}
+
+/// A credential was removed: `revoked`, or `removed_here_only`.
+pub fn disconnect(outcome: &'static str) {
+    counter!(DISCONNECTS, "outcome" => outcome).increment(1);
 }
 
 /// A stored secret did not open.

@@ -16,7 +16,8 @@ use mcp_token_service::credentials::{Consent, Credential, CredentialError, Crede
 use mcp_token_service::owner::{Owner, SubjectType, Target};
 use mcp_token_service::secret::Secret;
 use mcp_token_service::storage::{
-    Action, AuditRecord, ConsentStep, Handle, Method, Slot, Status, Storage, StorageError, Version,
+    Action, AuditRecord, ConsentStep, Handle, LeaseEnd, Method, Slot, Status, Storage,
+    StorageError, Version,
 };
 use mcp_token_service::vault::{EncryptionKey, KeyId, Keyring, Vault, VaultError};
 use sqlx::AnyPool;
@@ -34,6 +35,8 @@ on_both_databases!(
     a_consent_during_a_refresh_wins,
     a_failed_refresh_keeps_the_credential_and_waits,
     a_version_that_is_not_the_current_one_is_not_marked,
+    a_refresh_that_has_begun_shows_until_something_new_is_written,
+    a_registered_client_is_kept_once_and_sealed,
     a_handle_works_once_however_many_ask,
     a_handle_works_for_its_step_and_its_time_only,
     rewrapping_makes_the_old_key_superfluous,
@@ -344,7 +347,17 @@ async fn a_consent_during_a_refresh_wins(database: Database) {
         .await;
     assert_eq!(late.unwrap(), None);
     let ended = storage
-        .end_lease(&slot, "one", Status::InvalidGrant, None, NOW)
+        .end_lease(
+            &slot,
+            "one",
+            LeaseEnd {
+                status: Status::InvalidGrant,
+                retry_at: None,
+                last_error: None,
+                refresh_begun_at: None,
+            },
+            NOW,
+        )
         .await;
     assert!(!ended.unwrap(), "nor does its failure count");
     let kept = credentials.get(&slot).await.unwrap().unwrap();
@@ -365,14 +378,93 @@ async fn a_failed_refresh_keeps_the_credential_and_waits(database: Database) {
     assert!(take(NOW).await);
     let again = Some(NOW + 60);
     let ended = storage
-        .end_lease(&slot, "one", Status::Usable, again, NOW)
+        .end_lease(
+            &slot,
+            "one",
+            LeaseEnd {
+                status: Status::Usable,
+                retry_at: again,
+                last_error: Some("unavailable"),
+                refresh_begun_at: Some(NOW),
+            },
+            NOW,
+        )
         .await;
     assert!(ended.unwrap());
     let kept = credentials.get(&slot).await.unwrap().unwrap();
     assert_eq!((kept.status, kept.retry_at), (Status::Usable, again));
+    assert_eq!(kept.last_error.as_deref(), Some("unavailable"));
+    assert_eq!(kept.refresh_begun_at, Some(NOW));
     assert_eq!(kept.version, version);
     assert!(!take(NOW + 59).await);
     assert!(take(NOW + 60).await);
+}
+
+async fn a_refresh_that_has_begun_shows_until_something_new_is_written(database: Database) {
+    let credentials = open(&database).await;
+    let (slot, storage) = (slot("alice"), credentials.storage());
+    let version = credentials.put(&slot, &credential("1"), NOW).await.unwrap();
+    let begun = async || {
+        let kept = credentials.get(&slot).await.unwrap().unwrap();
+        kept.refresh_begun_at
+    };
+    assert_eq!(begun().await, None);
+    let take = async |holder, now: i64| {
+        let taken = storage.take_lease(&slot, version, holder, now, now + 10);
+        assert!(taken.await.unwrap());
+    };
+    take("one", NOW).await;
+    assert_eq!(begun().await, Some(NOW));
+    // The first holder is gone; the beginning is still the first one.
+    take("two", NOW + 10).await;
+    assert_eq!(begun().await, Some(NOW));
+    let new = credentials
+        .refresh(&slot, version, "two", &credential("2"), NOW + 11)
+        .await
+        .unwrap();
+    assert!(new.is_some());
+    assert_eq!(begun().await, None);
+    let dated = storage.set_expiry(&slot, version, NOW + 5).await.unwrap();
+    assert!(!dated, "not the current version");
+    let dated = storage.set_expiry(&slot, new.unwrap(), NOW + 5).await;
+    assert!(dated.unwrap());
+    let kept = credentials.get(&slot).await.unwrap().unwrap();
+    assert_eq!(kept.credential.expires_at, Some(NOW + 5));
+}
+
+async fn a_registered_client_is_kept_once_and_sealed(database: Database) {
+    let credentials = open(&database).await;
+    let (provider, redirect) = ("https://as.example", "https://t.example/oauth/callback");
+    let add = async |secret: &str| {
+        let secret = Secret::new(secret);
+        let added = credentials.add_registration(provider, redirect, &secret, Some(NOW + 9), NOW);
+        added.await.unwrap()
+    };
+    assert!(add("client-secret-one").await);
+    assert!(!add("client-secret-two").await);
+    let kept = credentials.registration(provider, redirect).await.unwrap();
+    let kept = kept.unwrap();
+    assert_eq!(kept.secret, Secret::new("client-secret-one"));
+    assert_eq!(kept.expires_at, Some(NOW + 9));
+    let other = credentials
+        .registration(provider, "https://t.example/x")
+        .await;
+    assert_eq!(other.unwrap(), None);
+
+    // Moved to another provider, it does not open.
+    let pool = past_the_service(&database).await;
+    sqlx::query("UPDATE clients SET provider = 'https://evil.example'")
+        .execute(&pool)
+        .await
+        .unwrap();
+    let moved = credentials
+        .registration("https://evil.example", redirect)
+        .await;
+    assert!(matches!(moved, Err(CredentialError::Vault(_))));
+    let storage = credentials.storage();
+    let gone = storage.remove_client("https://evil.example", redirect, kept.version);
+    assert!(gone.await.unwrap());
+    assert!(storage.clients().await.unwrap().is_empty());
 }
 
 async fn a_version_that_is_not_the_current_one_is_not_marked(database: Database) {

@@ -48,10 +48,18 @@ pub(super) fn servers(
             sources.insert(document.id.as_str(), Arc::new(source));
         }
     }
+    let virtual_ids: BTreeSet<&str> = documents
+        .iter()
+        .filter(|document| document.sources.is_some())
+        .map(|document| document.id.as_str())
+        .collect();
     for (index, document) in documents.iter().enumerate() {
         let sources = match &document.sources {
-            Some(names) => check(errors, named_sources(index, names, &ids, &sources)),
-            None => sources
+            Some(names) if document.authentication.is_none() => check(
+                errors,
+                named_sources(index, names, &virtual_ids, &ids, &sources),
+            ),
+            _ => sources
                 .get(document.id.as_str())
                 .map(|source| vec![Arc::clone(source)]),
         };
@@ -167,6 +175,7 @@ fn source(
 fn named_sources(
     index: usize,
     names: &[String],
+    virtual_ids: &BTreeSet<&str>,
     ids: &BTreeSet<&str>,
     sources: &BTreeMap<&str, Arc<Source>>,
 ) -> Result<Vec<Arc<Source>>, ConfigError> {
@@ -196,12 +205,14 @@ fn named_sources(
             if let Some(source) = sources.get(name.as_str()) {
                 return Some(Ok(Arc::clone(source)));
             }
-            // A server that is wrong in itself has been complained of.
-            error(if ids.contains(name.as_str()) {
-                "a virtual server, or one that cannot be used"
-            } else {
-                "no server of that id"
-            })
+            if virtual_ids.contains(name.as_str()) {
+                return error("a virtual server");
+            }
+            if !ids.contains(name.as_str()) {
+                return error("no server of that id");
+            }
+            // It is wrong in itself, which has been said.
+            None
         })
         .collect()
 }

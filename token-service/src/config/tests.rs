@@ -10,6 +10,8 @@ fn environment(name: &str) -> Option<String> {
         "KEY" => Some(KEY.to_owned()),
         "URL" => Some("postgres://user:hunter2@db.example/tokens".to_owned()),
         "MYSQL" => Some("mysql://user:hunter2@db.example/tokens".to_owned()),
+        "SHORT" => Some("only-15-letters".to_owned()),
+        "LONG" => Some("sixteen-or-more-letters".to_owned()),
         "EMPTY" => Some(" \n".to_owned()),
         _ => None,
     }
@@ -242,4 +244,531 @@ fn every_error_is_found_not_only_the_first() {
         pointers,
         ["/listeners/filter", "/limits/request_bytes", "/encryption"]
     );
+}
+
+// === what the running service needs ===
+
+const SERVERS: &str = r#"[
+    {"id": "none", "authentication": {"type": "none"}},
+    {"id": "notes", "name": "Notes", "resources": ["{{mcpProxyBaseURL}}/notes/mcp"],
+     "cache_seconds": 5,
+     "authentication": {"type": "oauth2", "provider": {"resource": "http://127.0.0.1:3002/mcp"},
+        "client": {"registration": "dynamic"}, "scopes": ["notes:read"],
+        "authorization_parameters": {"prompt": "consent"}}},
+    {"id": "jira", "resources": ["https://gate.example/jira"],
+     "authentication": {"type": "header", "level": "per_user",
+        "headers": {"X-Api-Key": "key {{API_KEY}}"}}},
+    {"id": "all", "sources": ["notes", "jira"], "resources": ["https://gate.example/all"]}
+]"#;
+
+#[test]
+fn a_whole_configuration_becomes_domain_types() {
+    let config = with_key(&format!(
+        r#""public_url": "https://tokens.example",
+        "issuers": [{{"issuer": "http://127.0.0.1:9000", "manager": {{"claim": "a.b", "contains": "x"}},
+            "subject_type": {{"claim": "kind", "values": {{"robot": "virtualaccount"}}}},
+            "sign_in": {{"client_id": "pages"}}}}],
+        "filter_keys": [{{"id": "gate", "secret": {{"environment": "KEY"}}, "servers": ["notes", "all"]}}],
+        "gateway_urls": ["https://one.example/", "https://two.example"],
+        "outbound": {{"allow": ["10.1.0.0/16"]}},
+        "servers": {SERVERS}"#
+    ))
+    .unwrap();
+    assert_eq!(config.address("/x"), "https://tokens.example/x");
+    assert_eq!(
+        config.issuers[0].audiences,
+        ["https://tokens.example", "https://tokens.example/"]
+    );
+    // The issuer's own origin may be called.
+    assert_eq!(config.outbound.allow.len(), 2);
+    let notes = config.servers.get("notes").unwrap();
+    assert_eq!(
+        notes.resources,
+        [
+            "https://one.example/notes/mcp",
+            "https://two.example/notes/mcp"
+        ]
+    );
+    assert_eq!((notes.cache_seconds, notes.name.as_str()), (5, "Notes"));
+    let all = config.servers.get("all").unwrap();
+    assert!(all.is_virtual());
+    assert_eq!(all.cache_seconds, 60);
+    let names: Vec<&str> = all.sources.iter().map(|source| &*source.name).collect();
+    assert_eq!(names, ["Notes", "jira"]);
+}
+
+#[test]
+fn errors_in_addresses_limits_and_issuers_name_the_field() {
+    let cases = [
+        (r#""public_url": "tokens.example""#, "/public_url"),
+        (r#""public_url": "http://tokens.example""#, "/public_url"),
+        (
+            r#""public_url": "https://tokens.example/path""#,
+            "/public_url",
+        ),
+        (
+            r#""public_url": "https://user@tokens.example""#,
+            "/public_url",
+        ),
+        (r#""public_url": "https://tokens.example?x""#, "/public_url"),
+        (
+            r#""tls": {"public": {"certificate": "", "key": "k"}}"#,
+            "/tls/public/certificate",
+        ),
+        (
+            r#""tls": {"filter": {"certificate": "c", "key": ""}}"#,
+            "/tls/filter/key",
+        ),
+        (r#""tls": {"filter": {"certificate": "c"}}"#, "/tls/filter"),
+        (r#""gateway_urls": ["gate.example"]"#, "/gateway_urls/0"),
+        (
+            r#""gateway_urls": ["https://gate.example?x=1"]"#,
+            "/gateway_urls/0",
+        ),
+        (
+            r#""redirect_urls": ["https://a.example", "javascript:alert(1)"]"#,
+            "/redirect_urls/1",
+        ),
+        (
+            r#""redirect_urls": ["http://portal.example/done"]"#,
+            "/redirect_urls/0",
+        ),
+        (
+            r#""redirect_urls": ["https://portal.example/#x"]"#,
+            "/redirect_urls/0",
+        ),
+        (r#""outbound": {"allow": ["a b:1"]}"#, "/outbound/allow/0"),
+        (
+            r#""outbound": {"allow": ["10.0.0.0/33"]}"#,
+            "/outbound/allow/0",
+        ),
+        (
+            r#""outbound": {"timeout_seconds": 0}"#,
+            "/outbound/timeout_seconds",
+        ),
+        (
+            r#""outbound": {"response_bytes": 1}"#,
+            "/outbound/response_bytes",
+        ),
+        (
+            r#""refresh": {"margin_seconds": 3601}"#,
+            "/refresh/margin_seconds",
+        ),
+        (
+            r#""refresh": {"cooldown_seconds": -1}"#,
+            "/refresh/cooldown_seconds",
+        ),
+        (
+            r#""refresh": {"lease_seconds": 4}"#,
+            "/refresh/lease_seconds",
+        ),
+        (r#""cache_seconds": 301"#, "/cache_seconds"),
+        (r#""audit_days": 0"#, "/audit_days"),
+        (
+            r#""limits": {"concurrent_requests": 0}"#,
+            "/limits/concurrent_requests",
+        ),
+        (r#""issuers": [{}]"#, "/issuers/0"),
+        (r#""issuers": [{"issuer": "ftp://a"}]"#, "/issuers/0/issuer"),
+        (
+            r#""issuers": [{"issuer": "https://a?x"}]"#,
+            "/issuers/0/issuer",
+        ),
+        (
+            r#""issuers": [{"issuer": "https://a"}, {"issuer": "https://a"}]"#,
+            "/issuers/1/issuer",
+        ),
+    ];
+    for (members, pointer) in cases {
+        let error = only_error(with_key(members));
+        assert_eq!(error.pointer, pointer, "{members}: {error}");
+    }
+    let cases = [
+        (r#""jwks_url": "x""#, "jwks_url"),
+        (r#""algorithms": []"#, "algorithms"),
+        (r#""algorithms": ["RS256", "HS256"]"#, "algorithms/1"),
+        (r#""algorithms": ["none"]"#, "algorithms/0"),
+        (r#""audiences": []"#, "audiences"),
+        (r#""audiences": ["a", ""]"#, "audiences"),
+        (r#""subject_type": "person""#, "subject_type"),
+        (
+            r#""subject_type": {"claim": "a", "values": {}}"#,
+            "subject_type",
+        ),
+        (
+            r#""subject_type": {"claim": "a", "values": {"x": "y"}}"#,
+            "subject_type/values/x",
+        ),
+        (
+            r#""subject_type": {"claim": ".", "values": {"x": "user"}}"#,
+            "subject_type/claim",
+        ),
+        (
+            r#""manager": {"claim": "a..b", "contains": "x"}"#,
+            "manager/claim",
+        ),
+        (
+            r#""manager": {"claim": "a", "contains": ""}"#,
+            "manager/contains",
+        ),
+        (r#""sign_in": {"client_id": ""}"#, "sign_in/client_id"),
+        (
+            r#""sign_in": {"client_id": "x", "client_secret": {"environment": "UNSET"}}"#,
+            "sign_in/client_secret",
+        ),
+    ];
+    for (members, pointer) in cases {
+        let error = only_error(with_key(&format!(
+            r#""issuers": [{{"issuer": "https://a", {members}}}]"#
+        )));
+        assert_eq!(error.pointer, format!("/issuers/0/{pointer}"), "{error}");
+    }
+}
+
+#[test]
+fn errors_in_filter_keys_name_the_field() {
+    let secret = r#""secret": {"environment": "KEY"}"#;
+    let servers = r#""servers": ["none"]"#;
+    let cases = [
+        (format!(r#"[{{"id": "", {secret}, {servers}}}]"#), "/0/id"),
+        (
+            format!(r#"[{{"id": "a", {secret}, "servers": []}}]"#),
+            "/0/servers",
+        ),
+        (
+            format!(r#"[{{"id": "a", {secret}, "servers": ["x"]}}]"#),
+            "/0/servers",
+        ),
+        (
+            format!(r#"[{{"id": "a", "secret": {{"environment": "SHORT"}}, {servers}}}]"#),
+            "/0/secret",
+        ),
+        (
+            format!(r#"[{{"id": "a", "secret": {{"environment": "URL"}}, {servers}}}]"#),
+            "/0/secret",
+        ),
+        (
+            format!(r#"[{{"id": "a", "secret": "in the clear", {servers}}}]"#),
+            "/0/secret",
+        ),
+        (format!(r#"[{{"id": "a", {servers}}}]"#), "/0"),
+        (
+            format!(r#"[{{"id": "a", {secret}, {servers}}}, {{"id": "b", {secret}, {servers}}}]"#),
+            "/1/secret",
+        ),
+        (
+            format!(
+                r#"[{{"id": "a", {secret}, {servers}}},
+                    {{"id": "a", "secret": {{"environment": "LONG"}}, {servers}}}]"#
+            ),
+            "/1/id",
+        ),
+    ];
+    for (keys, pointer) in cases {
+        let error = only_error(with_key(&format!(
+            r#""filter_keys": {keys}, "gateway_urls": ["https://g.example"], "servers": {SERVERS}"#
+        )));
+        assert_eq!(error.pointer, format!("/filter_keys{pointer}"), "{error}");
+    }
+}
+
+#[test]
+fn a_server_whose_users_have_to_be_proved_says_which_tokens_are_meant_for_it() {
+    let with_trust = |trust: bool| {
+        with_key(&format!(
+            r#""filter_keys": [{{"id": "gate", "secret": {{"environment": "KEY"}},
+                "servers": ["a"], "trust_asserted_subject": {trust}}}],
+            "servers": [{{"id": "a", "authentication": {{"type": "header", "level": "per_user",
+                "headers": {{"x": "{{{{K}}}}"}}}}}}]"#
+        ))
+    };
+    assert_eq!(
+        only_error(with_trust(false)).pointer,
+        "/servers/0/resources"
+    );
+    assert!(with_trust(true).is_ok());
+}
+
+#[test]
+fn errors_in_servers_name_the_field() {
+    let none = r#""authentication": {"type": "none"}"#;
+    let cases = [
+        (format!(r#"[{{"id": "", {none}}}]"#), "/0/id"),
+        (format!(r#"[{{"id": "a/b", {none}}}]"#), "/0/id"),
+        (format!(r#"[{{"id": "..", {none}}}]"#), "/0/id"),
+        (
+            format!(r#"[{{"id": "a", {none}}}, {{"id": "a", {none}}}]"#),
+            "/1/id",
+        ),
+        (format!(r#"[{{"id": "a", "name": "", {none}}}]"#), "/0/name"),
+        (
+            format!(r#"[{{"id": "a", "resources": ["x"], {none}}}]"#),
+            "/0/resources/0",
+        ),
+        (
+            format!(r#"[{{"id": "a", "resources": ["{{{{mcpProxyBaseURL}}}}/x"], {none}}}]"#),
+            "/0/resources/0",
+        ),
+        (
+            format!(r#"[{{"id": "a", "cache_seconds": 301, {none}}}]"#),
+            "/0/cache_seconds",
+        ),
+        (r#"[{"id": "a"}]"#.to_owned(), "/0"),
+        (
+            format!(r#"[{{"id": "a", "sources": ["b"], {none}}}]"#),
+            "/0",
+        ),
+        (r#"[{"id": "a", "sources": []}]"#.to_owned(), "/0/sources"),
+        (
+            r#"[{"id": "a", "sources": ["b"]}]"#.to_owned(),
+            "/0/sources/0",
+        ),
+        (
+            r#"[{"id": "a", "sources": ["a"]}]"#.to_owned(),
+            "/0/sources/0",
+        ),
+        (
+            format!(r#"[{{"id": "b", {none}}}, {{"id": "a", "sources": ["b", "b"]}}]"#),
+            "/1/sources/1",
+        ),
+    ];
+    for (servers, pointer) in cases {
+        let error = only_error(with_key(&format!(r#""servers": {servers}"#)));
+        assert_eq!(error.pointer, format!("/servers{pointer}"), "{error}");
+    }
+}
+
+#[test]
+fn errors_in_how_a_server_authenticates_name_the_field() {
+    let header = |rest: &str| format!(r#"{{"type": "header", {rest}}}"#);
+    let oauth = |rest: &str| {
+        format!(r#"{{"type": "oauth2", "provider": {{"issuer": "https://as.example"}}, {rest}}}"#)
+    };
+    let registered = |rest: &str| {
+        oauth(&format!(
+            r#""client": {{"registration": "registered", {rest}}}"#
+        ))
+    };
+    let dynamic = r#""client": {"registration": "dynamic"}"#;
+    let endpoints = |rest: &str| {
+        format!(r#"{{"type": "oauth2", {dynamic}, "provider": {{"endpoints": {{{rest}}}}}}}"#)
+    };
+    let cases = [
+        (r#"{"type": "basic"}"#.to_owned(), "/type"),
+        ("{}".to_owned(), ""),
+        (r#"{"type": "none", "scopes": []}"#.to_owned(), "/scopes"),
+        (header(r#""level": "global""#), "/headers"),
+        (header(r#""level": "global", "headers": {}"#), "/headers"),
+        (
+            header(r#""level": "global", "headers": {"a": "b"}, "scopes": []"#),
+            "/scopes",
+        ),
+        (header(r#""headers": {"a": "b"}"#), "/level"),
+        (header(r#""level": "x", "headers": {"a": "b"}"#), "/level"),
+        (
+            header(r#""level": "global", "headers": {"Host": "b"}"#),
+            "/headers/Host",
+        ),
+        (
+            header(r#""level": "global", "headers": {"Mcp-Session-Id": "b"}"#),
+            "/headers/Mcp-Session-Id",
+        ),
+        (
+            header(r#""level": "global", "headers": {"cookie": "b"}"#),
+            "/headers/cookie",
+        ),
+        (
+            header(r#""level": "global", "headers": {"a b": "b"}"#),
+            "/headers/a b",
+        ),
+        (
+            header(r#""level": "global", "headers": {"A": "b", "a": "b"}"#),
+            "/headers/a",
+        ),
+        (
+            header(r#""level": "global", "headers": {"a": ""}"#),
+            "/headers/a",
+        ),
+        (
+            header(r#""level": "global", "headers": {"a": "b\r\nc: d"}"#),
+            "/headers/a",
+        ),
+        (
+            header(r#""level": "global", "headers": {"a": "{{K"}"#),
+            "/headers/a",
+        ),
+        (
+            header(r#""level": "global", "headers": {"a": "{{}}"}"#),
+            "/headers/a",
+        ),
+        (
+            header(r#""level": "global", "headers": {"a": "}}"}"#),
+            "/headers/a",
+        ),
+        (
+            header(r#""level": "global", "headers": {"a": "{{K}}"}"#),
+            "/values",
+        ),
+        (
+            header(
+                r#""level": "global", "headers": {"a": "b"}, "values": {"K": {"environment": "KEY"}}"#,
+            ),
+            "/values/K",
+        ),
+        (
+            header(r#""level": "global", "headers": {"a": "{{K}}"}, "values": {"K": "clear"}"#),
+            "/values/K",
+        ),
+        (
+            header(r#""level": "per_user", "headers": {"a": "{{K}}"}, "values": {}"#),
+            "/values",
+        ),
+        (
+            header(r#""level": "per_user", "headers": {"a": "{{K}}", "b": "{{L}}"}"#),
+            "/headers",
+        ),
+        (
+            header(r#""level": "per_user", "headers": {"a": "x", "b": "y"}"#),
+            "/headers",
+        ),
+        (format!(r#"{{"type": "oauth2", {dynamic}}}"#), "/provider"),
+        (
+            format!(r#"{{"type": "oauth2", {dynamic}, "provider": {{}}}}"#),
+            "/provider",
+        ),
+        (
+            format!(
+                r#"{{"type": "oauth2", {dynamic},
+                    "provider": {{"issuer": "https://a", "resource": "https://b"}}}}"#
+            ),
+            "/provider",
+        ),
+        (
+            format!(r#"{{"type": "oauth2", {dynamic}, "provider": {{"issuer": "a"}}}}"#),
+            "/provider/issuer",
+        ),
+        (
+            format!(r#"{{"type": "oauth2", {dynamic}, "provider": {{"resource": "a"}}}}"#),
+            "/provider/resource",
+        ),
+        (
+            endpoints(r#""authorization": "https://a""#),
+            "/provider/endpoints",
+        ),
+        (endpoints(r#""token": "x""#), "/provider/endpoints/token"),
+        (
+            endpoints(r#""token": "https://a""#),
+            "/provider/endpoints/authorization",
+        ),
+        (
+            endpoints(r#""token": "https://a", "authorization": "https://a""#),
+            "/provider/endpoints/registration",
+        ),
+        (
+            endpoints(r#""token": "https://a", "revocation": "x""#),
+            "/provider/endpoints/revocation",
+        ),
+        (oauth(r#""scopes": []"#), "/client/registration"),
+        (
+            oauth(r#""client": {"registration": "x"}"#),
+            "/client/registration",
+        ),
+        (
+            oauth(r#""client": {"registration": "dynamic", "client_id": "x"}"#),
+            "/client/client_id",
+        ),
+        (
+            registered(r#""client_secret": {"environment": "KEY"}"#),
+            "/client/client_id",
+        ),
+        (registered(r#""client_id": """#), "/client/client_id"),
+        (
+            registered(r#""client_id": "x", "authentication": "client_secret_post""#),
+            "/client/client_secret",
+        ),
+        (
+            registered(
+                r#""client_id": "x", "authentication": "none", "client_secret": {"environment": "KEY"}"#,
+            ),
+            "/client/client_secret",
+        ),
+        (
+            registered(
+                r#""client_id": "x", "authentication": "tls", "client_secret": {"environment": "KEY"}"#,
+            ),
+            "/client/authentication",
+        ),
+        (
+            oauth(&format!(r#"{dynamic}, "grant": "password""#)),
+            "/grant",
+        ),
+        (
+            oauth(&format!(r#"{dynamic}, "grant": "client_credentials""#)),
+            "/client/registration",
+        ),
+        (
+            oauth(
+                r#""grant": "client_credentials", "client": {"registration": "registered", "client_id": "x"}"#,
+            ),
+            "/client/client_secret",
+        ),
+        (
+            oauth(&format!(r#"{dynamic}, "grant": "token_exchange""#)),
+            "/client/registration",
+        ),
+        (
+            oauth(&format!(r#"{dynamic}, "audience": "x""#)),
+            "/audience",
+        ),
+        (
+            oauth(&format!(r#"{dynamic}, "headers": {{"a": "b"}}"#)),
+            "/headers",
+        ),
+        (
+            oauth(&format!(r#"{dynamic}, "scopes": ["a", "b c"]"#)),
+            "/scopes/1",
+        ),
+        (
+            oauth(&format!(r#"{dynamic}, "resource": "x""#)),
+            "/resource",
+        ),
+        (
+            oauth(&format!(
+                r#"{dynamic}, "authorization_parameters": {{"state": "x"}}"#
+            )),
+            "/authorization_parameters/state",
+        ),
+        (
+            oauth(&format!(
+                r#"{dynamic}, "token_parameters": {{"client_secret": "x"}}"#
+            )),
+            "/token_parameters/client_secret",
+        ),
+        (
+            oauth(
+                r#""grant": "client_credentials", "authorization_parameters": {},
+                "client": {"registration": "registered", "client_id": "x"}"#,
+            ),
+            "/authorization_parameters",
+        ),
+    ];
+    for (authentication, pointer) in cases {
+        let error = only_error(with_key(&format!(
+            r#""servers": [{{"id": "a", "authentication": {authentication}}}]"#
+        )));
+        assert_eq!(
+            error.pointer,
+            format!("/servers/0/authentication{pointer}"),
+            "{authentication}: {error}"
+        );
+    }
+}
+
+#[test]
+fn a_name_that_comes_twice_is_refused_also_among_headers() {
+    let error = only_error(with_key(
+        r#""servers": [{"id": "a", "authentication": {"type": "header", "level": "global",
+            "headers": {"a": "b", "a": "c"}}}]"#,
+    ));
+    assert!(error.found.contains("duplicate field"), "{error}");
 }

@@ -1,7 +1,17 @@
 //! Each user's grants: how a call gets its credential, and how credentials are
 //! obtained, renewed and given back.
 
-#[expect(dead_code, reason = "used by what comes next")]
+mod clients;
+mod consent;
+mod disconnect;
+mod flight;
+mod headers;
+mod judge;
+mod kept;
+mod refresh;
+mod resolve;
+mod shared;
+mod status;
 mod types;
 
 use core::fmt;
@@ -15,13 +25,12 @@ pub use types::{
     OverrideValue, PendingAuthorization, Reason, Rejected, Resolution, ResolveAsk, ResolveError,
 };
 
-use crate::credentials::{CredentialError, Credentials};
-use crate::oauth::{ProviderError, Providers};
+use flight::Flights;
+
+use crate::credentials::Credentials;
+use crate::oauth::Providers;
 use crate::outbound::Outbound;
-use crate::owner::Owner;
-use crate::secret::Secret;
-use crate::servers::{Server, Source};
-use crate::storage::{Method, Version};
+use crate::storage::{Slot, Version};
 
 /// How credentials are renewed.
 #[derive(Clone, Debug)]
@@ -43,10 +52,13 @@ pub struct GrantSettings {
 pub struct Grants(Arc<Inner>);
 
 struct Inner {
-    #[expect(dead_code, reason = "used by what comes next")]
     credentials: Arc<Credentials>,
     providers: Providers,
     settings: GrantSettings,
+    refreshes: Flights<(Slot, Version), refresh::Outcome>,
+    rescues: Flights<(Slot, Version), ()>,
+    fetches: Flights<String, shared::Fetched>,
+    shared: shared::SharedTokens,
 }
 
 impl Grants {
@@ -56,6 +68,10 @@ impl Grants {
             credentials,
             providers: Providers::new(outbound),
             settings,
+            refreshes: Flights::new(),
+            rescues: Flights::new(),
+            fetches: Flights::new(),
+            shared: shared::SharedTokens::default(),
         }))
     }
 
@@ -64,125 +80,11 @@ impl Grants {
         &self.0.providers
     }
 
-    /// The credential of one call.
-    ///
-    /// # Errors
-    /// There is none, for a reason that no consent mends.
-    pub async fn resolve(
-        &self,
-        _ask: &ResolveAsk<'_>,
-        _now: i64,
-    ) -> Result<Resolution, ResolveError> {
-        Err(ResolveError::Unavailable)
-    }
-
-    /// Whether the user can use the server.
-    ///
-    /// # Errors
-    /// The credentials cannot be read.
-    pub async fn status(
-        &self,
-        _owner: &Owner,
-        _server: &Server,
-        _now: i64,
-    ) -> Result<AuthStatus, CredentialError> {
-        Ok(AuthStatus::Required {
-            method: AuthMethod::OAuth,
-            reason: Reason::ConsentMissing,
-            kind: ConsentKind::OAuth,
-        })
-    }
-
-    /// The sources that still need a consent, in order.
-    ///
-    /// # Errors
-    /// The credentials cannot be read.
-    pub async fn pending_sources(
-        &self,
-        _owner: &Owner,
-        server: &Server,
-        _now: i64,
-    ) -> Result<Vec<Arc<Source>>, CredentialError> {
-        Ok(server.sources.clone())
-    }
-
-    /// Begins an authorization at the source's provider.
-    ///
-    /// # Errors
-    /// The provider cannot be used.
-    pub async fn begin(
-        &self,
-        _source: &Source,
-        _redirect_uri: &str,
-        _state: &str,
-        _now: i64,
-    ) -> Result<Begun, ProviderError> {
-        Err(ProviderError::Unavailable)
-    }
-
-    /// Finishes an authorization: exchanges the code, and keeps what it
-    /// brought.
-    ///
-    /// # Errors
-    /// Nothing was kept.
-    #[expect(clippy::too_many_arguments, reason = "each is another thing")]
-    pub async fn finish(
-        &self,
-        _owner: &Owner,
-        _source: &Source,
-        _pending: &PendingAuthorization,
-        _code: &Secret,
-        _iss: Option<&str>,
-        _request_id: &str,
-        _now: i64,
-    ) -> Result<Version, ProviderError> {
-        Err(ProviderError::Unavailable)
-    }
-
-    /// Sets what goes before the server's own way to authenticate. Of a virtual
-    /// server, for the source that is named.
-    ///
-    /// # Errors
-    /// Nothing was set.
-    pub async fn set_override(
-        &self,
-        _owner: &Owner,
-        _server: &Server,
-        _source: Option<&str>,
-        _value: &OverrideValue,
-        _request_id: &str,
-        _now: i64,
-    ) -> Result<Version, OverrideError> {
-        Err(OverrideError::InvalidTarget)
-    }
-
-    /// Who has an override for the server, by source.
-    ///
-    /// # Errors
-    /// The credentials cannot be read.
-    pub async fn overrides(
-        &self,
-        _server: &Server,
-    ) -> Result<Vec<(Owner, Arc<Source>)>, CredentialError> {
-        Ok(vec![])
-    }
-
-    /// Removes what the user has of that kind, for one source or for all. What
-    /// came from a consent is given back to the provider first, as far as that
-    /// is possible.
-    ///
-    /// # Errors
-    /// Not everything was removed.
-    pub async fn disconnect(
-        &self,
-        _owner: &Owner,
-        _server: &Server,
-        _source: Option<&str>,
-        _method: Method,
-        _request_id: &str,
-        _now: i64,
-    ) -> Result<Disconnected, CredentialError> {
-        Ok(Disconnected::default())
+    /// Waits until no refresh is under way: for a shutdown, which would lose
+    /// what a provider has already given.
+    pub async fn drain(&self) {
+        self.0.refreshes.drain().await;
+        self.0.rescues.drain().await;
     }
 }
 

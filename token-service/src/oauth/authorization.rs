@@ -128,7 +128,7 @@ mod tests {
             url.as_str(),
             "https://as.example/a?tenant=1&prompt=consent&response_type=code&client_id=me\
              &redirect_uri=https%3A%2F%2Ft.example%2Foauth%2Fcallback&state=s\
-             &code_challenge=E9Melhoa2OwvFrEMTJguCM93tx2g4EQ3qu2Gzq6mDfM\
+             &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM\
              &code_challenge_method=S256&scope=a+b&resource=https%3A%2F%2Fup.example%2Fmcp"
         );
     }

@@ -18,6 +18,7 @@ use core::fmt;
 
 pub use authorization::{AuthorizationRequest, check_issuer};
 pub use challenge::resource_metadata;
+pub(crate) use client::client_document_url;
 pub use client::{Authentication, OAuthClient, client_metadata_document};
 pub use discovery::Providers;
 pub use lifecycle::{TokenKind, introspect_expiry, revoke};

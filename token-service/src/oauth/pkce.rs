@@ -43,7 +43,7 @@ mod tests {
         };
         assert_eq!(
             pkce.challenge(),
-            "E9Melhoa2OwvFrEMTJguCM93tx2g4EQ3qu2Gzq6mDfM"
+            "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
         );
     }
 }

@@ -58,6 +58,23 @@ pub struct StoredCredential {
     pub status: Status,
     /// No refresh before this time.
     pub retry_at: Option<i64>,
+    /// Why the last refresh failed, in a fixed word.
+    pub last_error: Option<String>,
+    /// When a refresh with this secret was begun whose end is not known.
+    pub refresh_begun_at: Option<i64>,
+}
+
+/// What is left of a refresh that brought nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeaseEnd {
+    /// What the credential is worth now.
+    pub status: Status,
+    /// When it may be tried again.
+    pub retry_at: Option<i64>,
+    /// Why it failed, in a fixed word.
+    pub last_error: Option<&'static str>,
+    /// When a refresh was begun whose end is not known, this one included.
+    pub refresh_begun_at: Option<i64>,
 }
 
 /// Whether a credential can be used, and if not, why there has to be a new
@@ -110,6 +127,7 @@ impl Storage {
             SET version = excluded.version, key_id = excluded.key_id, sealed = excluded.sealed, \
                 scopes = excluded.scopes, expires_at = excluded.expires_at, status = 'usable', \
                 retry_at = NULL, lease_holder = NULL, lease_until = NULL, \
+                refresh_begun_at = NULL, last_error = NULL, \
                 updated_at = excluded.updated_at";
         of_credential(of_slot(query, slot), credential)?
             .bind(now)
@@ -134,7 +152,8 @@ impl Storage {
     ) -> Result<bool, StorageError> {
         let query = "UPDATE credentials SET version = $7, key_id = $8, sealed = $9, \
                 scopes = $10, expires_at = $11, status = 'usable', retry_at = NULL, \
-                lease_holder = NULL, lease_until = NULL, updated_at = $12 \
+                lease_holder = NULL, lease_until = NULL, refresh_begun_at = NULL, \
+                last_error = NULL, updated_at = $12 \
             WHERE issuer = $1 AND subject = $2 AND subject_type = $3 AND server = $4 \
                 AND source = $5 AND method = $6 AND version = $13 AND lease_holder = $14";
         let done = of_credential(of_slot(query, slot), credential)?
@@ -146,9 +165,9 @@ impl Storage {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Takes the right to refresh this version until a time. False: somebody
-    /// else has it, the version is not the current one, or it is too early
-    /// after a failure.
+    /// Takes the right to refresh this version until a time, and says in the
+    /// row that a refresh has begun. False: somebody else has it, the version
+    /// is not the current one, or it is too early after a failure.
     ///
     /// # Errors
     /// The database has trouble.
@@ -160,7 +179,8 @@ impl Storage {
         now: i64,
         until: i64,
     ) -> Result<bool, StorageError> {
-        let query = "UPDATE credentials SET lease_holder = $7, lease_until = $8 \
+        let query = "UPDATE credentials SET lease_holder = $7, lease_until = $8, \
+                refresh_begun_at = COALESCE(refresh_begun_at, $10) \
             WHERE issuer = $1 AND subject = $2 AND subject_type = $3 AND server = $4 \
                 AND source = $5 AND method = $6 AND version = $9 \
                 AND (lease_until IS NULL OR lease_until <= $10) \
@@ -175,8 +195,7 @@ impl Storage {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Ends the holder's lease after a refresh that brought nothing: what the
-    /// credential is worth now, and when it may be tried again. False: the
+    /// Ends the holder's lease after a refresh that brought nothing. False: the
     /// lease was not the holder's, and nothing was written.
     ///
     /// # Errors
@@ -185,17 +204,19 @@ impl Storage {
         &self,
         slot: &Slot,
         holder: &str,
-        status: Status,
-        retry_at: Option<i64>,
+        end: LeaseEnd,
         now: i64,
     ) -> Result<bool, StorageError> {
         let query = "UPDATE credentials SET lease_holder = NULL, lease_until = NULL, \
-                status = $7, retry_at = $8, updated_at = $9 \
+                status = $7, retry_at = $8, last_error = $9, refresh_begun_at = $10, \
+                updated_at = $11 \
             WHERE issuer = $1 AND subject = $2 AND subject_type = $3 AND server = $4 \
-                AND source = $5 AND method = $6 AND lease_holder = $10";
+                AND source = $5 AND method = $6 AND lease_holder = $12";
         let done = of_slot(query, slot)
-            .bind(status.as_str())
-            .bind(retry_at)
+            .bind(end.status.as_str())
+            .bind(end.retry_at)
+            .bind(end.last_error.map(str::to_owned))
+            .bind(end.refresh_begun_at)
             .bind(now)
             .bind(holder.to_owned())
             .execute(&self.pool)
@@ -221,6 +242,27 @@ impl Storage {
         let done = of_slot(query, slot)
             .bind(status.as_str())
             .bind(now)
+            .bind(version.0)
+            .execute(&self.pool)
+            .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Says when this version ends. False: it is not the current one.
+    ///
+    /// # Errors
+    /// The database has trouble.
+    pub async fn set_expiry(
+        &self,
+        slot: &Slot,
+        version: Version,
+        expires_at: i64,
+    ) -> Result<bool, StorageError> {
+        let query = "UPDATE credentials SET expires_at = $7 \
+            WHERE issuer = $1 AND subject = $2 AND subject_type = $3 AND server = $4 \
+                AND source = $5 AND method = $6 AND version = $8";
+        let done = of_slot(query, slot)
+            .bind(expires_at)
             .bind(version.0)
             .execute(&self.pool)
             .await?;
@@ -355,6 +397,8 @@ pub(super) fn stored(row: &AnyRow) -> Result<StoredCredential, StorageError> {
         },
         status: Status::from_name(&status).ok_or(StorageError::Corrupt("status"))?,
         retry_at: row.try_get("retry_at")?,
+        last_error: row.try_get("last_error")?,
+        refresh_begun_at: row.try_get("refresh_begun_at")?,
     })
 }
 

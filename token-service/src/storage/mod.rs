@@ -5,6 +5,7 @@
 //! condition and change are one.
 
 mod audit;
+mod clients;
 mod consents;
 mod credentials;
 mod holders;
@@ -17,8 +18,11 @@ use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::{AnyPool, Executor, Row};
 
 pub use audit::{Action, AuditRecord};
+pub use clients::StoredClient;
 pub use consents::{ConsentStep, Handle, HandleHash, StoredConsent};
-pub use credentials::{Method, SealedCredential, Slot, Status, StoredCredential, Version};
+pub use credentials::{
+    LeaseEnd, Method, SealedCredential, Slot, Status, StoredCredential, Version,
+};
 pub use holders::Holder;
 
 use crate::config::Database;

@@ -25,6 +25,9 @@ pub enum RecordKind {
     Override,
     /// What a consent that has begun needs to be finished.
     Consent,
+    /// What the service authenticates with at an authorization server. The
+    /// issuer is that server's, the subject the redirect URI.
+    Client,
 }
 
 impl Binding<'_> {
@@ -66,6 +69,7 @@ impl RecordKind {
             Self::OAuth => "oauth",
             Self::Override => "override",
             Self::Consent => "consent",
+            Self::Client => "client",
         }
     }
 }

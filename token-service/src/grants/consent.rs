@@ -1,0 +1,228 @@
+//! Obtaining a grant: the authorization code (OAuth 2.1, section 4.1).
+
+use std::sync::Arc;
+
+use super::Grants;
+use super::kept::{KeptGrant, Origin};
+use super::refresh::pause;
+use super::types::{Begun, ClientOrigin, KeptClient, KeptText, PendingAuthorization};
+use crate::oauth::{
+    AuthorizationRequest, ErrorCode, Grant, Pkce, ProviderError, check_issuer, introspect_expiry,
+    request_token,
+};
+use crate::owner::Owner;
+use crate::secret::Secret;
+use crate::servers::{Authentication, OAuth, Source};
+use crate::storage::{Method, Slot, Version};
+
+const WRITES: u32 = 3;
+
+impl Grants {
+    /// Begins an authorization at the source's provider.
+    ///
+    /// # Errors
+    /// The provider cannot be used, or the source needs no consent.
+    pub async fn begin(
+        &self,
+        source: &Source,
+        redirect_uri: &str,
+        state: &str,
+        now: i64,
+    ) -> Result<Begun, ProviderError> {
+        let oauth = oauth_of(source)?;
+        let metadata = self.0.providers.of(&oauth.provider).await?;
+        let endpoint = metadata.endpoints.authorization.as_ref();
+        let endpoint = endpoint.ok_or(ProviderError::Unsupported("authorization endpoint"))?;
+        let outbound = self.0.providers.outbound();
+        outbound
+            .check(endpoint)
+            .map_err(|refusal| ProviderError::Outbound(refusal.into()))?;
+        let scopes = if oauth.scopes.is_empty() {
+            &metadata.resource_scopes
+        } else {
+            &oauth.scopes
+        };
+        let (client, origin) = self
+            .client_for(&oauth.client, &metadata, redirect_uri, scopes, now)
+            .await?;
+        let resource = oauth.resource.as_ref().or(metadata.resource.as_ref());
+        let pkce = Pkce::fresh()?;
+        let url = AuthorizationRequest {
+            endpoint,
+            client_id: &client.id,
+            redirect_uri,
+            state,
+            pkce: &pkce,
+            scopes,
+            resource: resource.map(String::as_str),
+            parameters: &oauth.authorization_parameters,
+        }
+        .url();
+        let text = ProviderError::Answer("a secret is not text");
+        let (Some(client), Some(verifier)) = (
+            KeptClient::of(&client, origin),
+            KeptText::of(&pkce.verifier),
+        ) else {
+            return Err(text);
+        };
+        Ok(Begun {
+            url,
+            pending: PendingAuthorization {
+                source: source.id.clone(),
+                issuer: metadata.endpoints.issuer.clone(),
+                promises_iss: metadata.promises_iss,
+                provider: metadata.provider().to_owned(),
+                token_endpoint: metadata.endpoints.token.clone(),
+                client,
+                redirect_uri: redirect_uri.to_owned(),
+                verifier,
+                scopes: scopes.clone(),
+                resource: resource.cloned(),
+            },
+        })
+    }
+
+    /// Finishes an authorization: exchanges the code, and keeps what it
+    /// brought. It goes on to its end if who waits for it goes away.
+    ///
+    /// # Errors
+    /// Nothing was kept.
+    #[expect(clippy::too_many_arguments, reason = "each is another thing")]
+    pub async fn finish(
+        &self,
+        owner: &Owner,
+        source: &Source,
+        pending: &PendingAuthorization,
+        code: &Secret,
+        iss: Option<&str>,
+        request_id: &str,
+        now: i64,
+    ) -> Result<Version, ProviderError> {
+        // Before the code goes anywhere.
+        check_issuer(pending.issuer.as_deref(), pending.promises_iss, iss)?;
+        if pending.source != source.id {
+            return Err(ProviderError::Answer("it is for another source"));
+        }
+        let exchange = Exchange {
+            grants: self.clone(),
+            oauth: oauth_of(source)?.clone(),
+            slot: Slot {
+                owner: owner.clone(),
+                target: source.target(),
+                method: Method::OAuth,
+            },
+            pending: pending.clone(),
+            code: code.clone(),
+            request_id: request_id.to_owned(),
+            now,
+        };
+        let done = tokio::spawn(exchange.run());
+        done.await.unwrap_or(Err(ProviderError::Unavailable))
+    }
+}
+
+/// The source's authorization server, where users agree.
+fn oauth_of(source: &Source) -> Result<&OAuth, ProviderError> {
+    match &source.authentication {
+        Authentication::AuthorizationCode(oauth) => Ok(oauth),
+        _ => Err(ProviderError::Unsupported("consent for this server")),
+    }
+}
+
+struct Exchange {
+    grants: Grants,
+    oauth: OAuth,
+    slot: Slot,
+    pending: PendingAuthorization,
+    code: Secret,
+    request_id: String,
+    now: i64,
+}
+
+impl Exchange {
+    async fn run(self) -> Result<Version, ProviderError> {
+        let Self {
+            grants,
+            oauth,
+            slot,
+            pending,
+            code,
+            request_id,
+            now,
+        } = self;
+        let client = grants.client_of(&pending.client, &oauth.client);
+        let client = client.ok_or(ProviderError::Unsupported("such client any more"))?;
+        let verifier = pending.verifier.secret();
+        let outbound = grants.0.providers.outbound();
+        let answer = request_token(
+            outbound,
+            &pending.token_endpoint,
+            &client,
+            Grant::Code {
+                code: &code,
+                redirect_uri: &pending.redirect_uri,
+                verifier: &verifier,
+            },
+            &[],
+            pending.resource.as_deref(),
+            &oauth.token_parameters,
+        )
+        .await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(ProviderError::Refused(
+                ErrorCode::InvalidClient | ErrorCode::UnauthorizedClient,
+            )) if pending.client.origin == ClientOrigin::Dynamic => {
+                let id = &pending.client.id;
+                grants.forget_client(&pending.provider, id).await;
+                return Err(ProviderError::ClientForgotten);
+            }
+            Err(error) => return Err(error),
+        };
+        let origin = Origin {
+            provider: pending.provider,
+            client: pending.client,
+            resource: pending.resource,
+            scopes: pending.scopes,
+            refresh_token: None,
+            lifetime: None,
+            asked_at: now,
+            after_rejection: false,
+        };
+        let made = KeptGrant::of(&answer, origin);
+        let (_, credential) = made.ok_or(ProviderError::Answer("a token is not text"))?;
+        let mut attempt = 0_u32;
+        let version = loop {
+            match grants.0.credentials.put(&slot, &credential, now).await {
+                Ok(version) => break version,
+                Err(error) => {
+                    attempt = attempt.saturating_add(1);
+                    if attempt >= WRITES {
+                        tracing::error!(%error, request_id, "a grant could not be kept");
+                        return Err(error.into());
+                    }
+                    tokio::time::sleep(pause(attempt)).await;
+                }
+            }
+        };
+        if credential.expires_at.is_none() {
+            let metadata = grants
+                .0
+                .providers
+                .of(&oauth.provider)
+                .await
+                .map(Arc::unwrap_or_clone);
+            let endpoint = metadata.ok().and_then(|it| it.endpoints.introspection);
+            if let Some(endpoint) = endpoint {
+                let found = introspect_expiry(outbound, &endpoint, &client, &answer.access_token);
+                if let Ok(Some(at)) = found.await {
+                    let storage = grants.0.credentials.storage();
+                    if let Err(error) = storage.set_expiry(&slot, version, at).await {
+                        tracing::warn!(%error, "the end of a token could not be noted");
+                    }
+                }
+            }
+        }
+        Ok(version)
+    }
+}

@@ -1,0 +1,203 @@
+//! Overrides, and giving grants back.
+
+use std::sync::Arc;
+
+use super::Grants;
+use super::headers::parse_override;
+use super::kept::KeptGrant;
+use super::resolve::source_of;
+use super::types::{Disconnected, OverrideError, OverrideValue};
+use crate::credentials::{Credential, CredentialError};
+use crate::owner::Owner;
+use crate::secret::Secret;
+use crate::servers::{Authentication, Server, Source};
+use crate::storage::{Action, AuditRecord, Method, Slot, Version};
+use crate::telemetry;
+
+impl Grants {
+    /// Sets what goes before the server's own way to authenticate. Of a virtual
+    /// server, for the source that is named.
+    ///
+    /// # Errors
+    /// Nothing was set.
+    pub async fn set_override(
+        &self,
+        owner: &Owner,
+        server: &Server,
+        source: Option<&str>,
+        value: &OverrideValue,
+        request_id: &str,
+        now: i64,
+    ) -> Result<Version, OverrideError> {
+        let source = source_of(server, source).ok_or(OverrideError::InvalidTarget)?;
+        let value = parse_override(&source.authentication, value);
+        let value = value.map_err(OverrideError::InvalidValue)?;
+        let bytes = serde_json::to_vec(&value);
+        let bytes = bytes.map_err(|_| OverrideError::InvalidValue("the value is not text"))?;
+        let slot = slot(owner, source, Method::Override);
+        let credential = Credential {
+            secret: Secret::new(bytes),
+            scopes: vec![],
+            expires_at: None,
+        };
+        let version = self.0.credentials.put(&slot, &credential, now).await?;
+        self.note(Action::Override, "set", slot, request_id, now)
+            .await;
+        Ok(version)
+    }
+
+    /// Who has an override for the server, by source.
+    ///
+    /// # Errors
+    /// The credentials cannot be read.
+    pub async fn overrides(
+        &self,
+        server: &Server,
+    ) -> Result<Vec<(Owner, Arc<Source>)>, CredentialError> {
+        let mut found = vec![];
+        for source in &server.sources {
+            let storage = self.0.credentials.storage();
+            let slots = storage.slots(&source.id, Method::Override).await?;
+            let owners = slots
+                .into_iter()
+                .map(|slot| (slot.owner, Arc::clone(source)));
+            found.extend(owners);
+        }
+        Ok(found)
+    }
+
+    /// Removes what the user has of that kind, for one source or for all. What
+    /// came from a consent is given back to the provider first, as far as that
+    /// is possible. It goes on to its end if who waits for it goes away.
+    ///
+    /// # Errors
+    /// Not everything was removed.
+    pub async fn disconnect(
+        &self,
+        owner: &Owner,
+        server: &Server,
+        source: Option<&str>,
+        method: Method,
+        request_id: &str,
+        now: i64,
+    ) -> Result<Disconnected, CredentialError> {
+        let sources: Vec<Arc<Source>> = server
+            .sources
+            .iter()
+            .filter(|one| source.is_none_or(|id| one.id == id))
+            .cloned()
+            .collect();
+        let (grants, owner, request_id) = (self.clone(), owner.clone(), request_id.to_owned());
+        let work = async move {
+            let mut whole = Disconnected::default();
+            let mut trouble = None;
+            for source in sources {
+                let slot = slot(&owner, &source, method);
+                match grants.remove(slot, &source, &request_id, now).await {
+                    Ok(None) => {}
+                    Ok(Some(revoked)) => {
+                        whole.removed = whole.removed.saturating_add(1);
+                        let not = usize::from(!revoked);
+                        whole.not_revoked = whole.not_revoked.saturating_add(not);
+                    }
+                    Err(error) => trouble = Some(error),
+                }
+            }
+            trouble.map_or(Ok(whole), Err)
+        };
+        match tokio::spawn(work).await {
+            Ok(result) => result,
+            Err(_) => Err(CredentialError::Storage(
+                crate::storage::StorageError::Corrupt("disconnect"),
+            )),
+        }
+    }
+
+    /// `None`: there was nothing. Else whether the provider took it back.
+    async fn remove(
+        &self,
+        slot: Slot,
+        source: &Source,
+        request_id: &str,
+        now: i64,
+    ) -> Result<Option<bool>, CredentialError> {
+        let revoked = match slot.method {
+            Method::Override => true,
+            Method::OAuth => self.revoke(&slot, source).await,
+        };
+        if !self
+            .0
+            .credentials
+            .storage()
+            .remove_credential(&slot)
+            .await?
+        {
+            return Ok(None);
+        }
+        let (action, outcome) = match (slot.method, revoked) {
+            (Method::Override, _) => (Action::Override, "removed"),
+            (Method::OAuth, true) => (Action::Disconnect, "revoked"),
+            (Method::OAuth, false) => (Action::Disconnect, "removed_here_only"),
+        };
+        if slot.method == Method::OAuth {
+            telemetry::disconnect(outcome);
+        }
+        self.note(action, outcome, slot, request_id, now).await;
+        Ok(Some(revoked))
+    }
+
+    /// Whether the provider took the tokens back. Whatever goes wrong here does
+    /// not keep the credential.
+    async fn revoke(&self, slot: &Slot, source: &Source) -> bool {
+        let Authentication::AuthorizationCode(oauth) = &source.authentication else {
+            return false;
+        };
+        let Ok(Some(kept)) = self.get(slot).await else {
+            return false;
+        };
+        let Ok(grant) = KeptGrant::read(&kept.credential.secret) else {
+            return false;
+        };
+        let metadata = match self.0.providers.of(&oauth.provider).await {
+            Ok(metadata) => metadata,
+            Err(error) => {
+                tracing::warn!(server = source.id, %error, "tokens were not given back");
+                return false;
+            }
+        };
+        let client = self.client_of(&grant.client, &oauth.client);
+        let Some(client) = client.filter(|_| metadata.provider() == grant.provider) else {
+            return false;
+        };
+        self.give_back(&grant, &metadata, &client).await
+    }
+
+    async fn note(
+        &self,
+        action: Action,
+        outcome: &'static str,
+        slot: Slot,
+        request_id: &str,
+        at: i64,
+    ) {
+        let record = AuditRecord {
+            at,
+            action,
+            outcome: outcome.to_owned(),
+            owner: slot.owner,
+            target: slot.target,
+            request_id: request_id.to_owned(),
+        };
+        if let Err(error) = self.0.credentials.storage().record(&record).await {
+            tracing::error!(%error, "an audit record could not be written");
+        }
+    }
+}
+
+fn slot(owner: &Owner, source: &Source, method: Method) -> Slot {
+    Slot {
+        owner: owner.clone(),
+        target: source.target(),
+        method,
+    }
+}

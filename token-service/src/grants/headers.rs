@@ -1,0 +1,212 @@
+//! Headers from keys and templates.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::types::{KeptText, OverrideValue};
+use crate::secret::Secret;
+use crate::servers::{Authentication, HeaderAuthentication, Template, TemplatePart};
+
+/// Headers, names in lower case.
+pub(super) type Headers = Vec<(String, Secret)>;
+
+/// The form in which an override is kept, sealed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum KeptOverride {
+    One(KeptText),
+    Each(BTreeMap<String, KeptText>),
+}
+
+/// A longer value does not fit into a request.
+const LONGEST: usize = 16 * 1024;
+
+/// The headers of a template with values for its placeholders; `None`: one is
+/// missing.
+pub(super) fn fill(
+    authentication: &HeaderAuthentication,
+    value: impl Fn(&str) -> Option<Secret>,
+) -> Option<Headers> {
+    let filled = |Template(parts): &Template| {
+        let mut text = Zeroizing::new(Vec::new());
+        for part in parts {
+            match part {
+                TemplatePart::Text(fixed) => text.extend_from_slice(fixed.as_bytes()),
+                TemplatePart::Placeholder(name) => text.extend_from_slice(value(name)?.expose()),
+            }
+        }
+        Some(Secret::new(text.as_slice()))
+    };
+    authentication
+        .headers
+        .iter()
+        .map(|(name, template)| Some((name.clone(), filled(template)?)))
+        .collect()
+}
+
+/// The headers of an override. Where the server's own headers have
+/// placeholders, it fills them; else it is the whole value of the first of
+/// them, or of `authorization`.
+pub(super) fn overridden(authentication: &Authentication, value: &KeptOverride) -> Option<Headers> {
+    if let Authentication::Header(header) = authentication
+        && !placeholders(header).is_empty()
+    {
+        return fill(header, |name| match value {
+            KeptOverride::One(text) => Some(text.secret()),
+            KeptOverride::Each(values) => values.get(name).map(KeptText::secret),
+        });
+    }
+    let KeptOverride::One(text) = value else {
+        return None;
+    };
+    let name = match authentication {
+        Authentication::Header(header) => header.headers.first().map(|(name, _)| name.as_str()),
+        _ => None,
+    };
+    let name = name.unwrap_or("authorization").to_owned();
+    Some(vec![(name, text.secret())])
+}
+
+/// What somebody sets, checked against the server's headers.
+pub(super) fn parse_override(
+    authentication: &Authentication,
+    value: &OverrideValue,
+) -> Result<KeptOverride, &'static str> {
+    let text = |secret: &Secret| {
+        let bytes = secret.expose();
+        if bytes.is_empty() || bytes.len() > LONGEST {
+            return Err("the value is empty or too long");
+        }
+        let inner = bytes.iter().all(|byte| matches!(byte, 0x20..=0x7e));
+        let edge = |byte: Option<&u8>| byte == Some(&b' ');
+        if !inner || edge(bytes.first()) || edge(bytes.last()) {
+            return Err("the value cannot stand in a header");
+        }
+        KeptText::of(secret).ok_or("the value is not text")
+    };
+    let names = match authentication {
+        Authentication::Header(header) => placeholders(header),
+        _ => vec![],
+    };
+    match value {
+        OverrideValue::One(secret) if names.len() <= 1 => Ok(KeptOverride::One(text(secret)?)),
+        OverrideValue::One(_) => Err("each placeholder needs a value of its own"),
+        OverrideValue::Each(values) => {
+            if values.len() != names.len() || !names.iter().all(|name| values.contains_key(*name)) {
+                return Err("the values are not those of the placeholders");
+            }
+            let mut texts = BTreeMap::new();
+            for (name, secret) in values {
+                texts.insert(name.clone(), text(secret)?);
+            }
+            Ok(KeptOverride::Each(texts))
+        }
+    }
+}
+
+/// The names of all placeholders, each once.
+fn placeholders(header: &HeaderAuthentication) -> Vec<&str> {
+    let parts = header.headers.iter().flat_map(|(_, template)| &template.0);
+    let mut names: Vec<&str> = parts
+        .filter_map(|part| match part {
+            TemplatePart::Placeholder(name) => Some(name.as_str()),
+            TemplatePart::Text(_) => None,
+        })
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::servers::HeaderLevel;
+
+    fn header(headers: &[(&str, &[TemplatePart])]) -> Authentication {
+        Authentication::Header(HeaderAuthentication {
+            headers: headers
+                .iter()
+                .map(|(name, parts)| ((*name).to_owned(), Template(parts.to_vec())))
+                .collect(),
+            level: HeaderLevel::PerUser,
+        })
+    }
+
+    fn text(text: &str) -> TemplatePart {
+        TemplatePart::Text(text.to_owned())
+    }
+
+    fn place(name: &str) -> TemplatePart {
+        TemplatePart::Placeholder(name.to_owned())
+    }
+
+    fn one(value: &str) -> OverrideValue {
+        OverrideValue::One(Secret::new(value))
+    }
+
+    fn each(values: &[(&str, &str)]) -> OverrideValue {
+        let values = values.iter();
+        OverrideValue::Each(
+            values
+                .map(|(name, value)| ((*name).to_owned(), Secret::new(*value)))
+                .collect(),
+        )
+    }
+
+    fn result(authentication: &Authentication, value: &OverrideValue) -> Vec<(String, String)> {
+        let kept = parse_override(authentication, value).unwrap();
+        let headers = overridden(authentication, &kept).unwrap().into_iter();
+        headers
+            .map(|(name, value)| (name, value.expose_text().unwrap().to_owned()))
+            .collect()
+    }
+
+    fn pair(name: &str, value: &str) -> (String, String) {
+        (name.to_owned(), value.to_owned())
+    }
+
+    #[test]
+    fn an_override_fills_placeholders_or_is_the_whole_header() {
+        let templated = header(&[
+            ("authorization", &[text("Bearer "), place("KEY")]),
+            ("x-version", &[text("1")]),
+        ]);
+        assert_eq!(
+            result(&templated, &one("k")),
+            [pair("authorization", "Bearer k"), pair("x-version", "1")]
+        );
+        let fixed = header(&[("x-key", &[text("shared")])]);
+        assert_eq!(result(&fixed, &one("own")), [pair("x-key", "own")]);
+        assert_eq!(
+            result(&Authentication::None, &one("Bearer t")),
+            [pair("authorization", "Bearer t")]
+        );
+    }
+
+    #[test]
+    fn several_placeholders_need_a_value_each() {
+        let two = header(&[("authorization", &[place("USER"), text(":"), place("KEY")])]);
+        let both = each(&[("USER", "u"), ("KEY", "k")]);
+        assert_eq!(result(&two, &both), [pair("authorization", "u:k")]);
+        for wrong in [
+            one("k"),
+            each(&[("KEY", "k")]),
+            each(&[("KEY", "k"), ("OTHER", "o")]),
+        ] {
+            assert!(parse_override(&two, &wrong).is_err());
+        }
+        assert!(parse_override(&Authentication::None, &both).is_err());
+    }
+
+    #[test]
+    fn what_cannot_stand_in_a_header_is_refused() {
+        for value in ["", " k", "k ", "a\r\nb: c", "a\0", "é", "a\tb"] {
+            assert!(parse_override(&Authentication::None, &one(value)).is_err());
+        }
+        let long = "x".repeat(LONGEST + 1);
+        assert!(parse_override(&Authentication::None, &one(&long)).is_err());
+    }
+}

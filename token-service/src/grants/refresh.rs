@@ -1,0 +1,555 @@
+//! Renewing a grant: once, across calls and replicas.
+//!
+//! In the process, whoever comes joins the work that is under way; across
+//! replicas, one holds a lease in the row. The work belongs to no call. The row
+//! says that a refresh has begun before the provider is asked, and has the new
+//! tokens before anybody gets them.
+//!
+//! A process that is killed between the provider's answer and the write loses
+//! a rotated refresh token; nothing can bring it back, unless the provider
+//! accepts the old one for a while. The row then still says that a refresh has
+//! begun: when the lease has run out, the next one tries the old refresh token,
+//! and if the provider refuses it, the reason is `refresh_failed`, not
+//! `invalid_grant`, and the user is asked again.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::Grants;
+use super::kept::{KeptGrant, Origin};
+use super::resolve::count_unopened;
+use super::types::{ClientOrigin, Reason};
+use crate::credentials::{Credential, CredentialError, KeptCredential};
+use crate::oauth::{
+    ErrorCode, Grant, Metadata, OAuthClient, ProviderError, TokenAnswer, TokenKind,
+    introspect_expiry, request_token, revoke,
+};
+use crate::random;
+use crate::servers::{OAuth, Source};
+use crate::storage::{Action, AuditRecord, LeaseEnd, Slot, Status, Version};
+use crate::telemetry;
+
+/// What a refresh is for.
+#[derive(Clone, Debug)]
+pub(super) struct Task {
+    pub(super) slot: Slot,
+    pub(super) source: Arc<Source>,
+    pub(super) oauth: OAuth,
+    pub(super) version: Version,
+    /// The upstream has refused this version.
+    pub(super) rejected: bool,
+    pub(super) request_id: String,
+    pub(super) now: i64,
+}
+
+/// How a refresh ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The row has another version now.
+    Renewed,
+    /// The user has to agree again.
+    Consent(Reason),
+    /// The provider gave nothing.
+    Failed,
+    /// The provider wants a pause, in seconds.
+    RateLimited(i64),
+    /// Another replica is at it.
+    Busy,
+    /// The service itself has trouble.
+    Broken,
+}
+
+/// Between two looks at the row while another replica is at it.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// Writes of new tokens are tried so often before the calls that wait get an
+/// answer.
+const WRITES: u32 = 3;
+/// A provider's wish for a pause is heeded up to this, in seconds.
+const LONGEST_PAUSE: i64 = 300;
+
+/// Words for `last_error` that decide what is answered during the cool-down.
+const RATE_LIMITED: &str = "rate_limited";
+const PROVIDER_CHANGED: &str = "provider_changed";
+const CLIENT_GONE: &str = "client_gone";
+
+/// What an attempt at the provider brought.
+enum Attempt {
+    Tokens(Box<TokenAnswer>, Arc<Metadata>, OAuthClient),
+    Nothing(ProviderError),
+    /// The configuration names another provider or client than the one that the
+    /// grant came from.
+    Changed,
+}
+
+/// The time, which goes on while the work does.
+struct Clock {
+    now: i64,
+    began: Instant,
+}
+
+impl Clock {
+    fn now(&self) -> i64 {
+        let passed = i64::try_from(self.began.elapsed().as_secs()).unwrap_or(0);
+        self.now.saturating_add(passed)
+    }
+}
+
+impl Grants {
+    /// Renews that version, or waits for who is at it. `None`: it is not done
+    /// within the patience.
+    pub(super) async fn refresh(&self, task: Task, patience: Duration) -> Option<Outcome> {
+        let grants = self.clone();
+        let key = (task.slot.clone(), task.version);
+        let work = async move {
+            grants.renew(&task).await.unwrap_or_else(|error| {
+                count_unopened(&error);
+                tracing::error!(%error, "a credential cannot be renewed");
+                Outcome::Broken
+            })
+        };
+        self.0.refreshes.join(key, patience, work).await
+    }
+
+    async fn renew(&self, task: &Task) -> Result<Outcome, CredentialError> {
+        let clock = Clock {
+            now: task.now,
+            began: Instant::now(),
+        };
+        let Task { slot, version, .. } = task;
+        let credentials = &self.0.credentials;
+        let settings = &self.0.settings;
+        let holder = holder()?;
+        let mut waited = false;
+        let kept = loop {
+            let now = clock.now();
+            let Some(kept) = credentials.get(slot).await? else {
+                return Ok(Outcome::Consent(Reason::ConsentMissing));
+            };
+            if kept.version != *version {
+                return Ok(Outcome::Renewed);
+            }
+            if let Some(reason) = Reason::of(kept.status) {
+                return Ok(Outcome::Consent(reason));
+            }
+            if let Some(at) = kept.retry_at.filter(|at| *at > now) {
+                telemetry::cooldown();
+                return Ok(cooling(kept.last_error.as_deref(), at.saturating_sub(now)));
+            }
+            let until = now.saturating_add(settings.lease_seconds);
+            let storage = credentials.storage();
+            if storage
+                .take_lease(slot, *version, &holder, now, until)
+                .await?
+            {
+                break kept;
+            }
+            if clock.began.elapsed() >= settings.patience {
+                return Ok(Outcome::Busy);
+            }
+            if !waited {
+                telemetry::lease_contention();
+                waited = true;
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        };
+        let Ok(grant) = KeptGrant::read(&kept.credential.secret) else {
+            return self.give_up(task, &holder, &kept, &clock).await;
+        };
+        let asked = Instant::now();
+        let asked_at = clock.now();
+        let attempt = self.ask(task, &grant).await;
+        let outcome = match attempt {
+            Attempt::Tokens(answer, metadata, client) => {
+                let origin = Origin {
+                    provider: grant.provider.clone(),
+                    client: grant.client.clone(),
+                    resource: grant.resource.clone(),
+                    scopes: kept.credential.scopes.clone(),
+                    refresh_token: grant.refresh_token.clone(),
+                    lifetime: grant.lifetime,
+                    asked_at,
+                    after_rejection: task.rejected,
+                };
+                let rotated = answer.refresh_token.is_some();
+                let Some((new, credential)) = KeptGrant::of(&answer, origin) else {
+                    return self.give_up(task, &holder, &kept, &clock).await;
+                };
+                let write = Write {
+                    grants: self.clone(),
+                    task: task.clone(),
+                    holder,
+                    credential,
+                    rotated,
+                };
+                let outcome = write.run(&clock).await;
+                match outcome {
+                    Written::Yes(version) => {
+                        let unknown = write.credential.expires_at.is_none();
+                        if unknown {
+                            self.date(task, version, &metadata, &client, &answer).await;
+                        }
+                        Outcome::Renewed
+                    }
+                    Written::Superseded => Outcome::Renewed,
+                    Written::Removed => {
+                        self.give_back(&new, &metadata, &client).await;
+                        Outcome::Consent(Reason::ConsentMissing)
+                    }
+                    Written::No => Outcome::Broken,
+                }
+            }
+            Attempt::Changed => {
+                let end = self.failed(&kept, &clock, PROVIDER_CHANGED, None, false);
+                self.end(task, &holder, end, &clock).await?;
+                Outcome::Consent(Reason::RefreshFailed)
+            }
+            Attempt::Nothing(error) => {
+                self.nothing(task, &holder, &kept, &grant, &error, &clock)
+                    .await?
+            }
+        };
+        let word = word(outcome);
+        telemetry::refresh(word, asked.elapsed());
+        self.record(task, word, clock.now()).await;
+        Ok(outcome)
+    }
+
+    /// Asks the provider that the grant came from, as the client that it came
+    /// from.
+    async fn ask(&self, task: &Task, grant: &KeptGrant) -> Attempt {
+        let Some(refresh_token) = grant.refresh_token.as_ref().map(|token| token.secret()) else {
+            return Attempt::Changed;
+        };
+        let metadata = match self.0.providers.of(&task.oauth.provider).await {
+            Ok(metadata) => metadata,
+            // Nothing was sent yet.
+            Err(error) => return Attempt::Nothing(before(error)),
+        };
+        if metadata.provider() != grant.provider {
+            return Attempt::Changed;
+        }
+        let Some(client) = self.client_of(&grant.client, &task.oauth.client) else {
+            return Attempt::Changed;
+        };
+        let answer = request_token(
+            self.0.providers.outbound(),
+            &metadata.endpoints.token,
+            &client,
+            Grant::Refresh(&refresh_token),
+            &[],
+            grant.resource.as_deref(),
+            &task.oauth.token_parameters,
+        );
+        match answer.await {
+            Ok(answer) => Attempt::Tokens(Box::new(answer), metadata, client),
+            Err(error) => Attempt::Nothing(error),
+        }
+    }
+
+    /// What it means that the provider gave nothing.
+    async fn nothing(
+        &self,
+        task: &Task,
+        holder: &str,
+        kept: &KeptCredential,
+        grant: &KeptGrant,
+        error: &ProviderError,
+        clock: &Clock,
+    ) -> Result<Outcome, CredentialError> {
+        let server = task.source.id.as_str();
+        tracing::warn!(server, %error, request_id = task.request_id, "a refresh failed");
+        let (end, outcome) = match error {
+            ProviderError::Refused(ErrorCode::InvalidGrant) => {
+                // An earlier refresh may have used the token up unseen.
+                let (status, reason) = match kept.refresh_begun_at {
+                    Some(_) => (Status::RefreshFailed, Reason::RefreshFailed),
+                    None => (Status::InvalidGrant, Reason::InvalidGrant),
+                };
+                let end = LeaseEnd {
+                    status,
+                    retry_at: None,
+                    last_error: Some(reason.as_str()),
+                    refresh_begun_at: None,
+                };
+                (end, Outcome::Consent(reason))
+            }
+            ProviderError::Refused(ErrorCode::InvalidClient | ErrorCode::UnauthorizedClient)
+                if grant.client.origin == ClientOrigin::Dynamic =>
+            {
+                // The provider has lost the registration. Only a new client can
+                // get anything, and a new consent registers one.
+                self.forget_client(&grant.provider, &grant.client.id).await;
+                let end = self.failed(kept, clock, CLIENT_GONE, None, false);
+                (end, Outcome::Consent(Reason::RefreshFailed))
+            }
+            ProviderError::Refused(code) => {
+                tracing::error!(
+                    server,
+                    code = code.as_str(),
+                    "the provider refuses this service: check the server's configuration"
+                );
+                let end = self.failed(kept, clock, code.as_str(), None, false);
+                (end, Outcome::Failed)
+            }
+            ProviderError::RateLimited { retry_after } => {
+                let pause = retry_after.map(|seconds| seconds.min(LONGEST_PAUSE));
+                let end = self.failed(kept, clock, RATE_LIMITED, pause, false);
+                let left = end.retry_at.map_or(0, |at| at.saturating_sub(clock.now()));
+                (end, Outcome::RateLimited(left))
+            }
+            ProviderError::Outbound(error) => {
+                let unsure = error.may_have_arrived();
+                let end = self.failed(kept, clock, "network_error", None, unsure);
+                (end, Outcome::Failed)
+            }
+            ProviderError::Unavailable | ProviderError::Answer(_) => {
+                let end = self.failed(kept, clock, "upstream_error", None, true);
+                (end, Outcome::Failed)
+            }
+            _ => {
+                let end = self.failed(kept, clock, "upstream_error", None, false);
+                (end, Outcome::Failed)
+            }
+        };
+        self.end(task, holder, end, clock).await?;
+        Ok(outcome)
+    }
+
+    /// The credential is kept, and nothing is tried for a while. `unsure`: the
+    /// provider may have used up the refresh token.
+    fn failed(
+        &self,
+        kept: &KeptCredential,
+        clock: &Clock,
+        error: &'static str,
+        pause: Option<i64>,
+        unsure: bool,
+    ) -> LeaseEnd {
+        let now = clock.now();
+        let pause = pause.unwrap_or(0).max(self.0.settings.cooldown_seconds);
+        LeaseEnd {
+            status: Status::Usable,
+            retry_at: Some(now.saturating_add(pause)),
+            last_error: Some(error),
+            refresh_begun_at: kept.refresh_begun_at.or(unsure.then_some(now)),
+        }
+    }
+
+    async fn end(
+        &self,
+        task: &Task,
+        holder: &str,
+        end: LeaseEnd,
+        clock: &Clock,
+    ) -> Result<(), CredentialError> {
+        let storage = self.0.credentials.storage();
+        // False: a new consent is there, which is as good.
+        storage
+            .end_lease(&task.slot, holder, end, clock.now())
+            .await?;
+        Ok(())
+    }
+
+    /// The row has what this program never writes.
+    async fn give_up(
+        &self,
+        task: &Task,
+        holder: &str,
+        kept: &KeptCredential,
+        clock: &Clock,
+    ) -> Result<Outcome, CredentialError> {
+        tracing::error!(server = task.source.id, "a credential has an unknown form");
+        let end = self.failed(kept, clock, "unreadable", None, false);
+        self.end(task, holder, end, clock).await?;
+        Ok(Outcome::Broken)
+    }
+
+    /// Asks when the token ends, and notes it. That is after the write, so that
+    /// nothing stands between the provider's answer and the database.
+    async fn date(
+        &self,
+        task: &Task,
+        version: Version,
+        metadata: &Metadata,
+        client: &OAuthClient,
+        answer: &TokenAnswer,
+    ) {
+        let Some(endpoint) = &metadata.endpoints.introspection else {
+            return;
+        };
+        let outbound = self.0.providers.outbound();
+        let found = introspect_expiry(outbound, endpoint, client, &answer.access_token);
+        if let Ok(Some(at)) = found.await {
+            let storage = self.0.credentials.storage();
+            if let Err(error) = storage.set_expiry(&task.slot, version, at).await {
+                tracing::warn!(%error, "the end of a token could not be noted");
+            }
+        }
+    }
+
+    /// Gives tokens back, the refresh token first; each as far as possible.
+    /// Whether the provider took all of them.
+    pub(super) async fn give_back(
+        &self,
+        grant: &KeptGrant,
+        metadata: &Metadata,
+        client: &OAuthClient,
+    ) -> bool {
+        let Some(endpoint) = &metadata.endpoints.revocation else {
+            return false;
+        };
+        let outbound = self.0.providers.outbound();
+        let mut taken = true;
+        let tokens = [
+            (grant.refresh_token.as_ref(), TokenKind::Refresh),
+            (Some(&grant.access_token), TokenKind::Access),
+        ];
+        for (token, kind) in tokens {
+            let Some(token) = token else { continue };
+            let token = token.secret();
+            if let Err(error) = revoke(outbound, endpoint, client, &token, kind).await {
+                tracing::warn!(%error, ?kind, "a token was not taken back");
+                taken = false;
+            }
+        }
+        taken
+    }
+
+    async fn record(&self, task: &Task, outcome: &'static str, at: i64) {
+        let record = AuditRecord {
+            at,
+            action: Action::Refresh,
+            outcome: outcome.to_owned(),
+            owner: task.slot.owner.clone(),
+            target: task.slot.target.clone(),
+            request_id: task.request_id.clone(),
+        };
+        if let Err(error) = self.0.credentials.storage().record(&record).await {
+            tracing::error!(%error, "an audit record could not be written");
+        }
+    }
+}
+
+/// New tokens on their way into the row.
+#[derive(Clone)]
+struct Write {
+    grants: Grants,
+    task: Task,
+    holder: String,
+    credential: Credential,
+    /// The provider gave another refresh token: the old one is used up.
+    rotated: bool,
+}
+
+enum Written {
+    Yes(Version),
+    /// A new consent was there first.
+    Superseded,
+    /// The user has disconnected meanwhile.
+    Removed,
+    No,
+}
+
+impl Write {
+    /// Tries to write. If that fails, and the provider has rotated the refresh
+    /// token, it goes on trying as long as the lease lasts, and marks the
+    /// credential if even that did not help.
+    async fn run(&self, clock: &Clock) -> Written {
+        for attempt in 0..WRITES {
+            if attempt > 0 {
+                tokio::time::sleep(pause(attempt)).await;
+            }
+            match self.once(clock.now()).await {
+                Ok(written) => return written,
+                Err(error) => tracing::error!(%error, "new tokens could not be written"),
+            }
+        }
+        if self.rotated {
+            let (write, now) = (self.clone(), clock.now());
+            let key = (self.task.slot.clone(), self.task.version);
+            self.grants.0.rescues.start(key, write.rescue(now));
+        }
+        Written::No
+    }
+
+    async fn once(&self, now: i64) -> Result<Written, CredentialError> {
+        let Task { slot, version, .. } = &self.task;
+        let credentials = &self.grants.0.credentials;
+        let written = credentials.refresh(slot, *version, &self.holder, &self.credential, now);
+        if let Some(version) = written.await? {
+            return Ok(Written::Yes(version));
+        }
+        // A write whose answer was lost has changed the version, too.
+        Ok(match credentials.get(slot).await? {
+            Some(kept) if kept.credential == self.credential => Written::Yes(kept.version),
+            Some(_) => Written::Superseded,
+            None => Written::Removed,
+        })
+    }
+
+    async fn rescue(self, now: i64) {
+        let clock = Clock {
+            now,
+            began: Instant::now(),
+        };
+        let until = now.saturating_add(self.grants.0.settings.lease_seconds);
+        while clock.now() < until {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            if self.once(clock.now()).await.is_ok() {
+                return;
+            }
+        }
+        let Task { slot, version, .. } = &self.task;
+        let storage = self.grants.0.credentials.storage();
+        let marked = storage.mark_credential(slot, *version, Status::RefreshFailed, clock.now());
+        // Where not even this is written, the row still says that a refresh
+        // has begun.
+        if let Err(error) = marked.await {
+            tracing::error!(%error, "new tokens are lost; the user will be asked again");
+        }
+    }
+}
+
+/// Before another attempt to write: 200 ms, 800 ms.
+pub(super) fn pause(attempt: u32) -> Duration {
+    Duration::from_millis(50).saturating_mul(4_u32.saturating_pow(attempt))
+}
+
+/// A name for this refresh that no other has.
+fn holder() -> Result<String, CredentialError> {
+    let bytes = random::bytes::<16>()?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Trouble before the refresh token was sent leaves it as it is.
+fn before(error: ProviderError) -> ProviderError {
+    use crate::outbound::OutboundError;
+    match error {
+        ProviderError::Outbound(_) | ProviderError::Unavailable | ProviderError::Answer(_) => {
+            ProviderError::Outbound(OutboundError::Unreachable)
+        }
+        other => other,
+    }
+}
+
+/// What is answered while nothing is tried.
+fn cooling(last_error: Option<&str>, left: i64) -> Outcome {
+    match last_error {
+        Some(RATE_LIMITED) => Outcome::RateLimited(left),
+        Some(PROVIDER_CHANGED | CLIENT_GONE) => Outcome::Consent(Reason::RefreshFailed),
+        _ => Outcome::Failed,
+    }
+}
+
+const fn word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Renewed => "renewed",
+        Outcome::Consent(reason) => reason.as_str(),
+        Outcome::Failed => "upstream_error",
+        Outcome::RateLimited(_) => RATE_LIMITED,
+        Outcome::Busy => "refresh_in_progress",
+        Outcome::Broken => "unavailable",
+    }
+}

@@ -1,0 +1,323 @@
+//! The credential of one call.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use super::Grants;
+use super::headers::{self, Headers, KeptOverride};
+use super::judge::{Circumstances, Verdict, cache_seconds, judge, margin};
+use super::kept::KeptGrant;
+use super::refresh::{Outcome, Task};
+use super::types::{
+    AuthMethod, Authenticated, ConsentKind, Reason, Rejected, Resolution, ResolveAsk, ResolveError,
+};
+use crate::credentials::{CredentialError, KeptCredential};
+use crate::random;
+use crate::secret::Secret;
+use crate::servers::{Authentication, HeaderLevel, OAuth, Server, Source};
+use crate::storage::{Action, AuditRecord, Method, Slot, Status};
+use crate::telemetry;
+
+/// A call whose token is still good waits no longer than this for a new one.
+const SHORT_PATIENCE: Duration = Duration::from_secs(1);
+/// Where another replica is at it, or this one takes long: ask again after so
+/// many seconds.
+const ASK_AGAIN: u32 = 1;
+
+impl Grants {
+    /// The credential of one call.
+    ///
+    /// # Errors
+    /// There is none, for a reason that no consent mends.
+    pub async fn resolve(
+        &self,
+        ask: &ResolveAsk<'_>,
+        now: i64,
+    ) -> Result<Resolution, ResolveError> {
+        match source_of(ask.server, ask.source) {
+            Some(source) => self.resolve_source(source, ask, now).await,
+            None => Err(ResolveError::InvalidTarget),
+        }
+    }
+
+    /// An override goes before everything else.
+    async fn resolve_source(
+        &self,
+        source: &Arc<Source>,
+        ask: &ResolveAsk<'_>,
+        now: i64,
+    ) -> Result<Resolution, ResolveError> {
+        if let Some(resolution) = self.by_override(source, ask).await? {
+            return Ok(resolution);
+        }
+        match &source.authentication {
+            Authentication::None => Ok(Resolution::NotRequired { reason: NONE }),
+            Authentication::Header(header) => match &header.level {
+                HeaderLevel::PerUser => Ok(Resolution::ConsentRequired {
+                    reason: Reason::ConsentMissing,
+                    kind: ConsentKind::ApiKey,
+                }),
+                HeaderLevel::Global(values) => {
+                    if refused(ask, FIXED) {
+                        return Err(ResolveError::Upstream);
+                    }
+                    let headers = headers::fill(header, |name| values.get(name).cloned());
+                    // The configuration refuses placeholders without a value.
+                    let headers = headers.ok_or(ResolveError::Unavailable)?;
+                    Ok(fixed(ask, AuthMethod::Shared, headers, FIXED.to_owned()))
+                }
+            },
+            Authentication::ClientCredentials(oauth) => {
+                self.by_client_credentials(source, oauth, ask, now).await
+            }
+            Authentication::TokenExchange { oauth, audience } => {
+                self.by_token_exchange(oauth, audience.as_deref(), ask, now)
+                    .await
+            }
+            Authentication::AuthorizationCode(oauth) => {
+                self.by_consent(source, oauth, ask, now).await
+            }
+        }
+    }
+
+    async fn by_override(
+        &self,
+        source: &Source,
+        ask: &ResolveAsk<'_>,
+    ) -> Result<Option<Resolution>, ResolveError> {
+        let Some((kept, headers)) = self
+            .override_of(&slot(ask, source, Method::Override), source)
+            .await?
+        else {
+            return Ok(None);
+        };
+        let version = kept.version.to_string();
+        // A key is not renewed; it is not removed either, for who has refused
+        // it may have had a bad moment.
+        if refused(ask, &version) {
+            return Ok(Some(Resolution::ConsentRequired {
+                reason: Reason::Revoked,
+                kind: ConsentKind::ApiKey,
+            }));
+        }
+        Ok(Some(fixed(ask, AuthMethod::Override, headers, version)))
+    }
+
+    /// The override in a slot, as headers. One that does not fit the server's
+    /// headers any more counts as none.
+    pub(super) async fn override_of(
+        &self,
+        slot: &Slot,
+        source: &Source,
+    ) -> Result<Option<(KeptCredential, Headers)>, CredentialError> {
+        let Some(kept) = self.get(slot).await? else {
+            return Ok(None);
+        };
+        let value: Option<KeptOverride> =
+            serde_json::from_slice(kept.credential.secret.expose()).ok();
+        let headers = value.and_then(|value| headers::overridden(&source.authentication, &value));
+        if headers.is_none() {
+            tracing::warn!(server = source.id, "an override does not fit the server");
+        }
+        Ok(headers.map(|headers| (kept, headers)))
+    }
+
+    async fn by_consent(
+        &self,
+        source: &Arc<Source>,
+        oauth: &OAuth,
+        ask: &ResolveAsk<'_>,
+        now: i64,
+    ) -> Result<Resolution, ResolveError> {
+        let slot = slot(ask, source, Method::OAuth);
+        let mut rejected = ask.rejected;
+        // The second time after a refresh, which is not followed by another.
+        for first in [true, false] {
+            let Some(kept) = self.get(&slot).await? else {
+                return Ok(consent(Reason::ConsentMissing));
+            };
+            let Ok(grant) = KeptGrant::read(&kept.credential.secret) else {
+                tracing::error!(server = source.id, "a credential has an unknown form");
+                return Err(ResolveError::Unavailable);
+            };
+            let [random] = *random::bytes::<1>()?;
+            let of = Circumstances {
+                obtainable: &oauth.scopes,
+                required: ask.required_scopes,
+                rejected,
+                margin: margin(self.0.settings.margin_seconds, grant.lifetime, random),
+                now,
+            };
+            let (is_rejected, usable) = match judge(&kept, &grant, of) {
+                Verdict::Use => return answer(ask, &kept, &grant, now),
+                Verdict::Consent(reason) => return Ok(consent(reason)),
+                Verdict::Denied => return Err(ResolveError::AccessDenied),
+                Verdict::Revoke => {
+                    self.mark_revoked(&slot, &kept, ask, now).await?;
+                    return Ok(consent(Reason::Revoked));
+                }
+                Verdict::Refresh { rejected, usable } => (rejected, usable),
+            };
+            let outcome = if first {
+                let task = Task {
+                    slot: slot.clone(),
+                    source: Arc::clone(source),
+                    oauth: oauth.clone(),
+                    version: kept.version,
+                    rejected: is_rejected,
+                    request_id: ask.request_id.to_owned(),
+                    now,
+                };
+                let patience = self.0.settings.patience;
+                let patience = if usable {
+                    patience.min(SHORT_PATIENCE)
+                } else {
+                    patience
+                };
+                self.refresh(task, patience).await.unwrap_or(Outcome::Busy)
+            } else {
+                Outcome::Failed
+            };
+            match outcome {
+                Outcome::Renewed => {
+                    // What was refused is not there any more.
+                    rejected = None;
+                }
+                Outcome::Consent(reason) if !usable => return Ok(consent(reason)),
+                _ if usable => return answer(ask, &kept, &grant, now),
+                Outcome::RateLimited(seconds) => {
+                    return Err(ResolveError::RateLimited {
+                        retry_after: u32::try_from(seconds.max(1)).unwrap_or(ASK_AGAIN),
+                    });
+                }
+                Outcome::Busy => {
+                    return Err(ResolveError::RefreshInProgress {
+                        retry_after: ASK_AGAIN,
+                    });
+                }
+                Outcome::Broken => return Err(ResolveError::Unavailable),
+                Outcome::Failed | Outcome::Consent(_) => return Err(ResolveError::Upstream),
+            }
+        }
+        Err(ResolveError::Upstream)
+    }
+
+    async fn mark_revoked(
+        &self,
+        slot: &Slot,
+        kept: &KeptCredential,
+        ask: &ResolveAsk<'_>,
+        now: i64,
+    ) -> Result<(), ResolveError> {
+        let storage = self.0.credentials.storage();
+        let marked = storage.mark_credential(slot, kept.version, Status::Revoked, now);
+        if marked.await.map_err(CredentialError::from)? {
+            let record = AuditRecord {
+                at: now,
+                action: Action::Refresh,
+                outcome: Reason::Revoked.as_str().to_owned(),
+                owner: slot.owner.clone(),
+                target: slot.target.clone(),
+                request_id: ask.request_id.to_owned(),
+            };
+            storage
+                .record(&record)
+                .await
+                .map_err(CredentialError::from)?;
+        }
+        Ok(())
+    }
+
+    /// What is in the slot; one that does not open is counted.
+    pub(super) async fn get(&self, slot: &Slot) -> Result<Option<KeptCredential>, CredentialError> {
+        let kept = self.0.credentials.get(slot).await;
+        kept.inspect_err(count_unopened)
+    }
+}
+
+pub(super) fn count_unopened(error: &CredentialError) {
+    if matches!(error, CredentialError::Vault(_)) {
+        telemetry::decrypt_failure();
+    }
+}
+
+/// Why nothing is needed.
+pub(super) const NONE: &str = "This MCP server has no authentication configured.";
+
+/// The version of what is in the configuration.
+const FIXED: &str = "configured";
+
+/// The source that is meant.
+pub(super) fn source_of<'a>(server: &'a Server, id: Option<&str>) -> Option<&'a Arc<Source>> {
+    match (id, server.sources.as_slice()) {
+        (None, [only]) => Some(only),
+        (None, _) => None,
+        (Some(id), sources) => sources.iter().find(|source| source.id == id),
+    }
+}
+
+fn slot(ask: &ResolveAsk<'_>, source: &Source, method: Method) -> Slot {
+    Slot {
+        owner: ask.owner.clone(),
+        target: source.target(),
+        method,
+    }
+}
+
+pub(super) const fn consent(reason: Reason) -> Resolution {
+    Resolution::ConsentRequired {
+        reason,
+        kind: ConsentKind::OAuth,
+    }
+}
+
+/// Whether the upstream has refused that very version.
+pub(super) fn refused(ask: &ResolveAsk<'_>, current: &str) -> bool {
+    ask.rejected.is_some_and(
+        |Rejected {
+             version, status, ..
+         }| version == current && status == 401,
+    )
+}
+
+fn answer(
+    ask: &ResolveAsk<'_>,
+    kept: &KeptCredential,
+    grant: &KeptGrant,
+    now: i64,
+) -> Result<Resolution, ResolveError> {
+    Ok(Resolution::Authenticated(Authenticated {
+        method: AuthMethod::OAuth,
+        headers: bearer(&grant.access_token.secret()),
+        version: kept.version.to_string(),
+        expires_at: kept.credential.expires_at,
+        scopes: kept.credential.scopes.clone(),
+        cache_seconds: cache_seconds(ask.server.cache_seconds, kept.credential.expires_at, now),
+    }))
+}
+
+/// Headers that do not end by themselves.
+fn fixed(
+    ask: &ResolveAsk<'_>,
+    method: AuthMethod,
+    headers: Headers,
+    version: String,
+) -> Resolution {
+    Resolution::Authenticated(Authenticated {
+        method,
+        headers,
+        version,
+        expires_at: None,
+        scopes: vec![],
+        cache_seconds: ask.server.cache_seconds,
+    })
+}
+
+/// RFC 6750, section 2.1.
+pub(super) fn bearer(token: &Secret) -> Headers {
+    let mut value = Zeroizing::new(b"Bearer ".to_vec());
+    value.extend_from_slice(token.expose());
+    vec![("authorization".to_owned(), Secret::new(value.as_slice()))]
+}
