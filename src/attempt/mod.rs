@@ -89,8 +89,6 @@ pub enum Refusal {
     NoTicket,
     /// There is no credential; the gate tells the client why.
     NoCredential,
-    /// The upstream has refused two credentials already.
-    RejectedTwice,
     /// A callback that should not have come.
     Unexpected,
 }
@@ -141,7 +139,7 @@ impl Attempt {
             ) => match ticket.filter(|ticket| *ticket.server_id == *server) {
                 None => refuse(Refusal::NoTicket),
                 Some(ticket) if ticket.rejections() >= MAX_REJECTIONS => {
-                    refuse(Refusal::RejectedTwice)
+                    stop(&ticket, Obstacle::Rejected)
                 }
                 Some(ticket) => {
                     let names = headers.names().map(str::to_owned).collect();
@@ -269,7 +267,6 @@ impl Refusal {
         match self {
             Self::NoTicket => "no_permit",
             Self::NoCredential => "no_credential",
-            Self::RejectedTwice => "credential_rejected",
             Self::Unexpected => "unexpected_callback",
         }
     }
@@ -279,7 +276,6 @@ impl Refusal {
     pub const fn status(self) -> u16 {
         match self {
             Self::NoTicket | Self::NoCredential => 503,
-            Self::RejectedTwice => 502,
             Self::Unexpected => 500,
         }
     }

@@ -50,6 +50,8 @@ pub enum Obstacle {
     Consent(Rc<ConsentNeeded>),
     /// There is none to be had.
     Failure(CredentialFailure),
+    /// The upstream has refused two already.
+    Rejected,
 }
 
 /// The tickets of one worker, by their ids.

@@ -127,6 +127,7 @@ impl Admitted {
                 now_ms,
             )),
             Obstacle::Failure(failure) => Some(Denial::Credential(failure)),
+            Obstacle::Rejected => Some(Denial::CredentialRejected),
         }
     }
 

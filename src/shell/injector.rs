@@ -1,7 +1,6 @@
 //! The credential role: one attempt to reach an upstream.
 
 use std::cell::{Cell, RefCell};
-use std::mem;
 use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext};
@@ -36,12 +35,10 @@ impl Injector {
     /// Without a gate there is nothing to decide, and nothing is let go.
     fn feed(&self, input: Input<'_>) -> Action {
         let Some(gate) = &self.gate else {
-            return match (mem::take(&mut *self.attempt.borrow_mut()), input) {
-                (Attempt::Fresh, Input::RequestHeaders { .. }) => {
-                    *self.attempt.borrow_mut() = Attempt::Over;
-                    carry_out_attempt(Step::Refuse(Refusal::NoTicket))
-                }
-                _ => Action::Continue,
+            // The refusal itself comes by as response headers.
+            return match input {
+                Input::RequestHeaders { .. } => carry_out_attempt(Step::Refuse(Refusal::NoTicket)),
+                Input::Wake | Input::ResponseHeaders(_) | Input::Gone => Action::Continue,
             };
         };
         let Ok(mut gate) = gate.try_borrow_mut() else {

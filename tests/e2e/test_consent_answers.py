@@ -8,7 +8,8 @@ import pytest
 from harness.bootstrap import Json
 from harness.gate import LEGACY, MODERN, Outcome
 from harness.messages import call, modern, modern_headers, notification, request
-from harness.token_service import CONNECT, Answer, Asked, consent
+from harness.recorder import Wire
+from harness.token_service import CONNECT, Answer, Asked, consent, error
 from harness.vault import CHALLENGED, FOR_AGENTS, LISTS_FIRST, NOTES, Vault, arrived, refused
 from harness.wire import Connection
 
@@ -155,10 +156,10 @@ def test_what_a_legacy_client_declared_once_counts_in_its_session(
 ) -> None:
     """The session is opened without a credential, and the first call that needs one is told."""
 
-    async def open_session(wire: object) -> None:
-        await wire.ended.wait()  # type: ignore[attr-defined]
+    async def open_session(wire: Wire) -> None:
+        await wire.ended.wait()
         body = b'{"jsonrpc":"2.0","id":1,"result":{"capabilities":{}}}'
-        await wire.answer(body, "mcp-session-id: the-upstreams-own")  # type: ignore[attr-defined]
+        await wire.answer(body, "mcp-session-id: the-upstreams-own")
 
     for capabilities, code in ((BY_URL, -32042), ({"elicitation": {}}, None)):
         user = vault.user(LISTS_FIRST)
@@ -266,20 +267,54 @@ def test_in_plain_mode_the_answer_waits_for_the_permit(plain_vault: Vault) -> No
     assert URL not in outcome.response.text
 
 
-def test_in_plain_mode_a_body_that_is_late_gets_the_same_answer(plain_vault: Vault) -> None:
+def head(vault: Vault, user: str, body: bytes, path: str = NOTES) -> bytes:
+    gate = vault.gate
+    return (
+        f"POST {path} HTTP/1.1\r\nhost: {gate.authority}\r\n"
+        f"authorization: Bearer {gate.token(user, path)}\r\n"
+        f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    ).encode()
+
+
+@pytest.mark.parametrize("failing", [False, True], ids=["consent", "failure"])
+def test_in_plain_mode_a_body_that_is_late_gets_the_same_answer(
+    plain_vault: Vault, failing: bool
+) -> None:
     """The upstream has the head by then, without a credential, and waits for the body."""
     Connected(plain_vault)
+    if failing:
+        plain_vault.service.script = lambda _: error(502, "upstream_error")
     user, gate = plain_vault.user(), plain_vault.gate
     body = json.dumps(ECHO).encode()
     with Connection(gate.ports.gate) as connection:
-        connection.send(
-            f"POST {NOTES} HTTP/1.1\r\nhost: {gate.authority}\r\n"
-            f"authorization: Bearer {gate.token(user, NOTES)}\r\n"
-            f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode()
-        )
+        connection.send(head(plain_vault, user, body))
         gate.recorder.wait("the head", lambda: bool(gate.recorder.seen))
         connection.send(body)
-        answer = connection.answer()
-    assert answer.status == 200
-    assert URL.encode() in answer.body
+        got = connection.answer()
+    assert json.loads(got.body)["id"] == 1
+    if failing:
+        assert got.status == 502
+    else:
+        assert got.status == 200
+        assert URL.encode() in got.body
     assert gate.recorder.seen[0].header("authorization") is None
+
+
+def test_in_plain_mode_an_upstream_that_answers_the_head_first_is_replaced(
+    plain_vault: Vault,
+) -> None:
+    """Whether the call is permitted is not known then, and Envoy reads no more of it."""
+    Connected(plain_vault)
+    user, gate = plain_vault.user(), plain_vault.gate
+    body = json.dumps(ECHO).encode()
+
+    async def at_once(wire: Wire) -> None:
+        await wire.answer(b"secret", "www-authenticate: Bearer secret", status="401 No")
+
+    gate.recorder.script = at_once
+    with Connection(gate.ports.gate) as connection:
+        connection.send(head(plain_vault, user, body))
+        got = connection.answer()
+    assert got.status == 502
+    assert b"secret" not in got.body + str(got.headers).encode()
+    assert URL.encode() not in got.body

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import httpx
 import pytest
-from harness.bootstrap import Json
-from harness.gate import HTTP1, HTTP2, Gate
+from harness.bootstrap import HOLDING, PLAIN, Json, wasm
+from harness.gate import HTTP1, HTTP2, Gate, StartGate
 from harness.messages import call, notification, request
 from harness.token_service import (
     KEY,
@@ -19,6 +20,7 @@ from harness.token_service import (
     Answer,
     Asked,
     HangUp,
+    TokenService,
     answer,
     authenticated,
     error,
@@ -26,7 +28,10 @@ from harness.token_service import (
     not_required,
 )
 from harness.vault import EXCHANGED, HASTY, KEYS, NOTES, Vault, arrived, refused
+from harness.vault import setup as vault_setup
 from harness.wire import Connection
+
+from demo.stack.ports import free_ports
 
 ECHO = call("echo")
 
@@ -237,6 +242,75 @@ def test_it_is_one_call_also_when_the_first_client_leaves_while_it_waits(vault: 
         assert [each.result().status_code for each in posts] == [200] * 10
     assert len(vault.service.calls_for(user)) == 1
     assert all(seen.method == "POST" for seen in gate.recorder.seen)
+
+
+@pytest.fixture
+def own_service() -> Iterator[TokenService]:
+    service = TokenService(free_ports(1)[0]).up()
+    yield service
+    service.down()
+
+
+def test_each_worker_asks_once(start_gate: StartGate, own_service: TokenService) -> None:
+    workers, users = 2, 8
+    gate = start_gate(vault_setup(HOLDING, own_service, concurrency=workers))
+    vault = Vault(gate, own_service)
+    go_on, own_service.script = slow(vault)
+    names = [vault.user() for _ in range(users)]
+    with ThreadPoolExecutor(5 * users) as pool:
+        posts = [post for name in names for post in waiting_posts(vault, name, pool, 5)]
+        gate.wait_for_requests(5 * users)
+        go_on.set()
+        assert [each.result().status_code for each in posts] == [200] * 5 * users
+    for name in names:
+        assert 1 <= len(own_service.calls_for(name)) <= workers
+    for seen in gate.recorder.seen:
+        user = seen.header("x-mcp-subject") or ""
+        assert seen.header("authorization") == f"Bearer {own_service.credential(user)}"
+
+
+def with_flag(envoy: Json) -> None:
+    """Plain mode where it need not be: headers can be held, and bodies come meanwhile."""
+    wasm(envoy)["allow_on_headers_stop_iteration"] = True
+
+
+@pytest.mark.parametrize("mode", [HOLDING, PLAIN])
+@pytest.mark.parametrize("size", [0, 3000])
+def test_a_body_that_comes_in_parts_while_its_request_waits_arrives_whole(
+    start_gate: StartGate, own_service: TokenService, mode: str, size: int
+) -> None:
+    setup = vault_setup(mode, own_service)
+
+    def envoy(config: Json) -> None:
+        setup.envoy(config)
+        with_flag(config)
+
+    gate = start_gate(replace(setup, envoy=envoy))
+    vault = Vault(gate, own_service)
+    # So that the request below waits for its credential, and not for keys.
+    gate.post(ECHO).passed()
+    gate.recorder.forget()
+    go_on, own_service.script = slow(vault)
+    user = vault.user()
+    body = json.dumps(ECHO).encode() + b" " * size
+    head = (
+        f"POST {NOTES} HTTP/1.1\r\nhost: {gate.authority}\r\n"
+        f"authorization: Bearer {gate.token(user, NOTES)}\r\n"
+        f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
+    with Connection(gate.ports.gate) as connection:
+        connection.send(head.encode() + body[:9])
+        if mode == PLAIN:
+            own_service.wait_for_calls(1)
+        connection.send(body[9:])
+        own_service.wait_for_calls(1)
+        assert gate.recorder.seen == []
+        go_on.set()
+        assert connection.answer().status == 200
+    (seen,) = gate.recorder.seen
+    assert seen.body == body
+    assert seen.header("authorization") == f"Bearer {own_service.credential(user)}"
+    assert len(own_service.asked) == 1
 
 
 def test_a_waiting_call_of_one_user_does_not_hold_up_another(vault: Vault) -> None:

@@ -238,7 +238,8 @@ fn a_401_that_stays_ends_after_two_attempts_whatever_envoy_is_told() {
         cluster.respond(attempt, "401", None);
     }
     let (_, step) = cluster.arrive(held.id(), "one");
-    assert_eq!(step, Step::Refuse(Refusal::RejectedTwice));
+    assert_eq!(step, Step::Refuse(Refusal::NoCredential));
+    assert_eq!(held.obstacle(), Some(Obstacle::Rejected));
     assert!(cluster.calls().is_empty());
 }
 

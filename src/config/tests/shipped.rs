@@ -21,6 +21,18 @@ fn the_configuration_in_the_readme_works() {
 }
 
 #[test]
+fn the_credential_role_in_the_readme_works() {
+    let readme = file("README.md");
+    let value = readme
+        .split_once("value: '{\"role\"")
+        .and_then(|(_, rest)| rest.split_once('\''))
+        .map(|(rest, _)| format!("{{\"role\"{rest}"))
+        .unwrap();
+    let plugin = read_plugin(value.as_bytes()).unwrap();
+    assert!(matches!(plugin, Plugin::Credential { server } if server == "notes"));
+}
+
+#[test]
 fn the_policy_in_the_envoy_configuration_is_the_one_that_the_tests_are_about() {
     let envoy = file("envoy/static.yaml");
     let shipped: String = envoy
