@@ -81,15 +81,14 @@ def test_a_signal_stops_all_that_it_has_started(
     process, output = demonstration
     ports, _ = places
     started = children_of(process.pid)
-    listening = [port for name, port in vars(ports).items() if "token_service" not in name]
-    assert len(started) == 5
-    assert all(answers(port) for port in listening)
+    assert len(started) == 6
+    assert all(answers(port) for port in vars(ports).values())
 
     process.send_signal(number)
     assert process.wait(60) == 0
     assert f"stopped by {number.name}" in output.read_text(encoding="utf-8")
     assert not any(Path(f"/proc/{pid}").exists() for pid in started)
-    assert not any(answers(port) for port in listening)
+    assert not any(answers(port) for port in vars(ports).values())
 
 
 def test_it_tells_what_runs_where_and_follows_the_log(
@@ -127,6 +126,8 @@ def test_a_second_one_in_the_same_place_is_refused(
         ("everything_server", "the everything server"),
         ("notes_server", "the notes server"),
         ("notes_authorization_server", "the authorization server of the notes server"),
+        ("token_service", "the token service"),
+        ("token_service_filter", "the token service, where the gate asks it"),
     ],
 )
 def test_a_taken_port_is_named_with_what_it_is_for(
