@@ -5,7 +5,7 @@ MAKEFLAGS += --no-print-directory
 
 # Every target is a command, none is a file.
 .PHONY: help run token build fmt lint check-module test test-native test-demo test-e2e test-clients \
-	test-envoys test-func-e fuzz
+	test-envoys test-func-e test-keycloak fuzz
 
 help: ## Explain every target
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,7 +46,7 @@ test-demo: ## The tests of the demonstration's own parts
 	@$(TEST_PYTHON) -m pytest -q tests/demo
 
 test-e2e: ## The filter in a real Envoy, in both header modes, against a recording upstream
-	@$(TEST_PYTHON) -m pytest -q tests/e2e
+	@$(TEST_PYTHON) -m pytest -q tests/e2e --ignore=tests/e2e/keycloak
 
 test-clients: ## The official clients, a browser, and both protocol eras through the filter
 	@$(TEST_PYTHON) -m pytest -q tests/clients
@@ -56,6 +56,9 @@ test-envoys: ## The end-to-end tests on every supported Envoy, 1.36 to 1.40
 
 test-func-e: ## Test that a real func-e (built with Go) can be where Envoy comes from
 	@$(TEST_PYTHON) -m pytest -q tests/func_e
+
+test-keycloak: ## Test upstream credentials by token exchange with a real Keycloak (Java 17, Maven)
+	@$(TEST_PYTHON) -m pytest -q tests/e2e/keycloak
 
 fuzz: ## Fuzz every parser of foreign bytes: [SECONDS=60] for each target
 	@scripts/fuzz $(or $(SECONDS),60)
