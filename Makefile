@@ -4,9 +4,9 @@
 MAKEFLAGS += --no-print-directory
 
 # Every target is a command, none is a file.
-.PHONY: help run token connect disconnect build fmt lint check-module test test-native test-demo test-token-service test-e2e \
-	test-clients test-whole \
-	test-envoys test-func-e fuzz
+.PHONY: help run token connect disconnect build fmt lint check-module \
+	test test-native test-demo test-token-service test-e2e test-clients test-whole \
+	test-envoys test-func-e test-keycloak fuzz
 
 help: ## Explain every target
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,7 +43,7 @@ check-module: build ## Check what the module imports of its host, and its size
 
 # === tests ===
 
-test: test-native test-demo test-token-service test-e2e test-clients ## Pass the tests: native ones, the demonstration, the token service, end to end on a real Envoy, the official clients
+test: test-native test-demo test-token-service test-e2e test-clients test-whole ## Pass the tests: native ones, the demonstration, the token service, end to end on a real Envoy, the official clients, failures of the whole
 	@echo "make test: everything passed"
 
 test-native: ## The tests of the core, the fuzz seeds among them, and of the token service's vault and storage
@@ -56,16 +56,22 @@ test-token-service: ## The token service as it runs: its pages in Chromium
 	@$(TEST_PYTHON) -m pytest -q tests/token_service
 
 test-e2e: ## The filter in a real Envoy, in both header modes, against a recording upstream
-	@$(TEST_PYTHON) -m pytest -q tests/e2e
+	@$(TEST_PYTHON) -m pytest -q tests/e2e --ignore=tests/e2e/keycloak
 
 test-clients: ## The official clients, a browser, and both protocol eras through the filter
 	@$(TEST_PYTHON) -m pytest -q tests/clients
+
+test-whole: ## Gate, token service and provider together: killed, slow, rotating, asked by many, two replicas
+	@$(TEST_PYTHON) -m pytest -q tests/whole
 
 test-envoys: ## The end-to-end tests on every supported Envoy, 1.36 to 1.40
 	@$(TEST_PYTHON) -m tests.e2e.envoys
 
 test-func-e: ## Test that a real func-e (built with Go) can be where Envoy comes from
 	@$(TEST_PYTHON) -m pytest -q tests/func_e
+
+test-keycloak: ## Test upstream credentials by token exchange with a real Keycloak (Java 17, Maven)
+	@$(TEST_PYTHON) -m pytest -q tests/e2e/keycloak
 
 fuzz: ## Fuzz every parser of foreign bytes: [SECONDS=60] for each target
 	@scripts/fuzz $(or $(SECONDS),60)
