@@ -128,6 +128,7 @@ class System:
     def __post_init__(self) -> None:
         self.processes = Processes(self.directory / "logs")
         self._tokens: dict[str, str] = {}
+        self._client = httpx.Client(timeout=CALL_LIMIT)
 
     def __enter__(self) -> System:
         self.processes.__enter__()
@@ -139,6 +140,7 @@ class System:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._client.close()
         self.processes.stop()
         self.provider.stop()
 
@@ -153,7 +155,7 @@ class System:
             self._tokens[account] = access_token(request, self.ports)
         meta = {f"{META}/protocolVersion": MODERN, f"{META}/clientCapabilities": {}}
         params = {"name": tool, "arguments": arguments, "_meta": meta}
-        return httpx.post(
+        return self._client.post(
             self.ports.notes,
             json={"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params},
             headers={
@@ -163,7 +165,6 @@ class System:
                 "mcp-method": "tools/call",
                 "mcp-name": tool,
             },
-            timeout=CALL_LIMIT,
         )
 
     def token_of(self, account: str) -> str | None:
