@@ -39,7 +39,7 @@ check-module: build ## Check what the module imports of its host, and its size
 test: test-native test-demo test-token-service test-e2e test-clients ## Pass the tests: native ones, the demonstration, end to end on a real Envoy, the official clients
 	@echo "make test: everything passed"
 
-test-native: ## The tests of the core, the fuzz seeds among them, and of the token service's vault and storage
+test-native: ## The tests of the core, the fuzz seeds among them, and of the token service
 	cargo test --locked --workspace
 
 test-demo: ## The tests of the demonstration's own parts
