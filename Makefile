@@ -36,7 +36,7 @@ check-module: build ## Check what the module imports of its host, and its size
 
 # === tests ===
 
-test: test-native test-demo test-token-service test-e2e test-clients ## Pass the tests: native ones, the demonstration, end to end on a real Envoy, the official clients
+test: test-native test-demo test-token-service test-e2e test-clients ## Pass the tests: native ones, the demonstration, the token service, end to end on a real Envoy, the official clients
 	@echo "make test: everything passed"
 
 test-native: ## The tests of the core, the fuzz seeds among them, and of the token service
@@ -45,7 +45,8 @@ test-native: ## The tests of the core, the fuzz seeds among them, and of the tok
 test-demo: ## The tests of the demonstration's own parts
 	@$(TEST_PYTHON) -m pytest -q tests/demo
 
-test-token-service: ## The token service against the documents of its APIs
+test-token-service: ## The token service as it runs: its APIs by Schemathesis, its pages in Chromium
+	@$(TEST_PYTHON) -m pytest -q tests/token_service_api
 	@$(TEST_PYTHON) -m pytest -q tests/token_service
 
 test-e2e: ## The filter in a real Envoy, in both header modes, against a recording upstream
