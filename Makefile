@@ -4,8 +4,8 @@
 MAKEFLAGS += --no-print-directory
 
 # Every target is a command, none is a file.
-.PHONY: help run token connect disconnect build fmt lint check-module test test-native test-demo test-e2e test-clients \
-	test-envoys test-func-e fuzz
+.PHONY: help run token connect disconnect build fmt lint check-module test test-native test-demo test-token-service \
+	test-e2e test-clients test-envoys test-func-e fuzz
 
 help: ## Explain every target
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,7 +42,7 @@ check-module: build ## Check what the module imports of its host, and its size
 
 # === tests ===
 
-test: test-native test-demo test-e2e test-clients ## Pass the tests: native ones, the demonstration, end to end on a real Envoy, the official clients
+test: test-native test-demo test-token-service test-e2e test-clients ## Pass the tests: native ones, the demonstration, the token service, end to end on a real Envoy, the official clients
 	@echo "make test: everything passed"
 
 test-native: ## The tests of the core, the fuzz seeds among them, and of the token service's vault and storage
@@ -50,6 +50,9 @@ test-native: ## The tests of the core, the fuzz seeds among them, and of the tok
 
 test-demo: ## The tests of the demonstration's own parts
 	@$(TEST_PYTHON) -m pytest -q tests/demo
+
+test-token-service: ## The token service as it runs: its pages in Chromium
+	@$(TEST_PYTHON) -m pytest -q tests/token_service
 
 test-e2e: ## The filter in a real Envoy, in both header modes, against a recording upstream
 	@$(TEST_PYTHON) -m pytest -q tests/e2e

@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::header::PRAGMA;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -204,18 +203,12 @@ pub(super) async fn resolve(
     request_id: RequestId,
     Filter(key): Filter,
     body: parameters::Json<ResolveRequest>,
-) -> Response {
-    let answered = async {
-        let request = body.required()?;
-        answer(&app, &key, &request, request_id).await
-    };
-    let response = match answered.await {
-        Ok(Outcome::Answer(answer)) => Json(answer).into_response(),
-        Ok(Outcome::Consent(answer)) => (StatusCode::FORBIDDEN, Json(answer)).into_response(),
-        Err(problem) => problem.into_response(),
-    };
-    // RFC 6749, section 5.1; every answer is also no-store.
-    ([(PRAGMA, "no-cache")], response).into_response()
+) -> Result<Response, Problem> {
+    let request = body.required()?;
+    match answer(&app, &key, &request, request_id).await? {
+        Outcome::Answer(answer) => Ok(Json(answer).into_response()),
+        Outcome::Consent(answer) => Ok((StatusCode::FORBIDDEN, Json(answer)).into_response()),
+    }
 }
 
 /// The answers with the status 403.

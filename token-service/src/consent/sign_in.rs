@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -60,9 +61,12 @@ pub(super) async fn begin(
     Path(handle): Path<String>,
     id: RequestId,
     headers: HeaderMap,
-    Form(asked): Form<Asked>,
+    asked: Result<Form<Asked>, FormRejection>,
 ) -> Response {
     let flow = Flow::new(&app, &headers, &id);
+    let Ok(Form(asked)) = asked else {
+        return Problem::BadForm.page(flow.request_id);
+    };
     send(&flow, &handle, asked.again.is_some())
         .await
         .unwrap_or_else(|problem| problem.page(flow.request_id))

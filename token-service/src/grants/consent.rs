@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::Grants;
 use super::kept::{KeptGrant, Origin};
-use super::refresh::pause;
 use super::types::{Begun, ClientOrigin, KeptClient, KeptText, PendingAuthorization};
+use super::write::{WRITES, pause};
 use crate::oauth::{
     AuthorizationRequest, ErrorCode, Grant, Pkce, ProviderError, check_issuer, introspect_expiry,
     request_token,
@@ -14,8 +14,6 @@ use crate::owner::Owner;
 use crate::secret::Secret;
 use crate::servers::{Authentication, OAuth, Source};
 use crate::storage::{Method, Slot, Version};
-
-const WRITES: u32 = 3;
 
 impl Grants {
     /// Begins an authorization at the source's provider.

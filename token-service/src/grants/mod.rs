@@ -13,6 +13,7 @@ mod resolve;
 mod shared;
 mod status;
 mod types;
+mod write;
 
 use core::fmt;
 use core::time::Duration;

@@ -1,1 +1,282 @@
+//! Overrides and disconnect.
 
+use mcp_token_service::config::Database;
+use mcp_token_service::storage::Action;
+use serde_json::{Value, json};
+
+use crate::NOW;
+use crate::on_both_databases;
+use crate::running::{GATE_KEY, Running, send};
+
+on_both_databases!(
+    who_has_one_and_since_when_is_listed_but_never_what,
+    managers_act_for_everybody_and_others_for_themselves,
+    disconnecting_removes_what_is_meant_and_nothing_else,
+);
+
+const PATH: &str = "/api/svc/v1/mcp/keyed/auth";
+const SECRET: &str = "the-value-of-the-key";
+
+fn with_value(value: &str) -> Value {
+    json!({"authOverride": {"type": "header", "headerValue": value}})
+}
+
+fn about(mut body: Value, subject: &str) -> Value {
+    body["subjectId"] = json!(subject);
+    body["subjectType"] = json!("user");
+    body
+}
+
+async fn who_has_one_and_since_when_is_listed_but_never_what(database: Database) {
+    let running = Running::on(Some(database), |_| {}).await;
+    let (ann, bob, max) = (
+        running.user("ann"),
+        running.user("bob"),
+        running.manager("max"),
+    );
+    assert_eq!(running.get(PATH, &max).await.json(), json!({"data": []}));
+    running.put(PATH, &ann, &with_value(SECRET)).await;
+    running.pass(10);
+    running.put(PATH, &bob, &with_value(SECRET)).await;
+    running.put(PATH, &ann, &with_value("another")).await;
+
+    let holding = |subject: &str, created: i64, updated: i64| {
+        json!({"subjectId": subject, "subjectType": "user", "subjectIssuer": running.issuer.url,
+            "authSource": "auth-override", "source": "keyed",
+            "createdAt": created, "updatedAt": updated})
+    };
+    let (of_ann, of_bob) = (
+        holding("ann", NOW, NOW + 10),
+        holding("bob", NOW + 10, NOW + 10),
+    );
+    let list = running.get(PATH, &max).await;
+    assert_eq!(list.json(), json!({"data": [of_ann, of_bob]}));
+    assert_eq!(
+        running.get(PATH, &bob).await.json(),
+        json!({"data": [of_bob]})
+    );
+    assert_eq!(
+        running.get(PATH, &running.user("eve")).await.json(),
+        json!({"data": []})
+    );
+    // A virtual server shows those of its sources.
+    let all = running.get("/api/svc/v1/mcp/all/auth", &ann).await;
+    assert_eq!(all.json(), json!({"data": [of_ann]}));
+    let oauth = running.get(&format!("{PATH}?authSource=oauth"), &max).await;
+    assert_eq!(oauth.json(), json!({"data": []}));
+    let wrong = running.get(&format!("{PATH}?authSource=x"), &max).await;
+    assert_eq!(wrong.error().0, 400);
+}
+
+async fn managers_act_for_everybody_and_others_for_themselves(database: Database) {
+    let running = Running::on(Some(database), |_| {}).await;
+    let (ann, max) = (running.user("ann"), running.manager("max"));
+    let denied = running
+        .put(PATH, &ann, &about(with_value("x"), "bob"))
+        .await;
+    assert_eq!(denied.error(), (403, "access_denied".to_owned()));
+    assert_eq!(
+        running
+            .put(PATH, &ann, &about(with_value("of ann"), "ann"))
+            .await
+            .status,
+        204
+    );
+    assert_eq!(
+        running
+            .put(PATH, &max, &about(with_value("of-bob"), "bob"))
+            .await
+            .status,
+        204
+    );
+    let record = running.last_record().await;
+    assert_eq!(
+        (record.action, record.owner),
+        (Action::Override, running.owner("bob"))
+    );
+
+    let answer = running
+        .resolve(GATE_KEY, &running.question("keyed", "bob"))
+        .await;
+    assert_eq!(answer.json()["headers"][0]["value"], "Bearer of-bob");
+    assert_eq!(answer.json()["method"], "auth-override");
+
+    let denied = running
+        .delete(PATH, &ann, Some(&about(json!({}), "bob")))
+        .await;
+    assert_eq!(denied.status, 403);
+    let gone = running
+        .delete(PATH, &max, Some(&about(json!({}), "bob")))
+        .await;
+    assert_eq!(gone.json()["removed"], 1, "{}", gone.text);
+    let answer = running
+        .resolve(GATE_KEY, &running.question("keyed", "bob"))
+        .await;
+    assert_eq!(answer.json()["reason"], "consent_missing");
+    let answer = running
+        .resolve(GATE_KEY, &running.question("keyed", "ann"))
+        .await;
+    assert_eq!(answer.json()["headers"][0]["value"], "Bearer of ann");
+}
+
+async fn disconnecting_removes_what_is_meant_and_nothing_else(database: Database) {
+    let running = Running::on(Some(database), |_| {}).await;
+    let ann = running.user("ann");
+    for subject in ["ann", "bob"] {
+        running
+            .put(PATH, &running.user(subject), &with_value("x"))
+            .await;
+    }
+    let removed = async |path: &str, body: Option<Value>| {
+        let answer = running.delete(path, &ann, body.as_ref()).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.json()["removed"].as_u64().unwrap()
+    };
+    assert_eq!(removed(PATH, Some(json!({"authSource": "oauth"}))).await, 0);
+    assert_eq!(removed(&format!("{PATH}?authSource=oauth"), None).await, 0);
+    // Nothing said: all of the caller's own.
+    assert_eq!(removed(PATH, None).await, 1);
+    let record = running.last_record().await;
+    assert_eq!(record.owner, running.owner("ann"));
+    assert_eq!(removed(PATH, None).await, 0);
+    running.put(PATH, &ann, &with_value("x")).await;
+    assert_eq!(
+        removed(&format!("{PATH}?authSource=auth-override"), None).await,
+        1
+    );
+    running.put(PATH, &ann, &with_value("x")).await;
+    let all = "/api/svc/v1/mcp/all/auth";
+    assert_eq!(removed(all, Some(json!({"source": "oauth"}))).await, 0);
+    assert_eq!(removed(all, Some(json!({}))).await, 1);
+    let left = running.get(PATH, &running.manager("max")).await.json();
+    assert_eq!(left["data"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn bodies_that_are_not_as_documented_are_refused_and_nothing_is_kept() {
+    let running = Running::start().await;
+    let ann = running.user("ann");
+    let mut unknown = with_value(SECRET);
+    unknown["more"] = json!(SECRET);
+    let mut in_override = with_value(SECRET);
+    in_override["authOverride"]["more"] = json!(SECRET);
+    let cases = [
+        (json!([]), ""),
+        (json!({}), "authOverride"),
+        (json!({"authOverride": []}), "/authOverride"),
+        (json!({"authOverride": {"type": "header"}}), "headerValue"),
+        (
+            json!({"authOverride": {"type": "query", "headerValue": SECRET}}),
+            "/authOverride",
+        ),
+        (
+            json!({"authOverride": {"type": "header", "headerValue": [SECRET]}}),
+            "/authOverride",
+        ),
+        (unknown, "/more"),
+        (in_override, "/authOverride"),
+        (with_value(""), "authOverride.headerValue"),
+        (with_value("a\r\nb: c"), "authOverride.headerValue"),
+        (with_value("ä\u{0}"), "authOverride.headerValue"),
+        (
+            json!({"subjectId": "ann", "authOverride": {"type": "header", "headerValue": SECRET}}),
+            "subjectId",
+        ),
+        (
+            json!({"subjectType": "user", "authOverride": {"type": "header", "headerValue": SECRET}}),
+            "subjectId",
+        ),
+        (
+            json!({"subjectId": "ann", "subjectType": "User", "authOverride": {"type": "header", "headerValue": SECRET}}),
+            "/subjectType",
+        ),
+        (
+            json!({"source": "oauth", "authOverride": {"type": "header", "headerValue": SECRET}}),
+            "source",
+        ),
+    ];
+    for (body, place) in cases {
+        let answer = running.put(PATH, &ann, &body).await;
+        assert_eq!(
+            answer.error(),
+            (400, "invalid_request".to_owned()),
+            "{body}"
+        );
+        assert!(
+            answer.message().contains(place),
+            "{body}: {}",
+            answer.message()
+        );
+        assert!(!answer.text.contains(SECRET), "{}", answer.text);
+    }
+    for body in [
+        "",
+        "{",
+        "{}{}",
+        "null",
+        "\"x\"",
+        r#"{"authOverride": {}, "authOverride": {}}"#,
+    ] {
+        let request = running
+            .on_public(reqwest::Method::PUT, PATH, &ann)
+            .header("content-type", "application/json")
+            .body(body);
+        assert_eq!(send(request).await.error().0, 400, "{body}");
+    }
+    for kind in [
+        "text/plain",
+        "application/json; charset=latin1",
+        "application/x-www-form-urlencoded",
+    ] {
+        let request = running
+            .on_public(reqwest::Method::PUT, PATH, &ann)
+            .header("content-type", kind)
+            .body(with_value(SECRET).to_string());
+        assert_eq!(send(request).await.error().0, 415, "{kind}");
+    }
+    let without_a_key = running
+        .put("/api/svc/v1/mcp/none/auth", &ann, &with_value(SECRET))
+        .await;
+    assert!([204, 400].contains(&without_a_key.status));
+    let which = running
+        .put("/api/svc/v1/mcp/all/auth", &ann, &with_value(SECRET))
+        .await;
+    assert_eq!(which.error().0, 400);
+    assert_eq!(running.get(PATH, &ann).await.json(), json!({"data": []}));
+}
+
+#[tokio::test]
+async fn what_to_give_back_is_said_in_one_place_and_in_known_words() {
+    let running = Running::start().await;
+    let ann = running.user("ann");
+    let both = running
+        .delete(
+            &format!("{PATH}?authSource=oauth"),
+            &ann,
+            Some(&json!({"authSource": "oauth"})),
+        )
+        .await;
+    assert_eq!(both.error().0, 400);
+    for query in [
+        "authSource=x",
+        "subjectType=x",
+        "subjectId=ann",
+        "source=x",
+        "authSource=oauth&authSource=oauth",
+    ] {
+        let answer = running.delete(&format!("{PATH}?{query}"), &ann, None).await;
+        assert_eq!(answer.error().0, 400, "{query}");
+    }
+    for body in [
+        json!({"authSource": "x"}),
+        json!({"source": "x"}),
+        json!({"more": 1}),
+        json!([]),
+    ] {
+        assert_eq!(
+            running.delete(PATH, &ann, Some(&body)).await.error().0,
+            400,
+            "{body}"
+        );
+    }
+}

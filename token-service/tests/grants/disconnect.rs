@@ -1,0 +1,106 @@
+//! Giving grants back.
+
+use std::sync::Arc;
+
+use mcp_token_service::config::Database;
+use mcp_token_service::grants::{Disconnected, OverrideValue, Reason};
+use mcp_token_service::secret::Secret;
+use mcp_token_service::storage::Method;
+use tokio::sync::Notify;
+
+use crate::on_both_databases;
+use crate::world::{NOW, World, consent, owner};
+
+on_both_databases!(
+    tokens_are_given_back_the_refresh_token_first,
+    whatever_the_provider_says_the_credential_is_removed,
+    an_override_is_removed_by_itself,
+    what_a_refresh_brings_after_a_disconnect_is_given_back,
+);
+
+async fn disconnect(world: &World, method: Method) -> Disconnected {
+    let (grants, server) = (&world.grants, &world.server);
+    let alice = owner("alice");
+    let done = grants.disconnect(&alice, server, None, method, "r", NOW);
+    done.await.unwrap()
+}
+
+fn revoked(world: &World) -> Vec<String> {
+    let inner = world.provider.inner();
+    let forms = inner.revocations.iter();
+    forms.map(|form| form["token_type_hint"].clone()).collect()
+}
+
+async fn tokens_are_given_back_the_refresh_token_first(database: Database) {
+    let world = World::new(&database).await;
+    let (alice, bob) = (owner("alice"), owner("bob"));
+    world.connect(&alice).await;
+    world.connect(&bob).await;
+    let done = disconnect(&world, Method::OAuth).await;
+    assert_eq!((done.removed, done.not_revoked), (1, 0));
+    assert_eq!(revoked(&world), ["refresh_token", "access_token"]);
+    assert_eq!(
+        world.resolve(&alice, NOW).await,
+        consent(Reason::ConsentMissing)
+    );
+    world.authenticated(&bob, NOW).await;
+    assert_eq!(
+        disconnect(&world, Method::OAuth).await,
+        Disconnected::default()
+    );
+    assert_eq!(world.outcomes().await, ["disconnect revoked"]);
+}
+
+async fn whatever_the_provider_says_the_credential_is_removed(database: Database) {
+    let world = World::new(&database).await;
+    let alice = owner("alice");
+    world.connect(&alice).await;
+    world.provider.inner().revocation_fails = true;
+    let done = disconnect(&world, Method::OAuth).await;
+    assert_eq!((done.removed, done.not_revoked), (1, 1));
+    // Both were tried.
+    assert_eq!(revoked(&world), ["refresh_token", "access_token"]);
+    assert_eq!(
+        world.resolve(&alice, NOW).await,
+        consent(Reason::ConsentMissing)
+    );
+    assert_eq!(world.outcomes().await, ["disconnect removed_here_only"]);
+}
+
+async fn an_override_is_removed_by_itself(database: Database) {
+    let world = World::new(&database).await;
+    let alice = owner("alice");
+    world.connect(&alice).await;
+    let value = OverrideValue::One(Secret::new("Bearer mine"));
+    let set = world
+        .grants
+        .set_override(&alice, &world.server, None, &value, "r", NOW);
+    set.await.unwrap();
+    assert_eq!(disconnect(&world, Method::Override).await.removed, 1);
+    assert!(revoked(&world).is_empty());
+    world.authenticated(&alice, NOW).await;
+    assert_eq!(world.outcomes().await, ["override set", "override removed"]);
+}
+
+async fn what_a_refresh_brings_after_a_disconnect_is_given_back(database: Database) {
+    let world = World::new(&database).await;
+    let alice = owner("alice");
+    world.connect(&alice).await;
+    let hold = Arc::new(Notify::new());
+    world.provider.inner().hold = Some(Arc::clone(&hold));
+    let call = {
+        let (world, alice) = (world.clone(), alice.clone());
+        tokio::spawn(async move { world.resolve(&alice, NOW + 3600).await })
+    };
+    while world.provider.count("refresh_token") == 0 {
+        world.provider.arrived.notified().await;
+    }
+    assert_eq!(disconnect(&world, Method::OAuth).await.removed, 1);
+    hold.notify_one();
+    assert_eq!(call.await.unwrap(), consent(Reason::ConsentMissing));
+    // The old ones by the disconnect, the new ones by the refresh.
+    let both = ["refresh_token", "access_token"];
+    assert_eq!(revoked(&world), [both, both].concat());
+    let inner = world.provider.inner();
+    assert_ne!(inner.revocations[0]["token"], inner.revocations[2]["token"]);
+}

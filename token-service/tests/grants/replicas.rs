@@ -1,0 +1,141 @@
+//! Several replicas on one database, at a provider that revokes everything when
+//! a refresh token is used twice.
+
+use std::sync::Arc;
+
+use mcp_token_service::config::Database;
+use mcp_token_service::grants::{Reason, ResolveError};
+use mcp_token_service::storage::Method;
+use tokio::sync::Notify;
+
+use crate::on_both_databases;
+use crate::provider::Fault;
+use crate::world::{NOW, World, consent, header, owner};
+
+on_both_databases!(
+    replicas_under_load_refresh_once_and_never_lose_the_connection,
+    a_replica_waits_for_another_and_takes_what_it_brought,
+    a_replica_that_waits_too_long_says_so,
+    the_lease_of_a_dead_replica_is_taken_over_when_it_ends,
+    after_a_dead_replica_a_refused_refresh_token_is_a_failed_refresh,
+);
+
+const OVER: i64 = NOW + 3600;
+
+async fn replicas_under_load_refresh_once_and_never_lose_the_connection(database: Database) {
+    const ROUNDS: i64 = 10;
+    let one = World::new(&database).await;
+    let two = one.replica(&database).await;
+    let people = [owner("alice"), owner("bob")];
+    for person in &people {
+        one.connect(person).await;
+    }
+    for round in 1..=ROUNDS {
+        let now = NOW + 3600 * round;
+        let calls = (0..40_usize).map(|number| {
+            let world = [&one, &two][number % 2].clone();
+            let person = people[number / 2 % 2].clone();
+            tokio::spawn(async move {
+                let found = world.authenticated(&person, now).await;
+                (person.subject, header(&found), found.version)
+            })
+        });
+        let calls: Vec<_> = calls.collect();
+        let mut answers = vec![];
+        for call in calls {
+            answers.push(call.await.unwrap());
+        }
+        answers.sort();
+        answers.dedup();
+        // One token for each person, whoever was asked.
+        assert_eq!(answers.len(), people.len(), "{answers:?}");
+        let expected = people.len() * usize::try_from(round).unwrap();
+        assert_eq!(one.provider.count("refresh_token"), expected);
+    }
+    assert_eq!(one.provider.inner().reuse_detected, 0);
+}
+
+/// A refresh of `world` that has reached the provider and waits there.
+async fn begun(world: &World, subject: &'static str) -> (Arc<Notify>, tokio::task::JoinHandle<()>) {
+    let hold = Arc::new(Notify::new());
+    world.provider.inner().hold = Some(Arc::clone(&hold));
+    let call = {
+        let world = world.clone();
+        tokio::spawn(async move { drop(world.resolve(&owner(subject), OVER).await) })
+    };
+    while world.provider.count("refresh_token") == 0 {
+        world.provider.arrived.notified().await;
+    }
+    (hold, call)
+}
+
+async fn a_replica_waits_for_another_and_takes_what_it_brought(database: Database) {
+    let one = World::new(&database).await;
+    let two = one.replica(&database).await;
+    let alice = owner("alice");
+    one.connect(&alice).await;
+    let (hold, call) = begun(&one, "alice").await;
+    let waiting = {
+        let (two, alice) = (two.clone(), alice.clone());
+        tokio::spawn(async move { two.authenticated(&alice, OVER).await })
+    };
+    tokio::task::yield_now().await;
+    hold.notify_one();
+    call.await.unwrap();
+    let found = waiting.await.unwrap();
+    assert_eq!(found, one.authenticated(&alice, OVER).await);
+    assert_eq!(one.provider.count("refresh_token"), 1);
+}
+
+async fn a_replica_that_waits_too_long_says_so(database: Database) {
+    let one = World::new(&database).await;
+    let two = one.replica(&database).await;
+    let alice = owner("alice");
+    one.connect(&alice).await;
+    let kept = one.kept(&alice).await;
+    let (slot, storage) = (one.slot(&alice, Method::OAuth), one.credentials.storage());
+    let taken = storage.take_lease(&slot, kept.version, "other", OVER, OVER + 45);
+    assert!(taken.await.unwrap());
+    let result = two.resolve(&alice, OVER).await;
+    assert_eq!(
+        result,
+        Err(ResolveError::RefreshInProgress { retry_after: 1 })
+    );
+    // A token that is still good is used meanwhile.
+    two.authenticated(&alice, OVER - 10).await;
+    assert_eq!(one.provider.count("refresh_token"), 0);
+}
+
+async fn the_lease_of_a_dead_replica_is_taken_over_when_it_ends(database: Database) {
+    let world = World::new(&database).await;
+    let alice = owner("alice");
+    world.connect(&alice).await;
+    let kept = world.kept(&alice).await;
+    let slot = world.slot(&alice, Method::OAuth);
+    let storage = world.credentials.storage();
+    let taken = storage.take_lease(&slot, kept.version, "dead", OVER, OVER + 45);
+    assert!(taken.await.unwrap());
+    world.authenticated(&alice, OVER + 45).await;
+    assert_eq!(world.provider.count("refresh_token"), 1);
+}
+
+async fn after_a_dead_replica_a_refused_refresh_token_is_a_failed_refresh(database: Database) {
+    let world = World::new(&database).await;
+    let alice = owner("alice");
+    world.connect(&alice).await;
+    let kept = world.kept(&alice).await;
+    let slot = world.slot(&alice, Method::OAuth);
+    let storage = world.credentials.storage();
+    let taken = storage.take_lease(&slot, kept.version, "dead", OVER, OVER + 45);
+    assert!(taken.await.unwrap());
+    // Its request used the refresh token up, as far as the provider says.
+    world
+        .provider
+        .fault(Fault::Answer(400, r#"{"error":"invalid_grant"}"#));
+    let result = world.resolve(&alice, OVER + 45).await;
+    assert_eq!(result, consent(Reason::RefreshFailed));
+    let asked = world.provider.count("refresh_token");
+    let again = world.resolve(&alice, OVER + 600).await;
+    assert_eq!(again, consent(Reason::RefreshFailed));
+    assert_eq!(world.provider.count("refresh_token"), asked);
+}
