@@ -3,6 +3,7 @@
 
 mod asker;
 mod consent;
+mod credential;
 mod denial;
 mod json_rpc;
 mod refusal;

@@ -2,8 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::credential::{
+    SUBJECT_TOKEN, credential, credential_rejected, missing_consent, upstream_unauthorized,
+};
 use super::json_rpc::{self, Error, tool_error};
-use super::{ConsentForm, Denial, MissingConsent, Reply, SessionFault, consent};
+use super::{ConsentForm, Denial, Reply, SessionFault};
 use crate::config::AnswerStyle;
 use crate::credential::CredentialFailure;
 use crate::http::origin::Origin;
@@ -48,7 +51,7 @@ pub enum Subject<'a> {
 
 impl<'a> Addressee<'a> {
     /// The id of the request, if it is one.
-    const fn id(&self) -> Option<&'a RequestId> {
+    pub(super) const fn id(&self) -> Option<&'a RequestId> {
         match self.subject {
             Subject::Request { id, .. } => Some(id),
             Subject::Unanswerable | Subject::Unread => None,
@@ -150,7 +153,6 @@ fn challenge(denial: &Denial, site: &Site) -> Option<String> {
 }
 
 const MALFORMED_CREDENTIALS: &str = "Send exactly one bearer token, in the Authorization header";
-const SUBJECT_TOKEN: &str = "The token is not accepted where the server's credential comes from";
 const NOT_CONNECTED: &str = "The server is used with an account that is not connected yet";
 const MISSING_SCOPES: &str = "The token lacks scopes that this operation needs";
 
@@ -250,74 +252,7 @@ fn status_and_body(denial: &Denial, to: Addressee<'_>) -> (u16, Option<Value>) {
         Denial::Consent(missing) => missing_consent(missing, to),
         Denial::Credential(failure) => credential(*failure, to),
         Denial::CredentialRejected => credential_rejected(to),
-        Denial::UpstreamUnauthorized => with_status(
-            to,
-            502,
-            json_rpc::BAD_GATEWAY,
-            "The server did not accept the request of the gateway; signing in again does not help",
-        ),
-    }
-}
-
-/// An error with this status, with the id of the request if it has one.
-fn with_status(to: Addressee<'_>, status: u16, code: i32, message: &str) -> (u16, Option<Value>) {
-    (status, Some(Error::new(code, message).answer(to.id())))
-}
-
-fn missing_consent(missing: &MissingConsent, to: Addressee<'_>) -> (u16, Option<Value>) {
-    let server = to.site.map_or("this server", |site| site.display_name());
-    let era = match to.subject {
-        Subject::Request { era, .. } => era,
-        Subject::Unanswerable | Subject::Unread => Era::Legacy,
-    };
-    let (status, body) = consent::answer(missing, server, to.id(), era);
-    (status, Some(body))
-}
-
-/// What the client can do about it differs by status; what went wrong between
-/// gate and token service is for the audit.
-fn credential(failure: CredentialFailure, to: Addressee<'_>) -> (u16, Option<Value>) {
-    let (status, code, message) = match failure {
-        CredentialFailure::InvalidSubjectToken => (401, json_rpc::UNAUTHORIZED, SUBJECT_TOKEN),
-        CredentialFailure::AccessDenied => (
-            403,
-            json_rpc::REFUSED,
-            "No credential for this server is given out to this account",
-        ),
-        CredentialFailure::Configuration => (
-            500,
-            json_rpc::INTERNAL_ERROR,
-            "Internal error: the server's credential is not set up correctly",
-        ),
-        CredentialFailure::ServiceRefusesUs
-        | CredentialFailure::Busy { .. }
-        | CredentialFailure::Unavailable => (
-            503,
-            json_rpc::UNAVAILABLE,
-            "The credential for this server cannot be fetched at the moment; try again later",
-        ),
-        CredentialFailure::Upstream => (
-            502,
-            json_rpc::BAD_GATEWAY,
-            "The provider of the credential for this server has a failure; try again later",
-        ),
-    };
-    with_status(to, status, code, message)
-}
-
-/// The credential was dropped: the same request, sent again, goes with a fresh
-/// one, or gets the answer to a missing consent.
-fn credential_rejected(to: Addressee<'_>) -> (u16, Option<Value>) {
-    const MESSAGE: &str = "The server did not accept the credential that it got. The credential \
-        was dropped; try again";
-    match to.subject {
-        Subject::Request {
-            id,
-            method: "tools/call",
-            era,
-            ..
-        } => (200, Some(tool_error(id, era, MESSAGE))),
-        _ => with_status(to, 503, json_rpc::UNAVAILABLE, MESSAGE),
+        Denial::UpstreamUnauthorized => upstream_unauthorized(to),
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod arrival;
 mod consent;
+mod credential_waits;
 mod credentials;
 mod keys;
 mod messages;

@@ -80,7 +80,7 @@ class Issuer:
             "aud": resource,
             "client_id": "client-1",
             "iat": now,
-            "exp": now + 600,
+            "exp": now + 3600,
             "jti": f"token-{next(self._ids)}",
             **ACCOUNTS.get(account, {}),
             **changes,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from .bootstrap import Json, Setup
 from .gate import Gate, Outcome
 from .recorder import Seen
-from .token_service import KEY, TokenService
+from .token_service import KEY, Answer, Asked, HangUp, TokenService
 
 NOTES = "/notes/mcp"
 LISTS_FIRST = "/lists-first/mcp"
@@ -125,6 +126,22 @@ def refused(outcome: Outcome, status: int, reason: str) -> Outcome:
         assert not seen.body and not seen.complete, seen
         assert seen.header("authorization") is None, seen
     return outcome
+
+
+def slow(vault: Vault) -> tuple[threading.Event, Callable[[Asked], Answer]]:
+    """What the service answers as usual, once the test lets it."""
+    go_on = threading.Event()
+
+    def script(asked: Asked) -> Answer:
+        go_on.wait(10)
+        return vault.service.usual(asked)
+
+    return go_on, script
+
+
+def hang_up(_: Asked) -> Answer:
+    """The service dies in the middle of a call."""
+    raise HangUp
 
 
 SECRETS = (KEY, "upstream-user")
