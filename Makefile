@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 	test-e2e test-clients test-envoys test-func-e fuzz
 
 help: ## Explain every target
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # === the demonstration ===
 
@@ -45,13 +45,14 @@ check-module: build ## Check what the module imports of its host, and its size
 test: test-native test-demo test-token-service test-e2e test-clients ## Pass the tests: native ones, the demonstration, the token service, end to end on a real Envoy, the official clients
 	@echo "make test: everything passed"
 
-test-native: ## The tests of the core, the fuzz seeds among them, and of the token service's vault and storage
+test-native: ## The tests of the core, the fuzz seeds among them, and of the token service
 	cargo test --locked --workspace
 
 test-demo: ## The tests of the demonstration's own parts
 	@$(TEST_PYTHON) -m pytest -q tests/demo
 
-test-token-service: ## The token service as it runs: its pages in Chromium
+test-token-service: ## The token service as it runs: its APIs by Schemathesis, its pages in Chromium
+	@$(TEST_PYTHON) -m pytest -q tests/token_service_api
 	@$(TEST_PYTHON) -m pytest -q tests/token_service
 
 test-e2e: ## The filter in a real Envoy, in both header modes, against a recording upstream

@@ -232,24 +232,32 @@ impl Credentials {
     }
 
     /// Which keys are missing or wrong: of each key that credentials are
-    /// sealed with, one credential is opened. What does not open is named.
+    /// sealed with, one credential is opened, and every client. What does not
+    /// open is named. Consents do not live long enough to matter.
     ///
     /// # Errors
     /// The database has trouble.
     pub async fn unopened(&self) -> Result<Vec<String>, StorageError> {
-        let samples = self.storage.one_of_each_key().await?;
-        Ok(samples
-            .iter()
-            .filter_map(|(slot, stored)| {
-                let SealedCredential {
-                    version, sealed, ..
-                } = &stored.credential;
-                let problem = self.vault.open(sealed, &of_slot(slot, *version)).err()?;
+        let mut closed = vec![];
+        let mut open = |what: &str, sealed: &Sealed, binding: &Binding<'_>| {
+            if let Err(problem) = self.vault.open(sealed, binding) {
                 let key = sealed.key_id();
                 let key = key.as_ref().map_or("?", |key| key.as_str());
-                Some(format!("key \"{key}\": {problem}"))
-            })
-            .collect())
+                closed.push(format!("{what} with the key \"{key}\": {problem}"));
+            }
+        };
+        for (slot, stored) in self.storage.one_of_each_key().await? {
+            let SealedCredential {
+                version, sealed, ..
+            } = &stored.credential;
+            open("credentials", sealed, &of_slot(&slot, *version));
+        }
+        for stored in self.storage.clients().await? {
+            let (owner, target) = clients::place(&stored.provider, &stored.redirect_uri);
+            let binding = clients::binding(&owner, &target, stored.version);
+            open("a client", &stored.sealed, &binding);
+        }
+        Ok(closed)
     }
 
     /// Wraps every data key with the writing key. It may be stopped and begun

@@ -2,8 +2,6 @@
 
 mod filter_keys;
 mod keys;
-#[cfg(test)]
-mod tests;
 mod token;
 
 use core::fmt;
@@ -131,7 +129,7 @@ impl Access {
         if token.text("nonce") != Some(nonce) {
             return Err(AccessError::Invalid("it is for another sign-in"));
         }
-        token.owner(from)
+        token.person(from)
     }
 
     /// The issuer of a token, if it signed it.

@@ -165,6 +165,10 @@ impl<'a> Token<'a> {
 
     /// Whose it is.
     pub(super) fn owner(&self, issuer: &Issuer) -> Result<Owner, AccessError> {
+        self.subject_of(issuer, self.subject_type(&issuer.subject_type)?)
+    }
+
+    fn subject_of(&self, issuer: &Issuer, kind: SubjectType) -> Result<Owner, AccessError> {
         let subject = self
             .text("sub")
             .filter(|subject| !subject.is_empty())
@@ -172,8 +176,15 @@ impl<'a> Token<'a> {
         Ok(Owner {
             issuer: issuer.issuer.clone(),
             subject: subject.to_owned(),
-            subject_type: self.subject_type(&issuer.subject_type)?,
+            subject_type: kind,
         })
+    }
+
+    /// Whose it is, if it is an ID token: these rarely have the claim that
+    /// says what kind of subject it is, and people sign in.
+    pub(super) fn person(&self, issuer: &Issuer) -> Result<Owner, AccessError> {
+        let kind = self.subject_type(&issuer.subject_type);
+        self.subject_of(issuer, kind.unwrap_or(SubjectType::User))
     }
 
     /// Whether its subject may act for others.

@@ -2,6 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::header::CACHE_CONTROL;
+use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi, ToSchema};
@@ -9,6 +11,7 @@ use utoipa::{Modify, OpenApi, ToSchema};
 use super::{overrides, resolve, status};
 use crate::app::App;
 use crate::http::health;
+use crate::oauth::client_metadata_document;
 
 /// The metadata of the service as a protected resource (RFC 9728).
 #[derive(Debug, Serialize, ToSchema)]
@@ -38,6 +41,21 @@ pub(super) async fn protected_resource(State(app): State<App>) -> Json<Protected
     })
 }
 
+/// The service as a client of authorization servers that take the address of
+/// this document as a client id.
+#[utoipa::path(
+    get,
+    path = "/oauth/client.json",
+    operation_id = "clientMetadata",
+    tag = "Operation",
+    responses((status = 200, description = "The client id metadata document.", body = Object))
+)]
+pub(super) async fn client_metadata(State(app): State<App>) -> impl IntoResponse {
+    // It says the same to everybody; authorization servers keep it.
+    let keep = [(CACHE_CONTROL, "public, max-age=300")];
+    (keep, Json(client_metadata_document(&app.config.public_url)))
+}
+
 /// Whether a subject can use an MCP server, the link to connect it, overrides
 /// and disconnect.
 #[derive(OpenApi)]
@@ -50,6 +68,7 @@ pub(super) async fn protected_resource(State(app): State<App>) -> Json<Protected
         overrides::list,
         overrides::disconnect,
         protected_resource,
+        client_metadata,
         health::healthz,
         health::readyz,
     ),

@@ -37,6 +37,7 @@ pub(crate) fn public_routes() -> Router<App> {
             "/.well-known/oauth-protected-resource",
             get(documents::protected_resource),
         )
+        .route("/oauth/client.json", get(documents::client_metadata))
         .route("/openapi.json", get(documents::public_api))
 }
 

@@ -52,7 +52,8 @@ pub(super) struct ResolveRequest {
     rejected: Option<RejectedCredential>,
     /// Where the browser goes after a consent: one of those configured.
     redirect_url: Option<String>,
-    /// The request's id, where the header `x-request-id` does not have it.
+    /// The call's id, for the answer, the log and the audit record. Without it,
+    /// that of the header `x-request-id`.
     request_id: Option<String>,
 }
 
@@ -205,10 +206,19 @@ pub(super) async fn resolve(
     body: parameters::Json<ResolveRequest>,
 ) -> Result<Response, Problem> {
     let request = body.required()?;
-    match answer(&app, &key, &request, request_id).await? {
-        Outcome::Answer(answer) => Ok(Json(answer).into_response()),
-        Outcome::Consent(answer) => Ok((StatusCode::FORBIDDEN, Json(answer)).into_response()),
-    }
+    let request_id = match &request.request_id {
+        Some(id) => RequestId::parse(id)
+            .ok_or_else(|| Problem::invalid_request("/request_id: it cannot be one"))?,
+        None => request_id,
+    };
+    let mut response = match answer(&app, &key, &request, &request_id).await {
+        Ok(Outcome::Answer(answer)) => Json(answer).into_response(),
+        Ok(Outcome::Consent(answer)) => (StatusCode::FORBIDDEN, Json(answer)).into_response(),
+        Err(problem) => problem.into_response(),
+    };
+    // The answer has the id that the question had.
+    response.extensions_mut().insert(request_id);
+    Ok(response)
 }
 
 /// The answers with the status 403.
@@ -224,20 +234,14 @@ async fn answer(
     app: &App,
     key: &FilterKey,
     request: &ResolveRequest,
-    header_id: RequestId,
+    RequestId(request_id): &RequestId,
 ) -> Result<Outcome, Problem> {
-    let RequestId(request_id) = match &request.request_id {
-        // The header goes before; a fresh id says nothing to the filter.
-        Some(id) => RequestId::parse(id)
-            .ok_or_else(|| Problem::invalid_request("request_id: it cannot be one"))?,
-        None => header_id,
-    };
     let server = server(app, &request.server_id)?;
     if !key.servers.contains(&server.id) {
         return Err(Problem::access_denied("the key is for other servers"));
     }
     let now = app.clock.now();
-    let answered = checked(app, key, server, request, &request_id, now).await;
+    let answered = checked(app, key, server, request, request_id, now).await;
     let outcome = match &answered {
         Ok(Outcome::Answer(ResolveAnswer::Authenticated { .. })) => "authenticated",
         Ok(Outcome::Answer(ResolveAnswer::AuthenticationNotRequired { .. })) => {
@@ -259,10 +263,11 @@ async fn answer(
             server: server.id.clone(),
             source: request.source.as_ref().unwrap_or(&server.id).clone(),
         },
-        request_id,
+        request_id: request_id.clone(),
     };
     let operation = request.operation.as_ref();
     tracing::info!(
+        call = request_id,
         key = key.id,
         server = server.id,
         outcome,

@@ -772,3 +772,19 @@ fn a_name_that_comes_twice_is_refused_also_among_headers() {
     ));
     assert!(error.found.contains("duplicate field"), "{error}");
 }
+
+#[test]
+fn the_configuration_in_the_readme_can_be_used() {
+    let readme = include_str!("../../README.md");
+    let (_, rest) = readme.split_once("```json\n").unwrap();
+    let (document, _) = rest.split_once("```").unwrap();
+    let outside = Outside {
+        environment: &|_| Some("sixteen-or-more-letters".to_owned()),
+        file: &|_| Ok(KEY.as_bytes().to_vec()),
+    };
+    let config = parse(document.as_bytes(), outside).unwrap();
+    assert_eq!(
+        config.servers.get("notes").unwrap().resources,
+        ["https://mcp.example/notes/mcp"]
+    );
+}

@@ -54,8 +54,13 @@ pub(super) async fn around(
         method,
         route
     );
-    let answer = async {
-        let response = problem::with_body(limited(&rules, request, next).await, &id.0);
+    let own_id = id.clone();
+    let answer = async move {
+        let response = limited(&rules, request, next).await;
+        // A question may bring its own.
+        let id = response.extensions().get::<RequestId>().cloned();
+        let id = id.unwrap_or(own_id);
+        let response = problem::with_body(response, &id.0);
         let status = response.status().as_u16();
         let time = begun.elapsed();
         telemetry::request(rules.listener, method, &route, status, time);
@@ -65,9 +70,9 @@ pub(super) async fn around(
         } else {
             tracing::info!(status, ms = time.as_millis(), "answered");
         }
-        response
+        (response, id)
     };
-    let mut response = answer.instrument(span).await;
+    let (mut response, id) = answer.instrument(span).await;
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id.0) {
         headers.insert(HEADER, id);

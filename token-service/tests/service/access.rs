@@ -292,3 +292,25 @@ async fn who_signed_in_is_in_an_id_token_for_the_services_client_and_that_nonce(
     claims["aud"] = json!(["pages", SERVICE]);
     assert_eq!(running.get(PATH, &sign(FIRST, &claims)).await.status, 401);
 }
+
+#[tokio::test]
+async fn the_kind_of_a_subject_is_what_a_claim_says_and_of_who_signed_in_a_person() {
+    let running = Running::with(|document| {
+        document["issuers"][0]["sign_in"] = json!({"client_id": "pages"});
+        document["issuers"][0]["subject_type"] =
+            json!({"claim": "kind", "values": {"robot": "virtualaccount"}});
+    })
+    .await;
+    let robot = with_claims(&running, |claims| claims["kind"] = json!("robot")).await;
+    assert_eq!(robot.status, 200);
+    for kind in [json!(null), json!("person")] {
+        let other = with_claims(&running, |claims| claims["kind"] = kind).await;
+        assert_eq!(other.error(), (401, "invalid_token".to_owned()));
+    }
+    let mut claims = running.issuer.claims("ann", "pages");
+    claims["nonce"] = json!("n");
+    let token = sign(FIRST, &claims);
+    let access = &running.app.access;
+    let person = access.id_token(&running.issuer.url, &token, "n", NOW).await;
+    assert_eq!(person.unwrap(), running.owner("ann"));
+}

@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::running::{GATE_KEY, Running, json_body, send};
+use crate::running::{GATE_KEY, Running, SERVICE, json_body, send};
 
 const RESOLVE: &str = "/v1/credentials/resolve";
 const AUTHORIZE: &str = "/api/svc/v1/mcp/none/authorize";
@@ -75,6 +75,27 @@ async fn every_answer_has_an_id_and_is_kept_by_nobody() {
     let twice = sent("one").header("x-request-id", "two");
     let answer = send(twice).await;
     assert!(!["one", "two"].contains(&answer.header("x-request-id")));
+}
+
+#[tokio::test]
+async fn the_client_document_has_its_own_address_as_the_client_id_and_may_be_kept() {
+    let running = Running::start().await;
+    let answer = send(
+        running
+            .client
+            .get(format!("{}/oauth/client.json", running.public)),
+    )
+    .await;
+    assert_eq!(
+        answer.json()["client_id"],
+        format!("{SERVICE}/oauth/client.json")
+    );
+    assert_eq!(
+        answer.json()["redirect_uris"],
+        json!([format!("{SERVICE}/oauth/callback")])
+    );
+    assert_eq!(answer.header("cache-control"), "public, max-age=300");
+    assert_eq!(answer.header("pragma"), "");
 }
 
 #[tokio::test]

@@ -1,6 +1,13 @@
 //! The service as its callers see it, over real sockets.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    reason = "a test may fail anywhere"
+)]
 
 mod access;
 mod issuer;

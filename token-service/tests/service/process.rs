@@ -238,7 +238,7 @@ async fn with_other_keys_than_those_of_the_database_it_does_not_start() {
     let (log, success) = program.end(Duration::from_secs(8));
     assert!(!success, "{log}");
     assert!(
-        log.contains("key \"1\"") && log.contains("encryption.keys"),
+        log.contains("credentials with the key \"1\"") && log.contains("encryption.keys"),
         "{log}"
     );
 

@@ -326,6 +326,17 @@ async fn questions_that_are_not_as_documented_are_refused() {
 }
 
 #[tokio::test]
+async fn an_answer_has_the_id_that_the_question_has() {
+    let running = Running::start().await;
+    let mut question = running.question("all", "ann");
+    question["request_id"] = json!("the-call");
+    let answer = running.resolve(GATE_KEY, &question).await;
+    assert_eq!(answer.error(), (400, "invalid_target".to_owned()));
+    assert_eq!(answer.header("x-request-id"), "the-call");
+    assert_eq!(running.last_record().await.request_id, "the-call");
+}
+
+#[tokio::test]
 async fn a_virtual_server_needs_to_be_told_the_source() {
     let running = Running::start().await;
     let mut question = running.question("all", "ann");

@@ -1,0 +1,1 @@
+"""The token service against the documents of its APIs."""
