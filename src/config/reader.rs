@@ -30,6 +30,7 @@ pub(super) struct Members<'a> {
 }
 
 impl Report {
+    #[inline(never)]
     pub(super) fn error(&self, pointer: &str, expected: impl Display, found: impl Display) {
         self.errors.borrow_mut().push(ConfigError {
             pointer: pointer.to_owned(),
@@ -38,6 +39,7 @@ impl Report {
         });
     }
 
+    #[inline(never)]
     pub(super) fn warning(&self, pointer: &str, problem: impl Display) {
         self.warnings.borrow_mut().push(ConfigWarning {
             pointer: pointer.to_owned(),
@@ -62,26 +64,31 @@ impl<'a> Node<'a> {
     }
 
     /// Reports that something else belongs here; the value is described.
+    #[inline(never)]
     pub(super) fn expected(&self, expected: impl Display) {
         self.error(expected, describe(self.value));
     }
 
     /// Reports that something else belongs here.
+    #[inline(never)]
     pub(super) fn error(&self, expected: impl Display, found: impl Display) {
         self.report.error(&self.pointer, expected, found);
     }
 
+    #[inline(never)]
     pub(super) fn warning(&self, problem: impl Display) {
         self.report.warning(&self.pointer, problem);
     }
 
     /// A warning about something further down; `path` goes on from here.
+    #[inline(never)]
     pub(super) fn warning_at(&self, path: &str, problem: impl Display) {
         self.report
             .warning(&format!("{}/{path}", self.pointer), problem);
     }
 
     /// The members of an object that has no others than the known ones.
+    #[inline(never)]
     pub(super) fn members(&self, known: &[&str]) -> Option<Members<'a>> {
         let Some(object) = self.value.as_object() else {
             self.expected("an object");
@@ -102,6 +109,7 @@ impl<'a> Node<'a> {
     }
 
     /// The member of an object, of which nothing is reported.
+    #[inline(never)]
     pub(super) fn member(&self, name: &str) -> Option<Self> {
         let value = self.value.as_object()?.get(name)?;
         Some(Self {
@@ -112,6 +120,7 @@ impl<'a> Node<'a> {
     }
 
     /// The elements of an array.
+    #[inline(never)]
     pub(super) fn elements(&self) -> Option<Vec<Self>> {
         let Some(elements) = self.value.as_array() else {
             self.expected("an array");
@@ -131,6 +140,7 @@ impl<'a> Node<'a> {
     }
 
     /// The elements of an array with at least one.
+    #[inline(never)]
     pub(super) fn some_elements(&self) -> Option<Vec<Self>> {
         let elements = self.elements()?;
         if elements.is_empty() {
@@ -142,11 +152,13 @@ impl<'a> Node<'a> {
 
     /// What `read` makes of each element; it reports what it makes nothing of.
     /// An element that comes twice is an error.
+    #[inline(never)]
     pub(super) fn unique<T: PartialEq>(&self, read: impl Fn(&Self) -> Option<T>) -> Option<Vec<T>> {
         Some(Self::distinct(self.elements()?, read))
     }
 
     /// Like `unique`, of an array with at least one element.
+    #[inline(never)]
     pub(super) fn some_unique<T: PartialEq>(
         &self,
         read: impl Fn(&Self) -> Option<T>,
@@ -154,6 +166,7 @@ impl<'a> Node<'a> {
         Some(Self::distinct(self.some_elements()?, read))
     }
 
+    #[inline(never)]
     fn distinct<T: PartialEq>(elements: Vec<Self>, read: impl Fn(&Self) -> Option<T>) -> Vec<T> {
         let mut values = Vec::new();
         for element in elements {
@@ -169,6 +182,7 @@ impl<'a> Node<'a> {
         values
     }
 
+    #[inline(never)]
     pub(super) fn string(&self) -> Option<&'a str> {
         let text = self.value.as_str();
         if text.is_none() {
@@ -178,6 +192,7 @@ impl<'a> Node<'a> {
     }
 
     /// A string that is not empty.
+    #[inline(never)]
     pub(super) fn text(&self) -> Option<&'a str> {
         let text = self.string()?;
         if text.is_empty() {
@@ -187,6 +202,7 @@ impl<'a> Node<'a> {
         Some(text)
     }
 
+    #[inline(never)]
     pub(super) fn boolean(&self) -> Option<bool> {
         let value = self.value.as_bool();
         if value.is_none() {
@@ -197,6 +213,7 @@ impl<'a> Node<'a> {
 
     /// A whole number, also written as `30.0`, within bounds that belong to
     /// the range.
+    #[inline(never)]
     pub(super) fn integer(&self, minimum: u64, maximum: u64) -> Option<u64> {
         let value = match self.value {
             Json::Number(number) => number.as_u64().or_else(|| whole(number.as_f64()?)),
@@ -210,6 +227,7 @@ impl<'a> Node<'a> {
     }
 
     /// One of the names of a closed list.
+    #[inline(never)]
     pub(super) fn one_of<T: Copy>(&self, names: &[(&str, T)]) -> Option<T> {
         let found = self.value.as_str().and_then(|text| {
             names
@@ -227,6 +245,7 @@ impl<'a> Node<'a> {
 // === impl Members ===
 
 impl<'a> Members<'a> {
+    #[inline(never)]
     pub(super) fn optional(&self, name: &str) -> Option<Node<'a>> {
         self.object.get(name).map(|value| Node {
             value,
@@ -236,6 +255,7 @@ impl<'a> Members<'a> {
     }
 
     /// The member, or a report that it is missing.
+    #[inline(never)]
     pub(super) fn required(&self, name: &str) -> Option<Node<'a>> {
         let member = self.optional(name);
         if member.is_none() {
@@ -245,6 +265,7 @@ impl<'a> Members<'a> {
     }
 
     /// What `read` makes of the member, or `default` without the member.
+    #[inline(never)]
     pub(super) fn or<T>(
         &self,
         name: &str,
@@ -257,6 +278,7 @@ impl<'a> Members<'a> {
 
     /// What `read` makes of the member, which may be absent. `None`: there is
     /// one, and nothing could be made of it.
+    #[inline(never)]
     pub(super) fn maybe<T>(
         &self,
         name: &str,
@@ -267,6 +289,7 @@ impl<'a> Members<'a> {
     }
 
     /// Those of the names that are there.
+    #[inline(never)]
     pub(super) fn present<'n>(&self, names: &[&'n str]) -> Vec<&'n str> {
         names
             .iter()
@@ -276,6 +299,7 @@ impl<'a> Members<'a> {
     }
 
     /// Reports about the object as a whole.
+    #[inline(never)]
     pub(super) fn error(&self, expected: impl Display, found: impl Display) {
         self.report.error(&self.pointer, expected, found);
     }
@@ -288,6 +312,7 @@ fn whole(number: f64) -> Option<u64> {
 }
 
 /// The pointer of a member or an element (RFC 6901, section 3).
+#[inline(never)]
 fn child(pointer: &str, token: &str) -> String {
     format!("{pointer}/{}", token.replace('~', "~0").replace('/', "~1"))
 }

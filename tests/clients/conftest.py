@@ -78,8 +78,7 @@ def gates(
             )
             # A log is named after its child, so each Envoy has a directory of its own.
             own = envoys.enter_context(Processes(directory))
-            started = found.start(own, file, ports.envoy_admin, secrets=Secrets().of_envoy)
-            return Gate(ports, own, started, servers)
+            return Gate(ports, own, found.start(own, file, ports.envoy_admin), servers)
 
         yield Gates(holding=start(holding, "holding"), plain=start(plain, "plain"))
 

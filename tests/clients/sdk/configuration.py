@@ -1,7 +1,8 @@
 """Envoy's configuration in these tests: the shipped one, with what they add.
 
-Added are a second server, one of both protocol eras, and the origin of the
-tests' own page. What the shipped policy says about the everything server stays
+Added are a second server, one of both protocol eras, the origin of the tests'
+own page, and a state key, so that sessions are bound to their clients. Left out
+is the server that wants credentials. What the shipped policy says about the everything server stays
 as it is: these tests are about that policy too.
 """
 
@@ -16,6 +17,7 @@ import yaml
 
 from demo.stack import bootstrap
 from demo.stack.places import Ports
+from tests.shipped import without_credentials
 
 Mode = Literal["holding", "plain"]
 
@@ -29,12 +31,13 @@ def write(
 ) -> Path:
     """Write the configuration of one gate where Envoy can read it."""
     configuration = yaml.safe_load(bootstrap.render(module, ports))
-    _add_upstream(configuration, both_eras_port)
-
     plugin = _plugin(configuration)
     policy = json.loads(plugin["configuration"]["value"])
+    without_credentials(configuration, policy)
+    _add_upstream(configuration, both_eras_port)
     policy["header_mode"] = mode
     policy["servers"][0]["allowed_origins"].append(page_origin)
+    policy["state_keys"] = [{"id": "tests", "secret": "the-state-key-of-the-clients-tests"}]
     policy["servers"].append(_both_eras_policy(f"{ports.gate_url}{BOTH_ERAS_PATH}"))
     plugin["configuration"]["value"] = json.dumps(policy)
     if mode == "plain":

@@ -12,6 +12,7 @@ import yaml
 
 from demo.stack import bootstrap
 from demo.stack.places import Ports
+from tests.shipped import without_credentials
 
 from .issuer import INTROSPECTION
 
@@ -37,7 +38,7 @@ def write(setup: Setup, module: Path, ports: Ports, directory: Path) -> tuple[Pa
     """Write the bootstrap file; its place, and the policy in it."""
     shipped: Json = yaml.safe_load(bootstrap.render(module, ports))
     policy = json.loads(wasm(shipped)["configuration"]["value"])
-    _without_credentials(policy)
+    without_credentials(shipped, policy)
     policy["header_mode"] = setup.mode
     setup.policy(policy)
 
@@ -90,12 +91,6 @@ def wasm(config: Json) -> Json:
     """The configuration of the plugin."""
     plugin: Json = connection_manager(config)["http_filters"][0]["typed_config"]["config"]
     return plugin
-
-
-def _without_credentials(policy: Json) -> None:
-    """One server, and no secrets; a test that is about credentials adds what it wants."""
-    policy["servers"] = policy["servers"][:1]
-    del policy["token_services"], policy["state_keys"]
 
 
 def _log_to_files(config: Json, directory: Path) -> None:
