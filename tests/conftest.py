@@ -9,6 +9,9 @@ import signal
 
 import pytest
 
+# Before anything reads it: the build of the native tests serves these as well.
+os.environ.setdefault("MCP_TOKEN_SERVICE_PROFILE", "dev")
+
 
 def pytest_configure() -> None:
     # As Ctrl-C, which lets fixtures stop what they have started.

@@ -16,8 +16,10 @@ from .places import LOOPBACK, ROOT, Ports
 from .processes import Child, Processes, http_answers
 from .tools import require_cargo
 
-PROFILE = "service"
-ARTEFACT = ROOT / "target" / PROFILE / "mcp-token-service"
+# The tests take the profile that `cargo test` has built already.
+PROFILE = os.environ.get("MCP_TOKEN_SERVICE_PROFILE", "service")
+DIRECTORIES = {"dev": "debug"}
+ARTEFACT = ROOT / "target" / DIRECTORIES.get(PROFILE, PROFILE) / "mcp-token-service"
 
 # The ids of the servers in its APIs.
 NOTES = "notes"

@@ -10,14 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from demo.stack import authorization_server
+from demo.stack import authorization_server, token_service
 from demo.stack.authorization_server import AuthorizationServer, Settings
 from demo.stack.places import LOOPBACK, Ports
 from demo.stack.ports import free_stack
 from demo.stack.processes import Processes, http_answers
 from demo.stack.sign_in import Client
-
-from .program import build
 
 REDIRECT_URL = "https://portal.example/done"
 
@@ -63,7 +61,7 @@ def service(
     issuer: AuthorizationServer,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> TokenService:
-    program = build(processes)
+    program = token_service.build(processes)
     state = tmp_path_factory.mktemp("token-service")
     status, key = processes.capture([str(program), "generate-key"])
     assert status == 0, key

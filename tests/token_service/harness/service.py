@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import signal
 import urllib.parse
@@ -12,12 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from demo.stack import authorization_server, notes_server
+from demo.stack import authorization_server, notes_server, token_service
 from demo.stack.authorization_server import RegisteredClient, Settings
-from demo.stack.places import LOOPBACK, ROOT, Ports
+from demo.stack.places import LOOPBACK, Ports
 from demo.stack.processes import Child, Processes, http_answers
 from demo.stack.sign_in import Client
-from demo.stack.tools import require_cargo
 
 
 @dataclass
@@ -72,20 +70,9 @@ class TokenService:
         self.child = run(self.processes, self.executable, self.ports, self.directory)
 
 
-def build(processes: Processes) -> Path:
-    """Build the service, or take the one that `MCP_TOKEN_SERVICE` names."""
-    given = os.environ.get("MCP_TOKEN_SERVICE")
-    if given:
-        return Path(given)
-    require_cargo()
-    command = ["cargo", "build", "--locked", "--profile", "service", "--package", "mcp-token-service"]
-    processes.run("the build of the token service", command, cwd=ROOT)
-    return ROOT / "target" / "service" / "mcp-token-service"
-
-
 def start(processes: Processes, ports: Ports, directory: Path) -> TokenService:
     """Start the authorization servers, the notes server and the service."""
-    executable = build(processes)
+    executable = token_service.build(processes)
     authorization_server.install(processes)
     notes_server.install(processes)
     sign_in = RegisteredClient(
