@@ -239,6 +239,32 @@ async fn while_the_issuer_is_down_known_keys_stay_good_for_a_day() {
 }
 
 #[tokio::test]
+async fn an_issuer_that_hangs_stops_nobody_whose_key_is_known() {
+    let running = Running::with(|document| {
+        document["outbound"] = json!({"timeout_seconds": 30});
+    })
+    .await;
+    let mut claims = running.issuer.claims("ann", SERVICE);
+    claims["exp"] = json!(NOW + 3600);
+    let token = sign(FIRST, &claims);
+    assert_eq!(running.get(PATH, &token).await.status, 200);
+    running.issuer.hang();
+    running.pass(601);
+    let begun = std::time::Instant::now();
+    let mut all = tokio::task::JoinSet::new();
+    for _ in 0..16 {
+        let request = running.on_public(reqwest::Method::GET, PATH, &token);
+        all.spawn(async move { request.send().await.unwrap().status().as_u16() });
+    }
+    while let Some(status) = all.join_next().await {
+        assert_eq!(status.unwrap(), 200);
+    }
+    // Far less than the fetch takes, or a request may.
+    assert!(begun.elapsed() < std::time::Duration::from_secs(4));
+    assert_eq!(running.issuer.fetches(), 2);
+}
+
+#[tokio::test]
 async fn an_issuer_that_never_answered_is_no_reason_to_refuse_a_token() {
     let running = Running::start().await;
     running.issuer.set_up(false);
