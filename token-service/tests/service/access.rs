@@ -3,6 +3,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, Header};
+use mcp_token_service::oauth::ProviderError;
+use mcp_token_service::outbound::{OutboundError, Refusal};
 use serde_json::{Value, json};
 
 use crate::NOW;
@@ -339,4 +341,24 @@ async fn the_kind_of_a_subject_is_what_a_claim_says_and_of_who_signed_in_a_perso
     let access = &running.app.access;
     let person = access.id_token(&running.issuer.url, &token, "n", NOW).await;
     assert_eq!(person.unwrap(), running.owner("ann"));
+}
+
+#[tokio::test]
+async fn what_others_name_does_not_lead_to_where_the_issuer_is() {
+    let running = Running::start().await;
+    let issuer = &running.issuer.url;
+    let named = running.app.grants.providers().issuer(issuer).await;
+    let refused = |error: &ProviderError| {
+        matches!(
+            error,
+            ProviderError::Outbound(OutboundError::Refused(Refusal::Scheme | Refusal::Address))
+        )
+    };
+    assert!(named.as_ref().is_err_and(refused), "{named:?}");
+    // For the sign-in it is asked; here it has no token endpoint.
+    let asked = running.app.issuers.issuer(issuer).await;
+    assert!(
+        matches!(asked, Err(ProviderError::Metadata(_))),
+        "{asked:?}"
+    );
 }
