@@ -32,12 +32,16 @@ enum Key {
 struct Kept {
     metadata: Arc<Metadata>,
     at: Instant,
+    /// When it was last tried to renew it.
+    tried: Option<Instant>,
 }
 
 /// So long, metadata is not asked for again.
 const FRESH: Duration = Duration::from_secs(600);
 /// So long, what was found last stands in for an answer that does not come.
 const STALE: Duration = Duration::from_secs(24 * 3600);
+/// Between two attempts to renew what is kept.
+const PAUSE: Duration = Duration::from_secs(30);
 /// More providers than this are not kept.
 const MOST: usize = 512;
 
@@ -63,10 +67,7 @@ impl Providers {
         match provider {
             Provider::Endpoints(endpoints) => Ok(Arc::new(Metadata::given(endpoints))),
             Provider::Issuer(issuer) => self.issuer(issuer).await,
-            Provider::Resource(resource) => {
-                let key = Key::Resource(resource.clone());
-                self.kept_or(key, self.find_by_resource(resource)).await
-            }
+            Provider::Resource(resource) => self.kept_or(Key::Resource(resource.clone())).await,
         }
     }
 
@@ -75,36 +76,57 @@ impl Providers {
     /// # Errors
     /// There is none that can be used.
     pub async fn issuer(&self, issuer: &str) -> Result<Arc<Metadata>, ProviderError> {
-        let key = Key::Issuer(issuer.to_owned());
-        self.kept_or(key, self.find_issuer(issuer, PkceRule::NotDenied))
-            .await
+        self.kept_or(Key::Issuer(issuer.to_owned())).await
     }
 
-    async fn kept_or(
-        &self,
-        key: Key,
-        finding: impl Future<Output = Result<Metadata, ProviderError>>,
-    ) -> Result<Arc<Metadata>, ProviderError> {
-        let kept = {
-            let all = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            all.get(&key)
-                .map(|kept| (Arc::clone(&kept.metadata), kept.at.elapsed()))
-        };
-        if let Some((metadata, age)) = &kept
-            && *age < FRESH
-        {
-            return Ok(Arc::clone(metadata));
+    /// What is kept is answered at once; where it is no longer fresh it is
+    /// renewed meanwhile, by a task of its own.
+    async fn kept_or(&self, key: Key) -> Result<Arc<Metadata>, ProviderError> {
+        if let Some((metadata, renew)) = self.kept(&key) {
+            if renew {
+                let providers = self.clone();
+                tokio::spawn(async move { providers.renew(key).await });
+            }
+            return Ok(metadata);
         }
-        match (finding.await, kept) {
-            (Ok(found), _) => {
-                let metadata = Arc::new(found);
-                self.keep(key, Arc::clone(&metadata));
-                Ok(metadata)
+        let metadata = Arc::new(self.find(&key).await?);
+        self.keep(key, Arc::clone(&metadata));
+        Ok(metadata)
+    }
+
+    /// What is kept, and whether the caller has to renew it.
+    fn kept(&self, key: &Key) -> Option<(Arc<Metadata>, bool)> {
+        let mut all = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = all.get_mut(key)?;
+        let age = kept.at.elapsed();
+        if age >= STALE {
+            return None;
+        }
+        let renew = age >= FRESH && kept.tried.is_none_or(|at| at.elapsed() >= PAUSE);
+        if renew {
+            kept.tried = Some(Instant::now());
+        }
+        Some((Arc::clone(&kept.metadata), renew))
+    }
+
+    async fn renew(&self, key: Key) {
+        match self.find(&key).await {
+            Ok(found) => self.keep(key, Arc::new(found)),
+            Err(error) if is_passing(&error) => {
+                tracing::warn!(%error, "a provider's metadata cannot be renewed");
             }
-            (Err(error), Some((metadata, age))) if age < STALE && is_passing(&error) => {
-                Ok(metadata)
+            Err(error) => {
+                tracing::warn!(%error, "a provider's metadata is not good any more");
+                let mut all = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
+                all.remove(&key);
             }
-            (Err(error), _) => Err(error),
+        }
+    }
+
+    async fn find(&self, key: &Key) -> Result<Metadata, ProviderError> {
+        match key {
+            Key::Resource(resource) => self.find_by_resource(resource).await,
+            Key::Issuer(issuer) => self.find_issuer(issuer, PkceRule::NotDenied).await,
         }
     }
 
@@ -117,7 +139,15 @@ impl Providers {
             }
         }
         let at = Instant::now();
-        all.insert(key, Kept { metadata, at });
+        let tried = None;
+        all.insert(
+            key,
+            Kept {
+                metadata,
+                at,
+                tried,
+            },
+        );
     }
 
     async fn find_by_resource(&self, url: &Url) -> Result<Metadata, ProviderError> {
