@@ -16,7 +16,7 @@ use mcp_token_service::credentials::{Consent, Credential, CredentialError, Crede
 use mcp_token_service::owner::{Owner, SubjectType, Target};
 use mcp_token_service::secret::Secret;
 use mcp_token_service::storage::{
-    Action, AuditRecord, ConsentStep, Handle, LeaseEnd, Method, Slot, Status, Storage,
+    Action, Actor, AuditRecord, ConsentStep, Handle, LeaseEnd, Method, Slot, Status, Storage,
     StorageError, Version,
 };
 use mcp_token_service::vault::{EncryptionKey, KeyId, Keyring, Vault, VaultError};
@@ -624,18 +624,27 @@ async fn everything_is_there_after_opening_again(database: Database) {
 async fn audit_records_come_back_the_newest_first(database: Database) {
     let credentials = open(&database).await;
     let storage = credentials.storage();
-    let record = |action, outcome: &str| AuditRecord {
+    let record = |actor, action, outcome: &str| AuditRecord {
         at: NOW,
+        actor,
         action,
         outcome: outcome.to_owned(),
         owner: slot("alice").owner,
         target: Target::server("notes"),
         request_id: "request 1".to_owned(),
     };
+    let manager = Owner {
+        subject: "a manager: or so".to_owned(),
+        ..slot("alice").owner
+    };
     let records = [
-        record(Action::Consent, "finished"),
-        record(Action::Resolve, "authenticated"),
-        record(Action::Disconnect, "removed"),
+        record(Actor::Owner, Action::Consent, "finished"),
+        record(
+            Actor::Filter("gate 1".to_owned()),
+            Action::Resolve,
+            "authenticated",
+        ),
+        record(Actor::Caller(manager), Action::Disconnect, "removed"),
     ];
     for record in &records {
         storage.record(record).await.unwrap();

@@ -6,6 +6,7 @@ use super::Grants;
 use super::kept::{KeptGrant, Origin};
 use super::types::{Begun, ClientOrigin, KeptClient, KeptText, PendingAuthorization};
 use super::write::{WRITES, pause};
+use crate::credentials::CredentialError;
 use crate::oauth::{
     AuthorizationRequest, ErrorCode, Grant, Pkce, ProviderError, check_issuer, introspect_expiry,
     request_token,
@@ -13,7 +14,7 @@ use crate::oauth::{
 use crate::owner::Owner;
 use crate::secret::Secret;
 use crate::servers::{Authentication, OAuth, Source};
-use crate::storage::{Method, Slot, Version};
+use crate::storage::{Action, Actor, AuditRecord, Method, Slot, Version};
 
 impl Grants {
     /// Begins an authorization at the source's provider.
@@ -203,6 +204,20 @@ impl Exchange {
                 }
             }
         };
+        let record = AuditRecord {
+            at: now,
+            actor: Actor::Owner,
+            action: Action::Consent,
+            outcome: "finished".to_owned(),
+            owner: slot.owner.clone(),
+            target: slot.target.clone(),
+            request_id: request_id.clone(),
+        };
+        let written = grants.0.credentials.storage().record(&record).await;
+        written.map_err(|error| {
+            tracing::error!(%error, request_id, "an audit record could not be written");
+            CredentialError::from(error)
+        })?;
         if credential.expires_at.is_none() {
             let metadata = grants
                 .0

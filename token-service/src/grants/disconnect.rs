@@ -11,7 +11,7 @@ use crate::credentials::{Credential, CredentialError};
 use crate::owner::Owner;
 use crate::secret::Secret;
 use crate::servers::{Authentication, Server, Source};
-use crate::storage::{Action, AuditRecord, Method, Slot, Version};
+use crate::storage::{Action, AuditRecord, By, Method, Slot, Version};
 use crate::telemetry;
 
 impl Grants {
@@ -19,14 +19,14 @@ impl Grants {
     /// server, for the source that is named.
     ///
     /// # Errors
-    /// Nothing was set.
+    /// Nothing was set; or it was, and could not be recorded: set it again.
     pub async fn set_override(
         &self,
         owner: &Owner,
         server: &Server,
         source: Option<&str>,
         value: &OverrideValue,
-        request_id: &str,
+        by: impl Into<By<'_>>,
         now: i64,
     ) -> Result<Version, OverrideError> {
         let source = source_of(server, source).ok_or(OverrideError::InvalidTarget)?;
@@ -41,8 +41,8 @@ impl Grants {
             expires_at: None,
         };
         let version = self.0.credentials.put(&slot, &credential, now).await?;
-        self.note(Action::Override, "set", slot, request_id, now)
-            .await;
+        self.note(Action::Override, "set", slot, &by.into(), now)
+            .await?;
         Ok(version)
     }
 
@@ -71,16 +71,17 @@ impl Grants {
     /// is possible. It goes on to its end if who waits for it goes away.
     ///
     /// # Errors
-    /// Not everything was removed.
+    /// Not everything was removed, or not all of that was recorded.
     pub async fn disconnect(
         &self,
         owner: &Owner,
         server: &Server,
         source: Option<&str>,
         method: Method,
-        request_id: &str,
+        by: impl Into<By<'_>>,
         now: i64,
     ) -> Result<Disconnected, CredentialError> {
+        let By { actor, request_id } = by.into();
         let sources: Vec<Arc<Source>> = server
             .sources
             .iter()
@@ -93,7 +94,11 @@ impl Grants {
             let mut trouble = None;
             for source in sources {
                 let slot = slot(&owner, &source, method);
-                match grants.remove(slot, &source, &request_id, now).await {
+                let by = By {
+                    actor: actor.clone(),
+                    request_id: &request_id,
+                };
+                match grants.remove(slot, &source, &by, now).await {
                     Ok(None) => {}
                     Ok(Some(revoked)) => {
                         whole.removed = whole.removed.saturating_add(1);
@@ -118,7 +123,7 @@ impl Grants {
         &self,
         slot: Slot,
         source: &Source,
-        request_id: &str,
+        by: &By<'_>,
         now: i64,
     ) -> Result<Option<bool>, CredentialError> {
         let revoked = match slot.method {
@@ -142,7 +147,7 @@ impl Grants {
         if slot.method == Method::OAuth {
             telemetry::disconnect(outcome);
         }
-        self.note(action, outcome, slot, request_id, now).await;
+        self.note(action, outcome, slot, by, now).await?;
         Ok(Some(revoked))
     }
 
@@ -177,20 +182,23 @@ impl Grants {
         action: Action,
         outcome: &'static str,
         slot: Slot,
-        request_id: &str,
+        by: &By<'_>,
         at: i64,
-    ) {
+    ) -> Result<(), CredentialError> {
         let record = AuditRecord {
             at,
+            actor: by.actor.clone(),
             action,
             outcome: outcome.to_owned(),
             owner: slot.owner,
             target: slot.target,
-            request_id: request_id.to_owned(),
+            request_id: by.request_id.to_owned(),
         };
-        if let Err(error) = self.0.credentials.storage().record(&record).await {
+        let written = self.0.credentials.storage().record(&record).await;
+        written.map_err(|error| {
             tracing::error!(%error, "an audit record could not be written");
-        }
+            error.into()
+        })
     }
 }
 

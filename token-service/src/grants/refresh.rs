@@ -29,7 +29,7 @@ use crate::oauth::{
 };
 use crate::random;
 use crate::servers::{OAuth, Source};
-use crate::storage::{Action, AuditRecord, LeaseEnd, Slot, Status, Version};
+use crate::storage::{Action, Actor, AuditRecord, LeaseEnd, Slot, Status, Version};
 use crate::telemetry;
 
 /// What a refresh is for.
@@ -405,6 +405,7 @@ impl Grants {
     async fn record(&self, task: &Task, outcome: &'static str, at: i64) {
         let record = AuditRecord {
             at,
+            actor: Actor::Service,
             action: Action::Refresh,
             outcome: outcome.to_owned(),
             owner: task.slot.owner.clone(),
