@@ -1,10 +1,11 @@
 //! The page of a link: `GET` shows it, `POST` begins with one source.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::body::Body;
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use url::Url;
@@ -16,7 +17,7 @@ use super::problem::Problem;
 use super::rows::{Callback, Row, Session};
 use super::{below, sign_in};
 use crate::app::App;
-use crate::grants::{OverrideError, OverrideValue};
+use crate::grants::{OverrideError, OverrideValue, scopes_to_ask};
 use crate::http::RequestId;
 use crate::oauth::Metadata;
 use crate::owner::Target;
@@ -48,19 +49,16 @@ pub(super) async fn show(
         .unwrap_or_else(|problem: Problem| problem.page(flow.request_id))
 }
 
-/// A form's fields, in order.
-type Fields = Vec<(String, String)>;
-
 /// Begins with the source that the form names.
 pub(super) async fn agree(
     State(app): State<App>,
     Path(handle): Path<String>,
     id: RequestId,
     headers: HeaderMap,
-    form: Result<Form<Fields>, FormRejection>,
+    body: Body,
 ) -> Response {
     let flow = Flow::new(&app, &headers, &id);
-    begin(&flow, &handle, form)
+    begin(&flow, &handle, body)
         .await
         .unwrap_or_else(|problem| problem.page(flow.request_id))
 }
@@ -76,11 +74,7 @@ pub(super) async fn connected() -> Response {
     page(StatusCode::OK, &message, &[])
 }
 
-async fn begin(
-    flow: &Flow<'_>,
-    handle: &str,
-    form: Result<Form<Fields>, FormRejection>,
-) -> Result<Response, Problem> {
+async fn begin(flow: &Flow<'_>, handle: &str, body: Body) -> Result<Response, Problem> {
     let link = flow.link(handle).await?;
     let old_page = || Problem::OldPage(link.handle.expose().to_owned());
     if forms::is_foreign(flow.headers, flow.public_url()) {
@@ -90,11 +84,11 @@ async fn begin(
     if !is_same_person(&person.person, &link.owner) {
         return refuse(flow, &link, &person).await;
     }
-    let Form(fields) = form.map_err(|_| Problem::BadForm)?;
-    if !forms::has_csrf(one(&fields, "csrf"), &person.handle, &link.handle) {
+    let fields = forms::read(flow.headers, body).await?;
+    if !forms::has_csrf(forms::one(&fields, "csrf"), &person.handle, &link.handle) {
         return Err(old_page());
     }
-    let id = one(&fields, "source").ok_or(Problem::BadForm)?;
+    let id = forms::one(&fields, "source").ok_or(Problem::BadForm)?;
     let source = link.server.sources.iter().find(|source| source.id == id);
     let source = Arc::clone(source.ok_or(Problem::BadForm)?);
     let pending = pending(flow, &link).await?;
@@ -108,7 +102,7 @@ async fn begin(
             level: HeaderLevel::PerUser,
             ..
         }) => {
-            let value = one(&fields, VALUE).ok_or(Problem::BadForm)?;
+            let value = forms::one(&fields, VALUE).ok_or(Problem::BadForm)?;
             enter(flow, link, &person, &source, Secret::new(value)).await
         }
         _ => Err(Problem::BadForm),
@@ -117,13 +111,6 @@ async fn begin(
 
 /// The field with a key.
 const VALUE: &str = "value";
-
-/// The field's value, if it is there once.
-fn one<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
-    let mut values = fields.iter().filter(|(found, _)| found == name);
-    let (_, value) = values.next()?;
-    values.next().is_none().then_some(value)
-}
 
 /// Sends the browser to the source's provider.
 ///
@@ -139,8 +126,9 @@ async fn send(
     let state = flow.fresh()?;
     let redirect_uri = below(flow.public_url(), "oauth/callback");
     let grants = &flow.app.grants;
+    let further = further_scopes(flow, &link, source).await?;
     let begun = grants
-        .begin(source, &redirect_uri, state.expose(), flow.now)
+        .begin(source, &further, &redirect_uri, state.expose(), flow.now)
         .await;
     let begun = match begun {
         Ok(begun) => begun,
@@ -230,10 +218,20 @@ async fn refuse(flow: &Flow<'_>, link: &Link, person: &SignedIn) -> Result<Respo
     Ok(page(StatusCode::FORBIDDEN, &shown, &targets))
 }
 
+async fn further_scopes(
+    flow: &Flow<'_>,
+    link: &Link,
+    source: &Source,
+) -> Result<Vec<String>, Problem> {
+    let grants = &flow.app.grants;
+    let found = grants.further_scopes(&link.owner, source, &link.journey.needed);
+    found.await.map_err(|error| flow.trouble(&error))
+}
+
 async fn pending(flow: &Flow<'_>, link: &Link) -> Result<Vec<Arc<Source>>, Problem> {
     let grants = &flow.app.grants;
     let pending = grants
-        .pending_sources(&link.owner, &link.server, flow.now)
+        .pending_sources(&link.owner, &link.server, &link.journey.needed, flow.now)
         .await;
     pending.map_err(|error| flow.trouble(&error))
 }
@@ -255,6 +253,14 @@ async fn connect_page(
         let of = metadata.iter().find(|(id, _)| *id == source.id);
         of.map(|(_, metadata)| metadata)
     };
+    let mut scopes: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for source in &pending {
+        if let Authentication::AuthorizationCode(oauth) = &source.authentication {
+            let further = further_scopes(flow, link, source).await?;
+            let found = found(source).map(Arc::as_ref);
+            scopes.insert(&source.id, scopes_to_ask(oauth, found, &further));
+        }
+    }
     let sources: Vec<pages::Source<'_>> = link
         .server
         .sources
@@ -263,19 +269,13 @@ async fn connect_page(
             let step = match &source.authentication {
                 _ if !is_pending(source) && asks_person(source) => Step::Connected,
                 _ if !is_pending(source) => return None,
-                Authentication::AuthorizationCode(oauth) => {
+                Authentication::AuthorizationCode(_) => {
                     let found = found(source);
                     let endpoint =
                         found.and_then(|metadata| metadata.endpoints.authorization.as_ref());
-                    // Where none are configured, those that the resource names
-                    // are asked for (MCP, "Scope selection strategy").
-                    let scopes = match found {
-                        Some(metadata) if oauth.scopes.is_empty() => &metadata.resource_scopes,
-                        _ => &oauth.scopes,
-                    };
                     Step::Agree {
                         host: endpoint.map(host),
-                        scopes,
+                        scopes: scopes.get(source.id.as_str()).map_or(&[], Vec::as_slice),
                     }
                 }
                 Authentication::Header(header) => Step::Enter {
