@@ -227,6 +227,8 @@ class System:
         # A busy machine may take a second to answer, in which a token must not end.
         margin = self.access_token_seconds // 2
         config["refresh"] = {"margin_seconds": margin, "cooldown_seconds": 1, "lease_seconds": 5}
+        # A lease is longer than a call to a provider.
+        config["outbound"]["timeout_seconds"] = 2
         config["cache_seconds"] = 1
         if self.postgres is not None:
             config["database"] = {"url": {"environment": "DATABASE_URL"}}
