@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::credentials::Credentials;
 use crate::grants::Grants;
-use crate::outbound::Outbound;
+use crate::oauth::Providers;
 use crate::servers::Servers;
 
 /// Shared by all requests.
@@ -21,8 +21,9 @@ pub struct App {
     pub credentials: Arc<Credentials>,
     /// How calls get their credentials.
     pub grants: Arc<Grants>,
-    /// Calls to others.
-    pub outbound: Outbound,
+    /// The issuers of callers' tokens as authorization servers: for the
+    /// sign-in.
+    pub issuers: Providers,
     /// Who calls.
     pub access: Access,
     /// The time.

@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::credentials::Credentials;
 use crate::grants::{GrantSettings, Grants};
 use crate::http::{self, Listener, ServeError, Stopping};
+use crate::oauth::Providers;
 use crate::outbound::{NoClient, Outbound};
 use crate::storage::{Storage, StorageError};
 use crate::telemetry;
@@ -77,6 +78,8 @@ impl Service {
             return Err(ServiceError::Keys(closed));
         }
         let outbound = Outbound::new(config.outbound.clone()).map_err(ServiceError::Client)?;
+        let issuers_outbound =
+            Outbound::new(config.issuers_outbound.clone()).map_err(ServiceError::Client)?;
         let settings = GrantSettings {
             public_url: config.public_url.clone(),
             margin_seconds: config.refresh.margin,
@@ -87,14 +90,10 @@ impl Service {
         };
         let app = App {
             servers: Arc::new(config.servers.clone()),
-            grants: Arc::new(Grants::new(
-                Arc::clone(&credentials),
-                outbound.clone(),
-                settings,
-            )),
+            grants: Arc::new(Grants::new(Arc::clone(&credentials), outbound, settings)),
             credentials,
-            access: Access::new(config.issuers.clone(), outbound.clone()),
-            outbound,
+            access: Access::new(config.issuers.clone(), issuers_outbound.clone()),
+            issuers: Providers::new(issuers_outbound),
             clock,
             config: Arc::new(config),
         };

@@ -1,11 +1,13 @@
 //! The keys of an issuer (RFC 7517), fetched when they are needed.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use core::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jsonwebtoken::jwk::{Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
 use serde::Deserialize;
 use serde_json::Value;
+use tokio::sync::watch;
 use url::Url;
 
 use crate::outbound::{Outbound, OutboundError};
@@ -24,13 +26,18 @@ const PAUSE: i64 = 30;
 /// More keys than this are not read.
 const MOST_KEYS: usize = 64;
 
-/// The keys of one issuer.
-pub(super) struct Keys {
+/// So long, keys that are no longer fresh wait for new ones before they are
+/// used as they are.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// The keys of one issuer. A clone shares them.
+#[derive(Clone)]
+pub(super) struct Keys(Arc<Inner>);
+
+struct Inner {
     issuer: String,
     jwks_url: Option<Url>,
     known: Mutex<Known>,
-    /// Held by the one that fetches.
-    fetching: tokio::sync::Mutex<()>,
 }
 
 #[derive(Clone, Default)]
@@ -40,6 +47,8 @@ struct Known {
     fetched_at: Option<i64>,
     /// When it was last tried, and whether that went well.
     tried: Option<(i64, bool)>,
+    /// The fetch that is under way: its other end goes when it has ended.
+    fetching: Option<watch::Receiver<()>>,
 }
 
 struct Key {
@@ -70,15 +79,15 @@ struct Metadata {
 
 impl Keys {
     pub(super) fn new(issuer: &str, jwks_url: Option<Url>) -> Self {
-        Self {
+        Self(Arc::new(Inner {
             issuer: issuer.to_owned(),
             jwks_url,
             known: Mutex::default(),
-            fetching: tokio::sync::Mutex::new(()),
-        }
+        }))
     }
 
-    /// The key that a token with this header was signed with.
+    /// The key that a token with this header was signed with. An issuer that
+    /// does not answer costs nobody whose key is known more than [`GRACE`].
     pub(super) async fn find(
         &self,
         id: Option<&str>,
@@ -86,34 +95,24 @@ impl Keys {
         outbound: &Outbound,
         now: i64,
     ) -> Result<DecodingKey, NoKey> {
-        let known = self.known();
-        if known.age(now).is_some_and(|age| age < FRESH)
-            && let Some(key) = known.find(id, algorithm)
+        let known = self.0.known().clone();
+        let found = known.find(id, algorithm);
+        let younger_than = |limit: i64| known.age(now).is_some_and(|age| age < limit);
+        if younger_than(FRESH)
+            && let Some(key) = found
         {
             return Ok(key);
         }
-        let _fetching = self.fetching.lock().await;
-        // Somebody may have fetched them meanwhile.
-        let mut known = self.known();
-        let found = known.find(id, algorithm);
-        let is_fresh = known.age(now).is_some_and(|age| age < FRESH);
-        let may_try = known
-            .tried
-            .is_none_or(|(at, _)| now.saturating_sub(at) >= PAUSE);
-        if may_try && !(is_fresh && found.is_some()) {
-            let fetched = self.fetch(outbound).await;
-            known.tried = Some((now, fetched.is_ok()));
-            match fetched {
-                Ok(keys) => {
-                    known.keys = keys;
-                    known.fetched_at = Some(now);
-                }
-                Err(problem) => {
-                    tracing::warn!(issuer = self.issuer, %problem, "keys cannot be fetched");
-                }
+        if let Some(fetch) = self.fetching(outbound, now) {
+            let over = ended(fetch);
+            if younger_than(LAST) && found.is_some() {
+                // It goes on by itself if it takes longer.
+                let _ = tokio::time::timeout(GRACE, over).await;
+            } else {
+                over.await;
             }
-            *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known.clone();
         }
+        let known = self.0.known().clone();
         if known.age(now).is_none_or(|age| age >= LAST) {
             return Err(NoKey::Unavailable);
         }
@@ -125,11 +124,56 @@ impl Keys {
         }
     }
 
-    fn known(&self) -> Known {
-        self.known
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    /// The fetch that is under way; one begins if it may. It belongs to no
+    /// request: who waits for it may go away.
+    fn fetching(&self, outbound: &Outbound, now: i64) -> Option<watch::Receiver<()>> {
+        let mut known = self.0.known();
+        let under_way = known.fetching.as_ref();
+        if let Some(fetch) = under_way.filter(|fetch| fetch.has_changed().is_ok()) {
+            return Some(fetch.clone());
+        }
+        let may_try = known
+            .tried
+            .is_none_or(|(at, _)| now.saturating_sub(at) >= PAUSE);
+        if !may_try {
+            return None;
+        }
+        let (end, fetch) = watch::channel(());
+        known.tried = Some((now, false));
+        known.fetching = Some(fetch.clone());
+        drop(known);
+        let (inner, outbound) = (Arc::clone(&self.0), outbound.clone());
+        tokio::spawn(async move {
+            inner.renew(&outbound, now).await;
+            drop(end);
+        });
+        Some(fetch)
+    }
+}
+
+/// Waits until a fetch has ended, however.
+async fn ended(mut fetch: watch::Receiver<()>) {
+    // Nothing is ever sent.
+    while fetch.changed().await.is_ok() {}
+}
+
+impl Inner {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn renew(&self, outbound: &Outbound, now: i64) {
+        match self.fetch(outbound).await {
+            Ok(keys) => {
+                let mut known = self.known();
+                known.keys = keys;
+                known.fetched_at = Some(now);
+                known.tried = Some((now, true));
+            }
+            Err(problem) => {
+                tracing::warn!(issuer = self.issuer, %problem, "keys cannot be fetched");
+            }
+        }
     }
 
     async fn fetch(&self, outbound: &Outbound) -> Result<Arc<[Key]>, OutboundError> {

@@ -6,10 +6,11 @@ use jsonwebtoken::Algorithm;
 use serde_json::Value;
 use url::Url;
 
-use super::addresses::web_url;
+use super::addresses::{is_safe, web_url};
 use super::document;
 use super::error::ConfigError;
 use super::secrets::{self, Outside};
+use crate::outbound::Allowed;
 use crate::owner::SubjectType;
 use crate::secret::Secret;
 
@@ -79,6 +80,25 @@ pub struct FilterKey {
     pub servers: BTreeSet<String>,
     /// Whether a subject counts without a token that proves it.
     pub trust_asserted_subject: bool,
+}
+
+/// Keys that come by http are whoever's is on the way: an issuer may be called
+/// so on this machine only, and where the operator says so.
+pub(super) fn by_http(errors: &mut Vec<ConfigError>, issuers: &[Issuer], allow: &[Allowed]) {
+    for (index, issuer) in issuers.iter().enumerate() {
+        for (field, url) in issuer.urls() {
+            let may = url.scheme() == "https"
+                || is_safe(&url)
+                || allow.iter().any(|allowed| allowed.covers(&url));
+            if !may {
+                errors.push(ConfigError::new(
+                    format!("/issuers/{index}/{field}"),
+                    "an https URL; http on loopback, or where outbound.allow has it",
+                    "an http URL",
+                ));
+            }
+        }
+    }
 }
 
 pub(super) fn issuer(
@@ -308,5 +328,17 @@ impl ClaimPath {
         let (first, rest) = self.0.split_first()?;
         rest.iter()
             .try_fold(claims.get(first)?, |value, name| value.get(name))
+    }
+}
+
+impl Issuer {
+    /// What is called of it, by the field of the configuration.
+    pub(super) fn urls(&self) -> Vec<(&'static str, Url)> {
+        let identifier = Url::parse(&self.issuer).ok();
+        identifier
+            .map(|url| ("issuer", url))
+            .into_iter()
+            .chain(self.jwks_url.clone().map(|url| ("jwks_url", url)))
+            .collect()
     }
 }

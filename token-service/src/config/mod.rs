@@ -57,8 +57,11 @@ pub struct Config {
     pub redirect_urls: Vec<String>,
     /// The gate's base URLs; the first is the default.
     pub gateway_urls: Vec<Url>,
-    /// What the service may call, with the origins of the issuers.
+    /// What the service may call.
     pub outbound: OutboundSettings,
+    /// What it may call for the issuers' keys and for the sign-in: their
+    /// origins too, wherever they are.
+    pub issuers_outbound: OutboundSettings,
     /// When credentials are renewed.
     pub refresh: Refresh,
     /// For how many days audit records are kept.
@@ -181,6 +184,9 @@ pub fn parse(bytes: &[u8], outside: Outside<'_>) -> Result<Config, Vec<ConfigErr
     }
     // What these say is only meant if everything else is right.
     if errors.is_empty() {
+        if let (Some(issuers), Some(outbound)) = (&issuers, &outbound) {
+            issuers::by_http(&mut errors, issuers, &outbound.allow);
+        }
         servers::keys_and_servers(&mut errors, &filter_keys, &servers, &document.servers);
     }
     if !errors.is_empty() {
@@ -188,14 +194,14 @@ pub fn parse(bytes: &[u8], outside: Outside<'_>) -> Result<Config, Vec<ConfigErr
     }
     let config = (|| {
         let issuers = issuers?;
-        let mut outbound = outbound?;
-        // Their keys and metadata are fetched wherever they are.
+        let outbound = outbound?;
+        // Not for what others name: an MCP server could point inside.
+        let mut issuers_outbound = outbound.clone();
         for issuer in &issuers {
-            let identifier = Url::parse(&issuer.issuer).ok();
-            let urls = [identifier.as_ref(), issuer.jwks_url.as_ref()];
-            outbound
+            let urls = issuer.urls().into_iter();
+            issuers_outbound
                 .allow
-                .extend(urls.into_iter().flatten().filter_map(Allowed::origin_of));
+                .extend(urls.filter_map(|(_, url)| Allowed::origin_of(&url)));
         }
         Some(Config {
             database: database?,
@@ -209,6 +215,7 @@ pub fn parse(bytes: &[u8], outside: Outside<'_>) -> Result<Config, Vec<ConfigErr
             redirect_urls: redirect_urls?,
             gateway_urls: gateway_urls?,
             outbound,
+            issuers_outbound,
             refresh: refresh?,
             audit_days: audit_days?,
             servers,

@@ -279,8 +279,9 @@ fn a_whole_configuration_becomes_domain_types() {
         config.issuers[0].audiences,
         ["https://tokens.example", "https://tokens.example/"]
     );
-    // The issuer's own origin may be called.
-    assert_eq!(config.outbound.allow.len(), 2);
+    // The issuer's own origin may be called, but not for what others name.
+    assert_eq!(config.outbound.allow.len(), 1);
+    assert_eq!(config.issuers_outbound.allow.len(), 2);
     let notes = config.servers.get("notes").unwrap();
     assert_eq!(
         notes.resources,
@@ -811,4 +812,49 @@ fn the_configuration_in_the_readme_can_be_used() {
         config.servers.get("notes").unwrap().resources,
         ["https://mcp.example/notes/mcp"]
     );
+}
+
+#[test]
+fn an_issuer_is_called_by_http_on_loopback_or_where_the_operator_says_so_only() {
+    let with = |issuer: &str, allow: &str| {
+        with_key(&format!(
+            r#""public_url": "https://tokens.example", "issuers": [{issuer}],
+            "outbound": {{"allow": [{allow}]}}"#
+        ))
+    };
+    for (issuer, allow) in [
+        (r#"{"issuer": "http://localhost:9000"}"#, ""),
+        (r#"{"issuer": "http://[::1]:9000"}"#, ""),
+        (
+            r#"{"issuer": "http://as.internal/a"}"#,
+            r#""as.internal:80""#,
+        ),
+        (r#"{"issuer": "http://10.1.0.2:9000"}"#, r#""10.1.0.0/16""#),
+    ] {
+        assert!(with(issuer, allow).is_ok(), "{issuer}");
+    }
+    for (issuer, allow, place) in [
+        (
+            r#"{"issuer": "http://as.example"}"#,
+            "",
+            "/issuers/0/issuer",
+        ),
+        (
+            r#"{"issuer": "http://as.internal:81"}"#,
+            r#""as.internal:80""#,
+            "/issuers/0/issuer",
+        ),
+        (
+            r#"{"issuer": "https://as.example", "jwks_url": "http://as.example/keys"}"#,
+            "",
+            "/issuers/0/jwks_url",
+        ),
+    ] {
+        let errors = with(issuer, allow).unwrap_err();
+        let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        assert!(
+            errors.iter().any(|error| error.contains(place)),
+            "{errors:?}"
+        );
+    }
 }

@@ -81,8 +81,7 @@ async fn send(flow: &Flow<'_>, handle: &str, again: bool) -> Result<Response, Pr
     let client = client(flow, &link.owner)?;
     let metadata = flow
         .app
-        .grants
-        .providers()
+        .issuers
         .issuer(&link.owner.issuer)
         .await
         .map_err(|error| provider_problem(flow, &back, &error))?;
@@ -183,7 +182,7 @@ async fn person(
     let problem = |error| provider_problem(flow, &row.connect, &error);
     let unusable = || Problem::UnusableSignIn(row.connect.clone());
     let client = client(flow, owner)?;
-    let providers = flow.app.grants.providers();
+    let providers = &flow.app.issuers;
     let metadata = providers.issuer(&owner.issuer).await.map_err(problem)?;
     check_issuer(Some(&owner.issuer), metadata.promises_iss, iss).map_err(problem)?;
     let client = OAuthClient {

@@ -74,6 +74,9 @@ pub(super) fn parse_override(
     authentication: &Authentication,
     value: &OverrideValue,
 ) -> Result<KeptOverride, &'static str> {
+    if matches!(authentication, Authentication::None) {
+        return Err("the server takes no credential");
+    }
     let text = |secret: &Secret| {
         let bytes = secret.expose();
         if bytes.is_empty() || bytes.len() > LONGEST {
@@ -181,9 +184,10 @@ mod tests {
         let fixed = header(&[("x-key", &[text("shared")])]);
         assert_eq!(result(&fixed, &one("own")), [pair("x-key", "own")]);
         assert_eq!(
-            result(&Authentication::None, &one("Bearer t")),
+            result(&header(&[]), &one("Bearer t")),
             [pair("authorization", "Bearer t")]
         );
+        assert!(parse_override(&Authentication::None, &one("Bearer t")).is_err());
     }
 
     #[test]
@@ -198,15 +202,15 @@ mod tests {
         ] {
             assert!(parse_override(&two, &wrong).is_err());
         }
-        assert!(parse_override(&Authentication::None, &both).is_err());
+        assert!(parse_override(&header(&[]), &both).is_err());
     }
 
     #[test]
     fn what_cannot_stand_in_a_header_is_refused() {
         for value in ["", " k", "k ", "a\r\nb: c", "a\0", "é", "a\tb"] {
-            assert!(parse_override(&Authentication::None, &one(value)).is_err());
+            assert!(parse_override(&header(&[]), &one(value)).is_err());
         }
         let long = "x".repeat(LONGEST + 1);
-        assert!(parse_override(&Authentication::None, &one(&long)).is_err());
+        assert!(parse_override(&header(&[]), &one(&long)).is_err());
     }
 }

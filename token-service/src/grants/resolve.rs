@@ -106,12 +106,16 @@ impl Grants {
     }
 
     /// The override in a slot, as headers. One that does not fit the server's
-    /// headers any more counts as none.
+    /// headers any more counts as none, and so does one for a server that takes
+    /// no credential: there, nobody proves who calls.
     pub(super) async fn override_of(
         &self,
         slot: &Slot,
         source: &Source,
     ) -> Result<Option<(KeptCredential, Headers)>, CredentialError> {
+        if matches!(source.authentication, Authentication::None) {
+            return Ok(None);
+        }
         let Some(kept) = self.get(slot).await? else {
             return Ok(None);
         };

@@ -138,6 +138,8 @@ impl Providers {
                 Ok(metadata)
             }
             Err(trouble) => {
+                let error = ProviderError::from(trouble);
+                tracing::warn!(%error, "a provider's metadata cannot be had");
                 // It says something else now: what is kept is wrong.
                 if !trouble.is_passing() {
                     let mut all = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);

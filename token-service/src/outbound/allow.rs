@@ -39,6 +39,19 @@ impl Allowed {
             port: url.port_or_known_default()?,
         })
     }
+
+    /// Whether the URL shows by itself that it is meant; a name is not looked
+    /// up.
+    pub fn covers(&self, url: &Url) -> bool {
+        match self {
+            Self::Authority { .. } => Self::origin_of(url).as_ref() == Some(self),
+            Self::Network(network) => match url.host() {
+                Some(Host::Ipv4(address)) => network.contains(address.into()),
+                Some(Host::Ipv6(address)) => network.contains(address.into()),
+                _ => false,
+            },
+        }
+    }
 }
 
 impl FromStr for Allowed {

@@ -3,6 +3,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, Header};
+use mcp_token_service::oauth::ProviderError;
+use mcp_token_service::outbound::{OutboundError, Refusal};
 use serde_json::{Value, json};
 
 use crate::NOW;
@@ -239,6 +241,32 @@ async fn while_the_issuer_is_down_known_keys_stay_good_for_a_day() {
 }
 
 #[tokio::test]
+async fn an_issuer_that_hangs_stops_nobody_whose_key_is_known() {
+    let running = Running::with(|document| {
+        document["outbound"] = json!({"timeout_seconds": 30});
+    })
+    .await;
+    let mut claims = running.issuer.claims("ann", SERVICE);
+    claims["exp"] = json!(NOW + 3600);
+    let token = sign(FIRST, &claims);
+    assert_eq!(running.get(PATH, &token).await.status, 200);
+    running.issuer.hang();
+    running.pass(601);
+    let begun = std::time::Instant::now();
+    let mut all = tokio::task::JoinSet::new();
+    for _ in 0..16 {
+        let request = running.on_public(reqwest::Method::GET, PATH, &token);
+        all.spawn(async move { request.send().await.unwrap().status().as_u16() });
+    }
+    while let Some(status) = all.join_next().await {
+        assert_eq!(status.unwrap(), 200);
+    }
+    // Far less than the fetch takes, or a request may.
+    assert!(begun.elapsed() < std::time::Duration::from_secs(4));
+    assert_eq!(running.issuer.fetches(), 2);
+}
+
+#[tokio::test]
 async fn an_issuer_that_never_answered_is_no_reason_to_refuse_a_token() {
     let running = Running::start().await;
     running.issuer.set_up(false);
@@ -313,4 +341,24 @@ async fn the_kind_of_a_subject_is_what_a_claim_says_and_of_who_signed_in_a_perso
     let access = &running.app.access;
     let person = access.id_token(&running.issuer.url, &token, "n", NOW).await;
     assert_eq!(person.unwrap(), running.owner("ann"));
+}
+
+#[tokio::test]
+async fn what_others_name_does_not_lead_to_where_the_issuer_is() {
+    let running = Running::start().await;
+    let issuer = &running.issuer.url;
+    let named = running.app.grants.providers().issuer(issuer).await;
+    let refused = |error: &ProviderError| {
+        matches!(
+            error,
+            ProviderError::Outbound(OutboundError::Refused(Refusal::Scheme | Refusal::Address))
+        )
+    };
+    assert!(named.as_ref().is_err_and(refused), "{named:?}");
+    // For the sign-in it is asked; here it has no token endpoint.
+    let asked = running.app.issuers.issuer(issuer).await;
+    assert!(
+        matches!(asked, Err(ProviderError::Metadata(_))),
+        "{asked:?}"
+    );
 }

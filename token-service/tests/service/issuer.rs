@@ -1,7 +1,7 @@
 //! An issuer whose keys and tokens the tests make.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::extract::State;
@@ -40,6 +40,7 @@ pub(crate) struct Issuer {
     /// How often the keys were fetched.
     pub(crate) fetched: Arc<AtomicUsize>,
     up: Arc<Mutex<bool>>,
+    hanging: Arc<AtomicBool>,
 }
 
 impl Issuer {
@@ -51,6 +52,7 @@ impl Issuer {
             keys: Arc::new(Mutex::new(vec![FIRST])),
             fetched: Arc::default(),
             up: Arc::new(Mutex::new(true)),
+            hanging: Arc::default(),
         };
         let router = Router::new()
             .route("/.well-known/openid-configuration", get(metadata))
@@ -66,6 +68,11 @@ impl Issuer {
 
     pub(crate) fn set_up(&self, up: bool) {
         *self.up.lock().unwrap() = up;
+    }
+
+    /// From now on it takes requests for its keys and never answers.
+    pub(crate) fn hang(&self) {
+        self.hanging.store(true, Ordering::SeqCst);
     }
 
     pub(crate) fn fetches(&self) -> usize {
@@ -105,6 +112,9 @@ async fn metadata(State(issuer): State<Issuer>) -> Json<Value> {
 
 async fn jwks(State(issuer): State<Issuer>) -> Result<Json<Value>, StatusCode> {
     issuer.fetched.fetch_add(1, Ordering::SeqCst);
+    if issuer.hanging.load(Ordering::SeqCst) {
+        std::future::pending::<()>().await;
+    }
     if !*issuer.up.lock().unwrap() {
         return Err(StatusCode::INTERNAL_SERVER_ERROR);
     }

@@ -1,7 +1,10 @@
 //! What the filter asks (contract 6.2).
 
 use mcp_token_service::config::Database;
-use mcp_token_service::storage::Action;
+use mcp_token_service::credentials::Credential;
+use mcp_token_service::owner::Target;
+use mcp_token_service::secret::Secret;
+use mcp_token_service::storage::{Action, Method, Slot};
 use serde_json::{Value, json};
 
 use crate::issuer::{FIRST, SECOND, sign};
@@ -191,6 +194,38 @@ async fn a_subject_is_believed_with_its_own_token_for_this_server_only() {
         running.resolve(TRUSTED_KEY, &question).await.error(),
         invalid
     );
+}
+
+#[tokio::test]
+async fn of_a_server_that_takes_no_credential_nobody_gets_one_that_was_kept() {
+    let running = Running::start().await;
+    for server in ["none", "keyed"] {
+        let slot = Slot {
+            owner: running.owner("ann"),
+            target: Target::server(server),
+            method: Method::Override,
+        };
+        let credential = Credential {
+            secret: Secret::new(r#"{"one":"k"}"#),
+            scopes: vec![],
+            expires_at: None,
+        };
+        let kept = running.app.credentials.put(&slot, &credential, NOW).await;
+        kept.unwrap();
+    }
+    let keyed = running.question("keyed", "ann");
+    let answer = running.resolve(GATE_KEY, &keyed).await.json();
+    assert_eq!(answer["headers"][0]["value"], "Bearer k");
+    // Here nobody has to prove who they are.
+    let mut question = running.question("none", "ann");
+    question.as_object_mut().unwrap().remove("subject_token");
+    for key in [GATE_KEY, TRUSTED_KEY] {
+        let answer = running.resolve(key, &question).await;
+        // A key that is not trusted is told so before.
+        assert!(answer.json().get("headers").is_none(), "{}", answer.text);
+    }
+    let answer = running.resolve(TRUSTED_KEY, &question).await.json();
+    assert_eq!(answer["status"], "authentication_not_required");
 }
 
 #[tokio::test]
