@@ -12,7 +12,9 @@ use crate::policy::Pattern;
 fn environment(name: &str) -> Option<String> {
     match name {
         "SECRET" | "MCP_TOKEN_SERVICE_KEY" => Some("from-the-environment".to_owned()),
-        "STATE_KEY" | "MCP_AUTH_STATE_KEY" => Some("a-state-key-of-more-than-32-characters".to_owned()),
+        "STATE_KEY" | "MCP_AUTH_STATE_KEY" => {
+            Some("a-state-key-of-more-than-32-characters".to_owned())
+        }
         "EMPTY" => Some(String::new()),
         _ => None,
     }

@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::config::FilterKey;
 use crate::consent;
 use crate::grants::{
-    Authenticated, ConsentKind, Reason, Rejected, Resolution, ResolveAsk, ResolveError,
+    Authenticated, ConsentKind, Needed, Reason, Rejected, Resolution, ResolveAsk, ResolveError,
 };
 use crate::http::{ErrorBody, Problem, RequestId};
 use crate::owner::{Owner, SubjectType, Target};
@@ -326,12 +326,31 @@ async fn checked(
         }
         Ok(Resolution::ConsentRequired { reason, kind }) => {
             let redirect = request.redirect_url.as_deref();
-            let started = consent::start(app, &subject.owner, server, redirect, None, now)
+            let needed = needed(server, request, reason);
+            let started = consent::start(app, &subject.owner, server, redirect, None, needed, now)
                 .await
                 .map_err(not_started)?;
             consent_answer(server, request, reason, kind, started).map(Outcome::Consent)
         }
         Err(error) => Err(refused(error)),
+    }
+}
+
+/// What the link has to bring where the credential is good, but not for this
+/// call.
+fn needed(server: &Server, request: &ResolveRequest, reason: Reason) -> Vec<Needed> {
+    let named = request.source.as_deref();
+    let mut sources = server.sources.iter();
+    match sources.find(|source| named.is_none_or(|id| id == source.id)) {
+        Some(source) if reason == Reason::InsufficientScope => vec![Needed {
+            source: source.id.clone(),
+            scopes: request.required_scopes.clone(),
+            instead_of: request
+                .rejected
+                .as_ref()
+                .map(|rejected| rejected.credential_version.clone()),
+        }],
+        _ => vec![],
     }
 }
 

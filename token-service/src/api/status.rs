@@ -136,9 +136,10 @@ pub(super) async fn authorize(
             reason,
             kind,
         } => {
-            let started = consent::start(&app, &caller.owner, server, redirect, gateway, now)
-                .await
-                .map_err(not_started)?;
+            let started =
+                consent::start(&app, &caller.owner, server, redirect, gateway, vec![], now)
+                    .await
+                    .map_err(not_started)?;
             AuthorizeAnswer::AuthenticationRequired {
                 method: OwnMethod::of(method),
                 reason: in_words(reason, kind).to_owned(),

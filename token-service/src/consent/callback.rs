@@ -81,6 +81,16 @@ async fn take_answer(flow: &Flow<'_>, query: &str) -> Result<Response, Problem> 
     let outcome = match finished {
         Ok(()) => {
             journey.trouble.remove(&source.id);
+            let grants = &flow.app.grants;
+            let pending = grants
+                .pending_sources(&owner, server, &journey.needed, flow.now)
+                .await
+                .map_err(|error| flow.trouble(&error))?;
+            if pending.iter().any(|pending| pending.id == source.id) {
+                journey
+                    .trouble
+                    .insert(source.id.clone(), Trouble::NotEnough);
+            }
             telemetry::consent_completed();
             "finished"
         }

@@ -1,6 +1,7 @@
 //! The page of a link: `GET` shows it, `POST` begins with one source.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::rejection::FormRejection;
@@ -16,7 +17,7 @@ use super::problem::Problem;
 use super::rows::{Callback, Row, Session};
 use super::{below, sign_in};
 use crate::app::App;
-use crate::grants::{OverrideError, OverrideValue};
+use crate::grants::{OverrideError, OverrideValue, scopes_to_ask};
 use crate::http::RequestId;
 use crate::oauth::Metadata;
 use crate::owner::Target;
@@ -139,8 +140,9 @@ async fn send(
     let state = flow.fresh()?;
     let redirect_uri = below(flow.public_url(), "oauth/callback");
     let grants = &flow.app.grants;
+    let further = further_scopes(flow, &link, source).await?;
     let begun = grants
-        .begin(source, &redirect_uri, state.expose(), flow.now)
+        .begin(source, &further, &redirect_uri, state.expose(), flow.now)
         .await;
     let begun = match begun {
         Ok(begun) => begun,
@@ -230,10 +232,20 @@ async fn refuse(flow: &Flow<'_>, link: &Link, person: &SignedIn) -> Result<Respo
     Ok(page(StatusCode::FORBIDDEN, &shown, &targets))
 }
 
+async fn further_scopes(
+    flow: &Flow<'_>,
+    link: &Link,
+    source: &Source,
+) -> Result<Vec<String>, Problem> {
+    let grants = &flow.app.grants;
+    let found = grants.further_scopes(&link.owner, source, &link.journey.needed);
+    found.await.map_err(|error| flow.trouble(&error))
+}
+
 async fn pending(flow: &Flow<'_>, link: &Link) -> Result<Vec<Arc<Source>>, Problem> {
     let grants = &flow.app.grants;
     let pending = grants
-        .pending_sources(&link.owner, &link.server, flow.now)
+        .pending_sources(&link.owner, &link.server, &link.journey.needed, flow.now)
         .await;
     pending.map_err(|error| flow.trouble(&error))
 }
@@ -255,6 +267,14 @@ async fn connect_page(
         let of = metadata.iter().find(|(id, _)| *id == source.id);
         of.map(|(_, metadata)| metadata)
     };
+    let mut scopes: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for source in &pending {
+        if let Authentication::AuthorizationCode(oauth) = &source.authentication {
+            let further = further_scopes(flow, link, source).await?;
+            let found = found(source).map(Arc::as_ref);
+            scopes.insert(&source.id, scopes_to_ask(oauth, found, &further));
+        }
+    }
     let sources: Vec<pages::Source<'_>> = link
         .server
         .sources
@@ -263,19 +283,13 @@ async fn connect_page(
             let step = match &source.authentication {
                 _ if !is_pending(source) && asks_person(source) => Step::Connected,
                 _ if !is_pending(source) => return None,
-                Authentication::AuthorizationCode(oauth) => {
+                Authentication::AuthorizationCode(_) => {
                     let found = found(source);
                     let endpoint =
                         found.and_then(|metadata| metadata.endpoints.authorization.as_ref());
-                    // Where none are configured, those that the resource names
-                    // are asked for (MCP, "Scope selection strategy").
-                    let scopes = match found {
-                        Some(metadata) if oauth.scopes.is_empty() => &metadata.resource_scopes,
-                        _ => &oauth.scopes,
-                    };
                     Step::Agree {
                         host: endpoint.map(host),
-                        scopes,
+                        scopes: scopes.get(source.id.as_str()).map_or(&[], Vec::as_slice),
                     }
                 }
                 Authentication::Header(header) => Step::Enter {

@@ -145,7 +145,7 @@ impl<'a> Flow<'a> {
         let pending = self
             .app
             .grants
-            .pending_sources(owner, server, self.now)
+            .pending_sources(owner, server, &journey.needed, self.now)
             .await
             .map_err(|error| self.trouble(&error))?;
         if pending.is_empty() {

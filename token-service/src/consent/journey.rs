@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::grants::Needed;
+
 /// What came of the sources so far, and where the way ends.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Journey {
@@ -12,6 +14,9 @@ pub(super) struct Journey {
     pub(super) redirect_url: Option<String>,
     /// The gateway that the user comes through.
     pub(super) gateway_url: Option<String>,
+    /// What the call that the link is for needs.
+    #[serde(default)]
+    pub(super) needed: Vec<Needed>,
     /// What went wrong the last time, by the id of the source.
     #[serde(default)]
     pub(super) trouble: BTreeMap<String, Trouble>,
@@ -31,6 +36,8 @@ pub(super) enum Trouble {
     Unreachable,
     /// The key that the person entered cannot be one.
     BadKey,
+    /// The provider gave less than the call needs.
+    NotEnough,
 }
 
 impl Trouble {
@@ -67,6 +74,12 @@ impl Trouble {
                     "{name} is not connected: the key is empty or has characters that no key has."
                 )
             }
+            Self::NotEnough => {
+                format!(
+                    "{name} is connected, but its sign-in did not give all the permissions that \
+                     your application needs."
+                )
+            }
             Self::Unreachable => {
                 format!("{name} is not connected: its sign-in did not answer. Try again later.")
             }
@@ -78,6 +91,7 @@ impl Trouble {
         match self {
             Self::Denied => "denied",
             Self::Refused(_) | Self::Unusable | Self::Unreachable | Self::BadKey => "failed",
+            Self::NotEnough => "finished",
         }
     }
 }

@@ -9,6 +9,7 @@ use super::journey::Journey;
 use super::rows::{self, Kept, Row};
 use crate::app::App;
 use crate::credentials::CredentialError;
+use crate::grants::Needed;
 use crate::owner::{Owner, Target};
 use crate::servers::Server;
 use crate::storage::Handle;
@@ -35,7 +36,8 @@ pub enum StartError {
 
 /// Makes the link with which this owner can connect this server.
 /// `redirect_url` is where the browser goes in the end, and `gateway_url` the
-/// gateway that the owner comes through; both have to be configured.
+/// gateway that the owner comes through; both have to be configured. `needed`
+/// is what the call that the link is for needs beside a usable credential.
 ///
 /// # Errors
 /// One of them is not, or the database has trouble.
@@ -45,14 +47,18 @@ pub async fn start(
     server: &Server,
     redirect_url: Option<&str>,
     gateway_url: Option<&str>,
+    needed: Vec<Needed>,
     now: i64,
 ) -> Result<Started, StartError> {
-    let journey = journey(
-        &app.config.redirect_urls,
-        &app.config.gateway_urls,
-        redirect_url,
-        gateway_url,
-    )?;
+    let journey = Journey {
+        needed,
+        ..journey(
+            &app.config.redirect_urls,
+            &app.config.gateway_urls,
+            redirect_url,
+            gateway_url,
+        )?
+    };
     let handle = Handle::fresh().map_err(CredentialError::from)?;
     let row = Kept {
         owner: owner.clone(),

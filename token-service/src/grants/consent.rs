@@ -6,9 +6,10 @@ use super::Grants;
 use super::kept::{KeptGrant, Origin};
 use super::types::{Begun, ClientOrigin, KeptClient, KeptText, PendingAuthorization};
 use super::write::{WRITES, pause};
+use crate::credentials::CredentialError;
 use crate::oauth::{
-    AuthorizationRequest, ErrorCode, Grant, Pkce, ProviderError, check_issuer, introspect_expiry,
-    request_token,
+    AuthorizationRequest, ErrorCode, Grant, Metadata, Pkce, ProviderError, check_issuer,
+    introspect_expiry, request_token,
 };
 use crate::owner::Owner;
 use crate::secret::Secret;
@@ -16,13 +17,15 @@ use crate::servers::{Authentication, OAuth, Source};
 use crate::storage::{Method, Slot, Version};
 
 impl Grants {
-    /// Begins an authorization at the source's provider.
+    /// Begins an authorization at the source's provider. `further`: see
+    /// [`Grants::further_scopes`].
     ///
     /// # Errors
     /// The provider cannot be used, or the source needs no consent.
     pub async fn begin(
         &self,
         source: &Source,
+        further: &[String],
         redirect_uri: &str,
         state: &str,
         now: i64,
@@ -35,13 +38,9 @@ impl Grants {
         outbound
             .check(endpoint)
             .map_err(|refusal| ProviderError::Outbound(refusal.into()))?;
-        let scopes = if oauth.scopes.is_empty() {
-            &metadata.resource_scopes
-        } else {
-            &oauth.scopes
-        };
+        let scopes = scopes_to_ask(oauth, Some(&metadata), further);
         let (client, origin) = self
-            .client_for(&oauth.client, &metadata, redirect_uri, scopes, now)
+            .client_for(&oauth.client, &metadata, redirect_uri, &scopes, now)
             .await?;
         let resource = oauth.resource.as_ref().or(metadata.resource.as_ref());
         let pkce = Pkce::fresh()?;
@@ -51,7 +50,7 @@ impl Grants {
             redirect_uri,
             state,
             pkce: &pkce,
-            scopes,
+            scopes: &scopes,
             resource: resource.map(String::as_str),
             parameters: &oauth.authorization_parameters,
         }
@@ -74,7 +73,7 @@ impl Grants {
                 client,
                 redirect_uri: redirect_uri.to_owned(),
                 verifier,
-                scopes: scopes.clone(),
+                scopes,
                 resource: resource.cloned(),
             },
         })
@@ -117,6 +116,26 @@ impl Grants {
         let done = self.0.running.spawn(exchange.run());
         done.await.unwrap_or(Err(ProviderError::Unavailable))
     }
+}
+
+/// The scopes that a user is asked to agree to: those that are configured, and
+/// no others. Where none are, those that the resource names (MCP, "Scope
+/// selection strategy"), and the further ones.
+pub(crate) fn scopes_to_ask(
+    oauth: &OAuth,
+    metadata: Option<&Metadata>,
+    further: &[String],
+) -> Vec<String> {
+    if !oauth.scopes.is_empty() {
+        return oauth.scopes.clone();
+    }
+    let mut scopes = metadata.map_or_else(Vec::new, |found| found.resource_scopes.clone());
+    for scope in further {
+        if !scopes.contains(scope) {
+            scopes.push(scope.clone());
+        }
+    }
+    scopes
 }
 
 /// The source's authorization server, where users agree.
@@ -203,6 +222,15 @@ impl Exchange {
                 }
             }
         };
+        // An override that the upstream has refused would still go before what
+        // the user has just agreed to.
+        let overridden = Slot {
+            method: Method::Override,
+            ..slot.clone()
+        };
+        let storage = grants.0.credentials.storage();
+        let removed = storage.remove_unusable_credential(&overridden).await;
+        removed.map_err(CredentialError::from)?;
         if credential.expires_at.is_none() {
             let metadata = grants
                 .0

@@ -20,8 +20,9 @@ use std::sync::Arc;
 
 use url::Url;
 
+pub(crate) use consent::scopes_to_ask;
 pub use types::{
-    AuthMethod, AuthStatus, Authenticated, Begun, ConsentKind, Disconnected, OverrideError,
+    AuthMethod, AuthStatus, Authenticated, Begun, ConsentKind, Disconnected, Needed, OverrideError,
     OverrideValue, PendingAuthorization, Reason, Rejected, Resolution, ResolveAsk, ResolveError,
 };
 

@@ -475,9 +475,16 @@ fn before(error: ProviderError) -> ProviderError {
 fn cooling(last_error: Option<&str>, left: i64) -> Outcome {
     match last_error {
         Some(RATE_LIMITED) => Outcome::RateLimited(left),
-        Some(PROVIDER_CHANGED | CLIENT_GONE) => Outcome::Consent(Reason::RefreshFailed),
+        error if needs_consent(error) => Outcome::Consent(Reason::RefreshFailed),
         _ => Outcome::Failed,
     }
+}
+
+/// Whether after a refresh with that end only a new consent brings a token,
+/// unless the provider or the configuration is put right: the credential is
+/// kept for that.
+pub(super) fn needs_consent(last_error: Option<&str>) -> bool {
+    matches!(last_error, Some(PROVIDER_CHANGED | CLIENT_GONE))
 }
 
 const fn word(outcome: Outcome) -> &'static str {

@@ -16,7 +16,7 @@ use super::types::{
 use crate::credentials::{CredentialError, KeptCredential};
 use crate::random;
 use crate::secret::Secret;
-use crate::servers::{Authentication, HeaderLevel, OAuth, Server, Source};
+use crate::servers::{Authentication, HeaderAuthentication, HeaderLevel, OAuth, Server, Source};
 use crate::storage::{Action, AuditRecord, Method, Slot, Status};
 use crate::telemetry;
 
@@ -49,7 +49,7 @@ impl Grants {
         ask: &ResolveAsk<'_>,
         now: i64,
     ) -> Result<Resolution, ResolveError> {
-        if let Some(resolution) = self.by_override(source, ask).await? {
+        if let Some(resolution) = self.by_override(source, ask, now).await? {
             return Ok(resolution);
         }
         match &source.authentication {
@@ -86,6 +86,7 @@ impl Grants {
         &self,
         source: &Source,
         ask: &ResolveAsk<'_>,
+        now: i64,
     ) -> Result<Option<Resolution>, ResolveError> {
         let Some((kept, headers)) = self
             .override_of(&slot(ask, source, Method::Override), source)
@@ -94,13 +95,20 @@ impl Grants {
             return Ok(None);
         };
         let version = kept.version.to_string();
-        // A key is not renewed; it is not removed either, for who has refused
-        // it may have had a bad moment.
-        if refused(ask, &version) {
-            return Ok(Some(Resolution::ConsentRequired {
-                reason: Reason::Revoked,
-                kind: ConsentKind::ApiKey,
-            }));
+        let refused = refused(ask, &version);
+        // A key is not renewed. It is removed only by who gives another one.
+        match asked_of_person(&source.authentication) {
+            Some(kind) if refused || kept.status != Status::Usable => {
+                if kept.status == Status::Usable {
+                    let slot = slot(ask, source, Method::Override);
+                    self.mark_revoked(&slot, &kept, ask, now).await?;
+                }
+                let reason = Reason::of(kept.status).unwrap_or(Reason::Revoked);
+                return Ok(Some(Resolution::ConsentRequired { reason, kind }));
+            }
+            // The person the link is for could do nothing about it.
+            None if refused => return Err(ResolveError::Upstream),
+            _ => {}
         }
         Ok(Some(fixed(ask, AuthMethod::Override, headers, version)))
     }
@@ -208,6 +216,13 @@ impl Grants {
         Err(ResolveError::Upstream)
     }
 
+    /// Keeps that the upstream does not take this version, so that whatever link
+    /// the user opens asks for another one, and says nothing of a connection
+    /// that the next call does not have. The other reasons are seen in the row
+    /// as it is, or are in the link.
+    ///
+    /// # Errors
+    /// There is another version by now: the user is not to be asked.
     async fn mark_revoked(
         &self,
         slot: &Slot,
@@ -217,21 +232,24 @@ impl Grants {
     ) -> Result<(), ResolveError> {
         let storage = self.0.credentials.storage();
         let marked = storage.mark_credential(slot, kept.version, Status::Revoked, now);
-        if marked.await.map_err(CredentialError::from)? {
-            let record = AuditRecord {
-                at: now,
-                action: Action::Refresh,
-                outcome: Reason::Revoked.as_str().to_owned(),
-                owner: slot.owner.clone(),
-                target: slot.target.clone(),
-                request_id: ask.request_id.to_owned(),
+        if !marked.await.map_err(CredentialError::from)? {
+            return match self.get(slot).await? {
+                None => Ok(()),
+                Some(_) => Err(ResolveError::RefreshInProgress {
+                    retry_after: ASK_AGAIN,
+                }),
             };
-            storage
-                .record(&record)
-                .await
-                .map_err(CredentialError::from)?;
         }
-        Ok(())
+        let record = AuditRecord {
+            at: now,
+            action: Action::Refresh,
+            outcome: Reason::Revoked.as_str().to_owned(),
+            owner: slot.owner.clone(),
+            target: slot.target.clone(),
+            request_id: ask.request_id.to_owned(),
+        };
+        let written = storage.record(&record).await;
+        Ok(written.map_err(CredentialError::from)?)
     }
 
     /// What is in the slot; one that does not open is counted.
@@ -259,6 +277,18 @@ pub(super) fn source_of<'a>(server: &'a Server, id: Option<&str>) -> Option<&'a 
         (None, [only]) => Some(only),
         (None, _) => None,
         (Some(id), sources) => sources.iter().find(|source| source.id == id),
+    }
+}
+
+/// What a person can do for the source. `None`: nothing.
+pub(super) const fn asked_of_person(authentication: &Authentication) -> Option<ConsentKind> {
+    match authentication {
+        Authentication::AuthorizationCode(_) => Some(ConsentKind::OAuth),
+        Authentication::Header(HeaderAuthentication {
+            level: HeaderLevel::PerUser,
+            ..
+        }) => Some(ConsentKind::ApiKey),
+        _ => None,
     }
 }
 

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::Grants;
 use super::kept::KeptGrant;
-use super::resolve::NONE;
-use super::types::{AuthMethod, AuthStatus, ConsentKind, Reason};
+use super::refresh::needs_consent;
+use super::resolve::{NONE, asked_of_person};
+use super::types::{AuthMethod, AuthStatus, ConsentKind, Needed, Reason};
 use crate::credentials::CredentialError;
 use crate::owner::Owner;
 use crate::servers::{Authentication, HeaderLevel, Server, Source};
@@ -44,7 +45,7 @@ impl Grants {
     }
 
     /// The sources for which the user still has to agree at a provider or to
-    /// give a key, in order.
+    /// give a key, in order. `needed`: what has to be there beside.
     ///
     /// # Errors
     /// The credentials cannot be read.
@@ -52,16 +53,81 @@ impl Grants {
         &self,
         owner: &Owner,
         server: &Server,
+        needed: &[Needed],
         now: i64,
     ) -> Result<Vec<Arc<Source>>, CredentialError> {
         let mut pending = vec![];
         for source in &server.sources {
-            let status = self.source_status(owner, source, now).await?;
-            if matches!(status, AuthStatus::Required { .. }) {
+            let is_pending = match self.source_status(owner, source, now).await? {
+                AuthStatus::Required { .. } => true,
+                AuthStatus::Authenticated {
+                    method: AuthMethod::OAuth,
+                } => self.lacks(owner, source, needed).await?,
+                _ => false,
+            };
+            if is_pending {
                 pending.push(Arc::clone(source));
             }
         }
         Ok(pending)
+    }
+
+    /// Whether the user's grant does not have what is needed of the source.
+    async fn lacks(
+        &self,
+        owner: &Owner,
+        source: &Source,
+        needed: &[Needed],
+    ) -> Result<bool, CredentialError> {
+        let of_source = of_source(source, needed);
+        if of_source.is_empty() {
+            return Ok(false);
+        }
+        let slot = Slot {
+            owner: owner.clone(),
+            target: source.target(),
+            method: Method::OAuth,
+        };
+        let Some(kept) = self.get(&slot).await? else {
+            return Ok(true);
+        };
+        let version = kept.version.to_string();
+        let has = |scope: &String| kept.credential.scopes.contains(scope);
+        Ok(of_source.iter().any(|it| {
+            it.instead_of.as_deref() == Some(version.as_str()) || !it.scopes.iter().all(has)
+        }))
+    }
+
+    /// The scopes to ask for beside those that the source always asks for:
+    /// those that are needed, and then those that the user's grant has too,
+    /// which the new one replaces. Otherwise two calls with different needs
+    /// would take turns in sending the user to the provider.
+    ///
+    /// # Errors
+    /// The credentials cannot be read.
+    pub async fn further_scopes(
+        &self,
+        owner: &Owner,
+        source: &Source,
+        needed: &[Needed],
+    ) -> Result<Vec<String>, CredentialError> {
+        let of_source = of_source(source, needed);
+        if of_source.is_empty() {
+            return Ok(vec![]);
+        }
+        let mut scopes: Vec<String> = vec![];
+        for it in of_source {
+            scopes.extend(it.scopes.iter().cloned());
+        }
+        let slot = Slot {
+            owner: owner.clone(),
+            target: source.target(),
+            method: Method::OAuth,
+        };
+        if let Some(kept) = self.get(&slot).await? {
+            scopes.extend(kept.credential.scopes);
+        }
+        Ok(scopes)
     }
 
     /// Whether the user can use one source.
@@ -80,9 +146,21 @@ impl Grants {
             method,
         };
         let overridden = self.override_of(&slot(Method::Override), source).await?;
-        if overridden.is_some() {
-            let method = AuthMethod::Override;
-            return Ok(AuthStatus::Authenticated { method });
+        if let Some((kept, _)) = overridden {
+            let refused = Reason::of(kept.status).zip(asked_of_person(&source.authentication));
+            return Ok(match refused {
+                None => AuthStatus::Authenticated {
+                    method: AuthMethod::Override,
+                },
+                Some((reason, kind)) => AuthStatus::Required {
+                    method: match kind {
+                        ConsentKind::OAuth => AuthMethod::OAuth,
+                        ConsentKind::ApiKey => AuthMethod::Override,
+                    },
+                    reason,
+                    kind,
+                },
+            });
         }
         let required = |reason| AuthStatus::Required {
             method: AuthMethod::OAuth,
@@ -111,7 +189,9 @@ impl Grants {
                 let ended = kept.credential.expires_at.is_some_and(|at| at <= now);
                 let renewable = KeptGrant::read(&kept.credential.secret)
                     .is_ok_and(|grant| grant.refresh_token.is_some());
-                if ended && !renewable {
+                // Before its end too: the upstream may have refused it.
+                let lost = needs_consent(kept.last_error.as_deref());
+                if lost || (ended && !renewable) {
                     return Ok(required(Reason::RefreshFailed));
                 }
                 let method = AuthMethod::OAuth;
@@ -119,4 +199,9 @@ impl Grants {
             }
         })
     }
+}
+
+fn of_source<'a>(source: &Source, needed: &'a [Needed]) -> Vec<&'a Needed> {
+    let of_source = |it: &&Needed| it.source == source.id;
+    needed.iter().filter(of_source).collect()
 }

@@ -165,6 +165,20 @@ pub enum AuthStatus {
     },
 }
 
+/// What a call needs of a source that what is kept may not have though it is
+/// good otherwise. A link remembers it, so that it does not call connected what
+/// the next call cannot use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Needed {
+    /// The source's id.
+    pub source: String,
+    /// The scopes.
+    pub scopes: Vec<String>,
+    /// The version that the upstream does not give what is asked for; any other
+    /// may do.
+    pub instead_of: Option<String>,
+}
+
 /// An authorization that has begun.
 #[derive(Clone, Debug)]
 pub struct Begun {

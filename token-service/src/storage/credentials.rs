@@ -294,6 +294,19 @@ impl Storage {
         row.as_ref().map(stored).transpose()
     }
 
+    /// Empties the slot if what is in it is not used any more. False: it is, or
+    /// the slot was empty.
+    ///
+    /// # Errors
+    /// The database has trouble.
+    pub async fn remove_unusable_credential(&self, slot: &Slot) -> Result<bool, StorageError> {
+        let query = "DELETE FROM credentials WHERE issuer = $1 AND subject = $2 \
+            AND subject_type = $3 AND server = $4 AND source = $5 AND method = $6 \
+            AND status <> 'usable'";
+        let done = of_slot(query, slot).execute(&self.pool).await?;
+        Ok(done.rows_affected() == 1)
+    }
+
     /// The slots of a server that hold something of that kind.
     ///
     /// # Errors

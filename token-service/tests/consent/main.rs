@@ -14,6 +14,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod again;
 mod attacks;
 mod browser;
 mod flow;

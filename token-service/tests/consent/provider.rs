@@ -39,6 +39,8 @@ struct Script {
     token_requests: Vec<Parameters>,
     /// What the token endpoint answers instead, once each.
     token_answers: VecDeque<(u16, Value)>,
+    /// How many clients were registered.
+    clients: u32,
     /// Claims of the next ID token that are not as they should be.
     claims: Option<Value>,
 }
@@ -65,6 +67,7 @@ impl Provider {
             .route("/.well-known/oauth-authorization-server", get(metadata))
             .route("/jwks", get(keys))
             .route("/token", post(token))
+            .route("/register", post(register))
             .with_state(shared.clone());
         tokio::spawn(async { axum::serve(listener, router).await });
         Self { issuer, shared }
@@ -139,6 +142,7 @@ async fn metadata(State(Shared(inner)): State<Shared>) -> Json<Value> {
         "authorization_endpoint": format!("{issuer}/auth"),
         "token_endpoint": format!("{issuer}/token"),
         "jwks_uri": format!("{issuer}/jwks"),
+        "registration_endpoint": format!("{issuer}/register"),
         "response_types_supported": ["code"],
         "code_challenge_methods_supported": ["S256"],
         "token_endpoint_auth_methods_supported": ["none"],
@@ -151,6 +155,16 @@ async fn keys() -> Json<Value> {
         "kty": "OKP", "crv": "Ed25519", "x": PUBLIC_KEY,
         "kid": "1", "use": "sig", "alg": "EdDSA",
     }]}))
+}
+
+async fn register(State(Shared(inner)): State<Shared>) -> (StatusCode, Json<Value>) {
+    let mut script = inner.state.lock().unwrap();
+    script.clients += 1;
+    let client = json!({
+        "client_id": format!("dynamic-{}", script.clients),
+        "token_endpoint_auth_method": "none",
+    });
+    (StatusCode::CREATED, Json(client))
 }
 
 async fn token(

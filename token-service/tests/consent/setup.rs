@@ -19,6 +19,8 @@ use crate::provider::Provider;
 
 pub(crate) const DONE: &str = "https://portal.example/done?from=notes";
 
+const GATE_KEY: &str = "gate-key-of-the-tests-of-consent";
+
 pub(crate) struct World {
     pub(crate) now: Arc<AtomicI64>,
     pub(crate) issuer: Provider,
@@ -56,6 +58,9 @@ pub(crate) fn document(
             "sign_in": {"client_id": "connect-page"},
         }],
         "redirect_urls": [DONE],
+        "filter_keys": [{"id": "gate", "secret": {"environment": "GATE"},
+            "servers": ["notes", "wiki", "tickets", "dynamic", "all"],
+            "trust_asserted_subject": true}],
         "outbound": {"allow": [host(notes), host(wiki)]},
         "servers": [
             {"id": "notes", "name": "Notes <b>&", "resources": ["http://127.0.0.1:1/notes"],
@@ -64,6 +69,9 @@ pub(crate) fn document(
             {"id": "tickets", "name": "Tickets", "authentication": {
                 "type": "header", "level": "per_user",
                 "headers": {"X-Key": "Key {{TICKET_KEY}}"}}},
+            {"id": "dynamic", "name": "Dynamic", "authentication": {
+                "type": "oauth2", "provider": {"issuer": wiki.issuer},
+                "client": {"registration": "dynamic"}}},
             {"id": "all", "name": "All of it", "sources": ["notes", "wiki", "tickets"]},
         ],
     })
@@ -72,7 +80,10 @@ pub(crate) fn document(
 pub(crate) fn parse(document: &Value) -> Config {
     let key = format!("{}=", "A".repeat(43));
     let outside = Outside {
-        environment: &|_| Some(key.clone()),
+        environment: &|name| match name {
+            "GATE" => Some(GATE_KEY.to_owned()),
+            _ => Some(key.clone()),
+        },
         file: &|_| Err(std::io::ErrorKind::NotFound.into()),
     };
     config::parse(document.to_string().as_bytes(), outside).unwrap()
@@ -111,6 +122,39 @@ impl World {
         Self::serve(&self.config, &self.now).await
     }
 
+    /// Another replica on the same database, with changes to the configuration.
+    pub(crate) async fn reconfigured(&self, change: impl FnOnce(&mut Value)) -> Service {
+        let mut document = document(&self.issuer, &self.notes, &self.wiki, &self.public_url);
+        change(&mut document);
+        let mut config = parse(&document);
+        config.database = self.config.database.clone();
+        Self::serve(&config, &self.now).await
+    }
+
+    /// What the filter gets for a call of Alice's: the status and the body.
+    pub(crate) async fn resolve(
+        &self,
+        service: &Service,
+        server: &str,
+        more: Value,
+    ) -> (u16, Value) {
+        let mut question = json!({
+            "server_id": server,
+            "subject": {"type": "user", "iss": self.issuer.issuer, "id": "alice"},
+        });
+        for (name, value) in more.as_object().unwrap() {
+            question[name] = value.clone();
+        }
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let url = format!("http://{}/v1/credentials/resolve", service.filter_address());
+        let request = client.post(url).bearer_auth(GATE_KEY);
+        let request = request.header("content-type", "application/json");
+        let answer = request.body(question.to_string()).send().await.unwrap();
+        let status = answer.status().as_u16();
+        let body = answer.text().await.unwrap();
+        (status, serde_json::from_str(&body).unwrap())
+    }
+
     pub(crate) fn browser(&self) -> Browser {
         Browser::new(self.service.public_address())
     }
@@ -137,7 +181,7 @@ impl World {
         let server = app.servers.get(server).unwrap();
         let now = app.clock.now();
         let owner = self.owner(subject);
-        let started = consent::start(app, &owner, server, redirect_url, None, now).await?;
+        let started = consent::start(app, &owner, server, redirect_url, None, vec![], now).await?;
         assert_eq!(started.expires_in, 600);
         assert!(
             started

@@ -105,7 +105,9 @@ impl World {
 
     /// The owner agrees at the provider.
     pub(crate) async fn connect(&self, owner: &Owner) {
-        let begun = self.grants.begin(self.source(), REDIRECT, "state", NOW);
+        let begun = self
+            .grants
+            .begin(self.source(), &[], REDIRECT, "state", NOW);
         let begun = begun.await.unwrap();
         let code = self.provider.authorize(&begun.url);
         let iss = Some(self.provider.url.as_str());
