@@ -19,7 +19,7 @@ use crate::strict::Members;
 pub(super) fn authentication(
     pointer: &str,
     document: &document::Authentication,
-    gateway: Option<&Url>,
+    gateways: &[Url],
     outside: Outside<'_>,
 ) -> Result<Authentication, ConfigError> {
     let at = |field: &str| format!("{pointer}/{field}");
@@ -41,19 +41,19 @@ pub(super) fn authentication(
                         document,
                         &[OAUTH, &["authorization_parameters"]].concat(),
                     )?;
-                    let oauth = oauth(pointer, document, gateway, outside)?;
+                    let oauth = oauth(pointer, document, gateways, outside)?;
                     for_authorization(pointer, &oauth)?;
                     Ok(Authentication::AuthorizationCode(oauth))
                 }
                 "client_credentials" => {
                     only(pointer, document, OAUTH)?;
-                    let oauth = oauth(pointer, document, gateway, outside)?;
+                    let oauth = oauth(pointer, document, gateways, outside)?;
                     registered(pointer, &oauth, true)?;
                     Ok(Authentication::ClientCredentials(oauth))
                 }
                 "token_exchange" => {
                     only(pointer, document, &[OAUTH, &["audience"]].concat())?;
-                    let oauth = oauth(pointer, document, gateway, outside)?;
+                    let oauth = oauth(pointer, document, gateways, outside)?;
                     registered(pointer, &oauth, false)?;
                     Ok(Authentication::TokenExchange {
                         oauth,
@@ -329,7 +329,7 @@ impl Template {
 fn oauth(
     pointer: &str,
     document: &document::Authentication,
-    gateway: Option<&Url>,
+    gateways: &[Url],
     outside: Outside<'_>,
 ) -> Result<OAuth, ConfigError> {
     let at = |field: &str| format!("{pointer}/{field}");
@@ -345,11 +345,11 @@ fn oauth(
         .as_deref()
         .map(|text| {
             let pointer = at("resource");
-            let resource = of_first_gateway(&pointer, text, gateway)?;
+            let resource = of_only_gateway(&pointer, text, gateways)?;
             web_url(&pointer, &resource).map(|_| resource)
         })
         .transpose()?;
-    let provider = provider(&at("provider"), written, gateway)?;
+    let provider = provider(&at("provider"), written, gateways)?;
     let client = client(&at("client"), document.client.as_deref(), outside)?;
     // The upstream names its authorization server, and can name another one at
     // any time: it would get the client's secret, and users' tokens.
@@ -376,26 +376,30 @@ fn oauth(
     })
 }
 
-fn of_first_gateway(
-    pointer: &str,
-    text: &str,
-    gateway: Option<&Url>,
-) -> Result<String, ConfigError> {
-    let gateways: Vec<Url> = gateway.into_iter().cloned().collect();
-    let texts = with_gateways(pointer, text, &gateways)?;
-    Ok(texts.into_iter().next().unwrap_or_default())
+/// The text with the gateway in it. A grant is for a user and a server, and not
+/// for a gateway, so that there has to be one.
+fn of_only_gateway(pointer: &str, text: &str, gateways: &[Url]) -> Result<String, ConfigError> {
+    let mut texts = with_gateways(pointer, text, gateways)?.into_iter();
+    match (texts.next(), texts.next()) {
+        (Some(only), None) => Ok(only),
+        _ => Err(ConfigError::new(
+            pointer,
+            "one value for all users: with several gateway_urls, without the gateway's placeholder",
+            format_args!("{text:?}"),
+        )),
+    }
 }
 
 fn provider(
     pointer: &str,
     document: &document::Provider,
-    gateway: Option<&Url>,
+    gateways: &[Url],
 ) -> Result<Provider, ConfigError> {
     let at = |field: &str| format!("{pointer}/{field}");
     match (&document.resource, &document.issuer, &document.endpoints) {
         (Some(resource), None, None) => {
             let pointer = at("resource");
-            let resource = of_first_gateway(&pointer, resource, gateway)?;
+            let resource = of_only_gateway(&pointer, resource, gateways)?;
             web_url(&pointer, &resource).map(Provider::Resource)
         }
         (None, Some(issuer), None) => {

@@ -162,7 +162,7 @@ fn source(
             authentication: authentication(
                 &pointer("authentication"),
                 document_authentication,
-                gateways.first(),
+                gateways,
                 outside,
             )?,
         })),

@@ -262,6 +262,26 @@ const SERVERS: &str = r#"[
 ]"#;
 
 #[test]
+fn the_gateways_placeholder_in_an_authentication_needs_one_gateway() {
+    for members in [
+        r#""provider": {"resource": "{{mcpProxyBaseURL}}/x"}"#,
+        r#""provider": {"issuer": "https://as.example"}, "resource": "{{mcpProxyBaseURL}}/x""#,
+    ] {
+        let with = |gateways: &str| {
+            with_key(&format!(
+                r#""gateway_urls": [{gateways}], "servers": [{{"id": "a", "authentication":
+                {{"type": "oauth2", "client": {{"registration": "dynamic"}}, {members}}}}}]"#
+            ))
+        };
+        with(r#""https://one.example""#).unwrap();
+        let errors = with(r#""https://one.example", "https://two.example""#).unwrap_err();
+        let errors = format!("{errors:?}");
+        assert!(errors.contains("/resource"), "{errors}");
+        assert!(errors.contains("one value for all users"), "{errors}");
+    }
+}
+
+#[test]
 fn a_whole_configuration_becomes_domain_types() {
     let config = with_key(&format!(
         r#""public_url": "https://tokens.example",

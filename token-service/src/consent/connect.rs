@@ -4,8 +4,8 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::body::Body;
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use url::Url;
@@ -49,19 +49,16 @@ pub(super) async fn show(
         .unwrap_or_else(|problem: Problem| problem.page(flow.request_id))
 }
 
-/// A form's fields, in order.
-type Fields = Vec<(String, String)>;
-
 /// Begins with the source that the form names.
 pub(super) async fn agree(
     State(app): State<App>,
     Path(handle): Path<String>,
     id: RequestId,
     headers: HeaderMap,
-    form: Result<Form<Fields>, FormRejection>,
+    body: Body,
 ) -> Response {
     let flow = Flow::new(&app, &headers, &id);
-    begin(&flow, &handle, form)
+    begin(&flow, &handle, body)
         .await
         .unwrap_or_else(|problem| problem.page(flow.request_id))
 }
@@ -77,11 +74,7 @@ pub(super) async fn connected() -> Response {
     page(StatusCode::OK, &message, &[])
 }
 
-async fn begin(
-    flow: &Flow<'_>,
-    handle: &str,
-    form: Result<Form<Fields>, FormRejection>,
-) -> Result<Response, Problem> {
+async fn begin(flow: &Flow<'_>, handle: &str, body: Body) -> Result<Response, Problem> {
     let link = flow.link(handle).await?;
     let old_page = || Problem::OldPage(link.handle.expose().to_owned());
     if forms::is_foreign(flow.headers, flow.public_url()) {
@@ -91,11 +84,11 @@ async fn begin(
     if !is_same_person(&person.person, &link.owner) {
         return refuse(flow, &link, &person).await;
     }
-    let Form(fields) = form.map_err(|_| Problem::BadForm)?;
-    if !forms::has_csrf(one(&fields, "csrf"), &person.handle, &link.handle) {
+    let fields = forms::read(flow.headers, body).await?;
+    if !forms::has_csrf(forms::one(&fields, "csrf"), &person.handle, &link.handle) {
         return Err(old_page());
     }
-    let id = one(&fields, "source").ok_or(Problem::BadForm)?;
+    let id = forms::one(&fields, "source").ok_or(Problem::BadForm)?;
     let source = link.server.sources.iter().find(|source| source.id == id);
     let source = Arc::clone(source.ok_or(Problem::BadForm)?);
     let pending = pending(flow, &link).await?;
@@ -109,7 +102,7 @@ async fn begin(
             level: HeaderLevel::PerUser,
             ..
         }) => {
-            let value = one(&fields, VALUE).ok_or(Problem::BadForm)?;
+            let value = forms::one(&fields, VALUE).ok_or(Problem::BadForm)?;
             enter(flow, link, &person, &source, Secret::new(value)).await
         }
         _ => Err(Problem::BadForm),
@@ -118,13 +111,6 @@ async fn begin(
 
 /// The field with a key.
 const VALUE: &str = "value";
-
-/// The field's value, if it is there once.
-fn one<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
-    let mut values = fields.iter().filter(|(found, _)| found == name);
-    let (_, value) = values.next()?;
-    values.next().is_none().then_some(value)
-}
 
 /// Sends the browser to the source's provider.
 ///

@@ -1,13 +1,48 @@
 //! Whether a form that arrives comes from a page of ours.
 
-use axum::http::HeaderMap;
+use core::time::Duration;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, header};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use url::Url;
+use url::{Url, form_urlencoded};
+
+use super::problem::Problem;
 
 use crate::storage::Handle;
+
+/// A form's fields, in order.
+pub(super) type Fields = Vec<(String, String)>;
+
+/// Reads a form: after its link has been found, for anybody can send one, and
+/// not for long. The largest is that of a key.
+///
+/// # Errors
+/// It is none, is too long, or does not come.
+pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Fields, Problem> {
+    const LONGEST: usize = 64 * 1024;
+    const PATIENCE: Duration = Duration::from_secs(2);
+    let kind = headers.get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return Err(Problem::BadForm);
+    }
+    let read = tokio::time::timeout(PATIENCE, axum::body::to_bytes(body, LONGEST));
+    let read = read.await.map_err(|_| Problem::BadForm)?;
+    let bytes = read.map_err(|_| Problem::BadForm)?;
+    Ok(form_urlencoded::parse(&bytes).into_owned().collect())
+}
+
+/// The field's value, if it is there once.
+pub(super) fn one<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
+    let mut values = fields.iter().filter(|(found, _)| found == name);
+    let (_, value) = values.next()?;
+    values.next().is_none().then_some(value)
+}
 
 /// The value that proves that a form comes from the page of this handle in the
 /// browser of this session: nobody else knows both.

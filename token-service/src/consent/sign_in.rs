@@ -3,11 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, RawQuery, State};
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use serde::Deserialize;
 use subtle::ConstantTimeEq;
 use url::Url;
 
@@ -44,13 +43,6 @@ pub(super) fn page_for(flow: &Flow<'_>, link: &Link) -> Response {
     page(StatusCode::OK, &shown, &[&issuer])
 }
 
-/// The form on the pages that ask for a sign-in.
-#[derive(Debug, Deserialize)]
-pub(super) struct Asked {
-    /// Whether somebody else than the one who is signed in wants to.
-    again: Option<String>,
-}
-
 /// Sends the browser to the sign-in.
 ///
 /// There is no proof that the form is ours but what the browser says of its
@@ -61,23 +53,23 @@ pub(super) async fn begin(
     Path(handle): Path<String>,
     id: RequestId,
     headers: HeaderMap,
-    asked: Result<Form<Asked>, FormRejection>,
+    body: Body,
 ) -> Response {
     let flow = Flow::new(&app, &headers, &id);
-    let Ok(Form(asked)) = asked else {
-        return Problem::BadForm.page(flow.request_id);
-    };
-    send(&flow, &handle, asked.again.is_some())
+    send(&flow, &handle, body)
         .await
         .unwrap_or_else(|problem| problem.page(flow.request_id))
 }
 
-async fn send(flow: &Flow<'_>, handle: &str, again: bool) -> Result<Response, Problem> {
+async fn send(flow: &Flow<'_>, handle: &str, body: Body) -> Result<Response, Problem> {
     let link = flow.link(handle).await?;
     let back = link.handle.expose().to_owned();
     if forms::is_foreign(flow.headers, flow.public_url()) {
         return Err(Problem::OldPage(back));
     }
+    // Whether somebody else than the one who is signed in wants to sign in.
+    let fields = forms::read(flow.headers, body).await?;
+    let again = forms::one(&fields, "again").is_some();
     let client = client(flow, &link.owner)?;
     let metadata = flow
         .app

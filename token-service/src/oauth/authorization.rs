@@ -92,10 +92,10 @@ pub fn check_issuer(
         (None, _) if promised => Err(ProviderError::Issuer),
         (None, _) => Ok(()),
         (Some(iss), Some(issuer)) if iss == issuer => Ok(()),
-        (Some(_), Some(_)) => Err(ProviderError::Issuer),
-        // Endpoints without an issuer: there is nothing to compare it with.
-        (Some(_), None) if promised => Err(ProviderError::Issuer),
-        (Some(_), None) => Ok(()),
+        // Of endpoints without an issuer too: all providers send browsers to
+        // the same address, and an answer that names its sender is not taken
+        // for that of one whose name nobody knows (RFC 9207, section 2.4).
+        (Some(_), _) => Err(ProviderError::Issuer),
     }
 }
 
@@ -144,7 +144,8 @@ mod tests {
         assert!(!ok(issuer, false, Some("https://as.example/")));
         assert!(!ok(issuer, false, Some("https://AS.example")));
         assert!(!ok(issuer, true, Some("https://evil.example")));
-        assert!(ok(None, false, Some("https://any.example")));
+        assert!(ok(None, false, None));
+        assert!(!ok(None, false, Some("https://any.example")));
         assert!(!ok(None, true, Some("https://any.example")));
     }
 }

@@ -252,3 +252,73 @@ async fn a_cookie_cannot_be_read_by_scripts_or_sent_by_other_sites_forms() {
         assert!(!cookie.contains("alice"));
     }
 }
+
+/// The answer to the head of a form whose body does not come.
+async fn answer_without_a_body(world: &World, path: &str, headers: &str) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let address = world.service.public_address();
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n{headers}\
+         content-type: application/x-www-form-urlencoded\r\n\r\ncsrf="
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    let read = stream.read_exact(&mut answer);
+    // Long before the time of a request is over.
+    let read = tokio::time::timeout(core::time::Duration::from_secs(8), read);
+    read.await.unwrap().unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_body_of_a_form_is_waited_for_with_a_link_only_and_not_for_long() {
+    let (world, _directory) = world().await;
+    let unknown = format!("/connect/{}", "A".repeat(43));
+    for path in [unknown.clone(), format!("{unknown}/sign-in")] {
+        let begun = std::time::Instant::now();
+        let answer = answer_without_a_body(&world, &path, "").await;
+        assert_eq!(answer, "HTTP/1.1 410", "{path}");
+        assert!(begun.elapsed().as_secs_f32() < 1.5, "the body is not read");
+    }
+
+    let link = world.link("alice", "notes").await;
+    let mut browser = world.browser();
+    world.sign_in(&mut browser, &link, "alice").await;
+    let cookies: Vec<String> = browser
+        .cookies
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let cookies = format!("cookie: {}\r\n", cookies.join("; "));
+    let path = link.strip_prefix(&world.public_url).unwrap();
+    for (path, headers) in [
+        (path.to_owned(), cookies.as_str()),
+        (format!("{path}/sign-in"), ""),
+    ] {
+        let answer = answer_without_a_body(&world, &path, headers).await;
+        assert_eq!(answer, "HTTP/1.1 400", "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_names_its_sender_is_not_that_of_a_provider_without_a_name() {
+    let (world, _directory) = world().await;
+    let wiki = world.wiki.issuer.clone();
+    let service = world
+        .reconfigured(|document| {
+            document["servers"][1]["authentication"]["provider"] = json!({"endpoints": {
+                "authorization": format!("{wiki}/auth"), "token": format!("{wiki}/token")}});
+        })
+        .await;
+    let mut browser = world.browser();
+    browser.go_to(service.public_address());
+    let link = world.link("alice", "wiki").await;
+    let page = world.sign_in(&mut browser, &link, "alice").await;
+    let sent = world.press(&mut browser, &link, &page, "wiki").await;
+    let back = world.notes.answer_to(&world.wiki.read(&sent.location()));
+    let next = browser.get(back).await.location();
+    browser.get(&next).await.says(200, "cannot be used");
+    assert!(world.wiki.token_requests().is_empty(), "no code goes there");
+    assert_eq!(world.kept("alice", "wiki").await, None);
+}

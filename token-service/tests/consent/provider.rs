@@ -98,6 +98,11 @@ impl Provider {
         self.answer(&self.read(request), &answer)
     }
 
+    /// This server answers a request that was another's.
+    pub(crate) fn answer_to(&self, request: &Parameters) -> Url {
+        self.answer(request, &[("code", "code"), ("iss", &self.issuer)])
+    }
+
     /// The parameters of an authorization request to this server.
     pub(crate) fn read(&self, request: &Url) -> Parameters {
         let endpoint = format!("{}/auth?", self.issuer);
