@@ -113,7 +113,7 @@ impl Grants {
             request_id: request_id.to_owned(),
             now,
         };
-        let done = tokio::spawn(exchange.run());
+        let done = self.0.running.spawn(exchange.run());
         done.await.unwrap_or(Err(ProviderError::Unavailable))
     }
 }
@@ -187,9 +187,9 @@ impl Exchange {
         .await;
         let answer = match answer {
             Ok(answer) => answer,
-            Err(ProviderError::Refused(
-                ErrorCode::InvalidClient | ErrorCode::UnauthorizedClient,
-            )) if pending.client.origin == ClientOrigin::Dynamic => {
+            Err(ProviderError::Refused(ErrorCode::InvalidClient))
+                if pending.client.origin == ClientOrigin::Dynamic =>
+            {
                 let id = &pending.client.id;
                 grants.forget_client(&pending.provider, id).await;
                 return Err(ProviderError::ClientForgotten);

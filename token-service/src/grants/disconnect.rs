@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::Grants;
 use super::headers::parse_override;
 use super::kept::KeptGrant;
-use super::resolve::source_of;
+use super::resolve::{count_unopened, source_of};
 use super::types::{Disconnected, OverrideError, OverrideValue};
-use crate::credentials::{Credential, CredentialError};
+use crate::credentials::{Credential, CredentialError, KeptCredential};
 use crate::owner::Owner;
 use crate::secret::Secret;
 use crate::servers::{Authentication, Server, Source};
@@ -67,7 +67,7 @@ impl Grants {
     }
 
     /// Removes what the user has of that kind, for one source or for all. What
-    /// came from a consent is given back to the provider first, as far as that
+    /// came from a consent is then given back to the provider, as far as that
     /// is possible. It goes on to its end if who waits for it goes away.
     ///
     /// # Errors
@@ -110,7 +110,7 @@ impl Grants {
             }
             trouble.map_or(Ok(whole), Err)
         };
-        match tokio::spawn(work).await {
+        match self.0.running.spawn(work).await {
             Ok(result) => result,
             Err(_) => Err(CredentialError::Storage(
                 crate::storage::StorageError::Corrupt("disconnect"),
@@ -126,19 +126,21 @@ impl Grants {
         by: &By<'_>,
         now: i64,
     ) -> Result<Option<bool>, CredentialError> {
-        let revoked = match slot.method {
-            Method::Override => true,
-            Method::OAuth => self.revoke(&slot, source).await,
-        };
-        if !self
-            .0
-            .credentials
-            .storage()
-            .remove_credential(&slot)
-            .await?
-        {
+        // First of all: so what is given back is what was removed, and a
+        // refresh that is under way finds nothing, and gives its tokens back.
+        let Some(taken) = self.0.credentials.take(&slot).await? else {
             return Ok(None);
-        }
+        };
+        let revoked = match (slot.method, taken) {
+            (Method::Override, _) => true,
+            (Method::OAuth, Ok(kept)) => self.revoke(&kept, source).await,
+            (Method::OAuth, Err(error)) => {
+                let error = error.into();
+                count_unopened(&error);
+                tracing::error!(server = source.id, %error, "tokens were not given back");
+                false
+            }
+        };
         let (action, outcome) = match (slot.method, revoked) {
             (Method::Override, _) => (Action::Override, "removed"),
             (Method::OAuth, true) => (Action::Disconnect, "revoked"),
@@ -151,13 +153,9 @@ impl Grants {
         Ok(Some(revoked))
     }
 
-    /// Whether the provider took the tokens back. Whatever goes wrong here does
-    /// not keep the credential.
-    async fn revoke(&self, slot: &Slot, source: &Source) -> bool {
+    /// Whether the provider took the tokens back.
+    async fn revoke(&self, kept: &KeptCredential, source: &Source) -> bool {
         let Authentication::AuthorizationCode(oauth) = &source.authentication else {
-            return false;
-        };
-        let Ok(Some(kept)) = self.get(slot).await else {
             return false;
         };
         let Ok(grant) = KeptGrant::read(&kept.credential.secret) else {
