@@ -226,7 +226,9 @@ class System:
         config["outbound"]["allow"].append(f"{LOOPBACK}:{self.provider.port}")
         # A busy machine may take a second to answer, in which a token must not end.
         margin = self.access_token_seconds // 2
-        config["refresh"] = {"margin_seconds": margin, "cooldown_seconds": 1, "lease_seconds": 5}
+        config["refresh"] = {"margin_seconds": margin, "cooldown_seconds": 1, "lease_seconds": 8}
+        # A lease is longer than a call to a provider.
+        config["outbound"]["timeout_seconds"] = 5
         config["cache_seconds"] = 1
         if self.postgres is not None:
             config["database"] = {"url": {"environment": "DATABASE_URL"}}

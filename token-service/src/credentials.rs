@@ -9,7 +9,7 @@ use crate::random::NoRandomness;
 use crate::secret::Secret;
 use crate::storage::{
     ConsentStep, Handle, Method, SealedCredential, Slot, Status, Storage, StorageError,
-    StoredConsent, Version,
+    StoredConsent, StoredCredential, Version,
 };
 use crate::vault::{Binding, RecordKind, Sealed, Vault, VaultError};
 
@@ -102,28 +102,21 @@ impl Credentials {
     /// # Errors
     /// The database has trouble, or it does not open.
     pub async fn get(&self, slot: &Slot) -> Result<Option<KeptCredential>, CredentialError> {
-        let Some(stored) = self.storage.credential(slot).await? else {
-            return Ok(None);
-        };
-        let SealedCredential {
-            version,
-            sealed,
-            scopes,
-            expires_at,
-        } = stored.credential;
-        let secret = self.vault.open(&sealed, &of_slot(slot, version))?;
-        Ok(Some(KeptCredential {
-            credential: Credential {
-                secret,
-                scopes,
-                expires_at,
-            },
-            version,
-            status: stored.status,
-            retry_at: stored.retry_at,
-            last_error: stored.last_error,
-            refresh_begun_at: stored.refresh_begun_at,
-        }))
+        let stored = self.storage.credential(slot).await?;
+        let opened = stored.map(|stored| self.open_credential(slot, stored));
+        Ok(opened.transpose()?)
+    }
+
+    /// Empties the slot, and gives what was in it, which may not open.
+    ///
+    /// # Errors
+    /// The database has trouble.
+    pub async fn take(
+        &self,
+        slot: &Slot,
+    ) -> Result<Option<Result<KeptCredential, VaultError>>, StorageError> {
+        let stored = self.storage.take_credential(slot).await?;
+        Ok(stored.map(|stored| self.open_credential(slot, stored)))
     }
 
     /// Writes a credential over whatever is in the slot.
@@ -141,8 +134,8 @@ impl Credentials {
         Ok(sealed.version)
     }
 
-    /// Writes what a refresh brought, if the version is still the current one
-    /// and the lease still the holder's; `None`: it is not.
+    /// Writes what a refresh brought, if the version is still the current one;
+    /// `None`: it is not.
     ///
     /// # Errors
     /// Nothing was written.
@@ -150,14 +143,13 @@ impl Credentials {
         &self,
         slot: &Slot,
         current: Version,
-        holder: &str,
         credential: &Credential,
         now: i64,
     ) -> Result<Option<Version>, CredentialError> {
         let sealed = self.seal(slot, credential)?;
         let written = self
             .storage
-            .refresh_credential(slot, current, holder, &sealed, now)
+            .refresh_credential(slot, current, &sealed, now)
             .await?;
         Ok(written.then_some(sealed.version))
     }
@@ -310,6 +302,32 @@ impl Credentials {
                 .seal(&credential.secret, &of_slot(slot, version))?,
             scopes: credential.scopes.clone(),
             expires_at: credential.expires_at,
+        })
+    }
+
+    fn open_credential(
+        &self,
+        slot: &Slot,
+        stored: StoredCredential,
+    ) -> Result<KeptCredential, VaultError> {
+        let SealedCredential {
+            version,
+            sealed,
+            scopes,
+            expires_at,
+        } = stored.credential;
+        let secret = self.vault.open(&sealed, &of_slot(slot, version))?;
+        Ok(KeptCredential {
+            credential: Credential {
+                secret,
+                scopes,
+                expires_at,
+            },
+            version,
+            status: stored.status,
+            retry_at: stored.retry_at,
+            last_error: stored.last_error,
+            refresh_begun_at: stored.refresh_begun_at,
         })
     }
 

@@ -25,6 +25,7 @@ pub mod clock;
 pub mod config;
 pub mod consent;
 pub mod credentials;
+mod flight;
 pub mod grants;
 pub mod http;
 pub mod oauth;

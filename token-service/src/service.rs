@@ -53,6 +53,12 @@ const HOUSEKEEPING: Duration = Duration::from_secs(60);
 /// The longest that a call waits for a refresh.
 const PATIENCE: Duration = Duration::from_secs(4);
 
+/// Closing the database takes at most this.
+const CLOSING: Duration = Duration::from_secs(2);
+
+/// Tidying up takes at most this.
+const TIDYING: Duration = Duration::from_secs(30);
+
 const DAY: i64 = 86_400;
 
 impl Service {
@@ -140,7 +146,19 @@ impl Service {
                 () = &mut stop => break,
                 ended = self.public.ended() => return Err(ended_by_itself(ended)),
                 ended = self.filter.ended() => return Err(ended_by_itself(ended)),
-                _ = ticks.tick() => self.tidy_up().await,
+                _ = ticks.tick() => {
+                    self.public.renew_certificate();
+                    self.filter.renew_certificate();
+                    let tidying = tokio::time::timeout(TIDYING, tidy_up(&self.app));
+                    tokio::select! {
+                        () = &mut stop => break,
+                        ended = self.public.ended() => return Err(ended_by_itself(ended)),
+                        ended = self.filter.ended() => return Err(ended_by_itself(ended)),
+                        done = tidying => if done.is_err() {
+                            tracing::warn!("what is over cannot be removed: no answer in time");
+                        },
+                    }
+                }
             }
         }
         self.stop().await;
@@ -163,31 +181,33 @@ impl Service {
             .await
             .is_err()
         {
-            tracing::warn!("a refresh was cut off");
+            tracing::warn!("a refresh, a consent or a disconnect was cut off");
         }
-        self.app.credentials.storage().close().await;
+        // A connection on which the database does not answer ends with the process.
+        let closing = self.app.credentials.storage().close();
+        if tokio::time::timeout(CLOSING, closing).await.is_err() {
+            tracing::warn!("the database was not closed in time");
+        }
         tracing::info!("stopped");
     }
+}
 
-    /// Removes what is over, and takes over renewed certificates.
-    async fn tidy_up(&mut self) {
-        self.public.renew_certificate();
-        self.filter.renew_certificate();
-        let storage = self.app.credentials.storage();
-        let now = self.app.clock.now();
-        let days = i64::from(self.app.config.audit_days);
-        let before = now.saturating_sub(days.saturating_mul(DAY));
-        let consents = storage.purge_consents(now).await;
-        let records = storage.purge_records(before).await;
-        match (consents, records) {
-            (Ok(consents), Ok(records)) => {
-                if consents > 0 || records > 0 {
-                    tracing::info!(consents, records, "removed what is over");
-                }
+/// Removes what is over.
+async fn tidy_up(app: &App) {
+    let storage = app.credentials.storage();
+    let now = app.clock.now();
+    let days = i64::from(app.config.audit_days);
+    let before = now.saturating_sub(days.saturating_mul(DAY));
+    let consents = storage.purge_consents(now).await;
+    let records = storage.purge_records(before).await;
+    match (consents, records) {
+        (Ok(consents), Ok(records)) => {
+            if consents > 0 || records > 0 {
+                tracing::info!(consents, records, "removed what is over");
             }
-            (Err(problem), _) | (_, Err(problem)) => {
-                tracing::warn!(%problem, "what is over cannot be removed");
-            }
+        }
+        (Err(problem), _) | (_, Err(problem)) => {
+            tracing::warn!(%problem, "what is over cannot be removed");
         }
     }
 }

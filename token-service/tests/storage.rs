@@ -16,7 +16,7 @@ use mcp_token_service::credentials::{Consent, Credential, CredentialError, Crede
 use mcp_token_service::owner::{Owner, SubjectType, Target};
 use mcp_token_service::secret::Secret;
 use mcp_token_service::storage::{
-    Action, AuditRecord, ConsentStep, Handle, LeaseEnd, Method, Slot, Status, Storage,
+    Action, Actor, AuditRecord, ConsentStep, Handle, LeaseEnd, Method, Slot, Status, Storage,
     StorageError, Version,
 };
 use mcp_token_service::vault::{EncryptionKey, KeyId, Keyring, Vault, VaultError};
@@ -31,7 +31,8 @@ on_both_databases!(
     a_row_copied_to_another_owner_does_not_open,
     of_many_that_want_to_refresh_one_gets_the_lease,
     a_lease_that_ran_out_can_be_taken_by_another,
-    a_refresh_without_the_lease_writes_nothing,
+    a_refresh_replaces_the_version_that_it_began_with_only,
+    what_is_taken_is_not_there_any_more,
     a_consent_during_a_refresh_wins,
     a_failed_refresh_keeps_the_credential_and_waits,
     a_version_that_is_not_the_current_one_is_not_marked,
@@ -286,43 +287,60 @@ async fn a_lease_that_ran_out_can_be_taken_by_another(database: Database) {
     assert!(!take("two", NOW + 29).await);
     assert!(take("two", NOW + 30).await);
     let late = credentials
-        .refresh(&slot, version, "one", &credential("2"), NOW + 31)
+        .refresh(&slot, version, &credential("2"), NOW + 31)
         .await;
-    assert_eq!(late.unwrap(), None, "the first holder comes too late");
-    assert_eq!(secret(&credentials, &slot).await, "1");
+    let new = late.unwrap();
+    assert!(new.is_some(), "what the first holder has got is not lost");
+    assert_eq!(secret(&credentials, &slot).await, "2");
+    let second = credentials
+        .refresh(&slot, version, &credential("3"), NOW + 32)
+        .await;
+    assert_eq!(second.unwrap(), None, "the second comes too late");
+    assert_eq!(secret(&credentials, &slot).await, "2");
+    let end = LeaseEnd {
+        status: Status::InvalidGrant,
+        retry_at: None,
+        last_error: None,
+        refresh_begun_at: None,
+    };
+    let ended = storage.end_lease(&slot, "two", end, NOW + 33).await;
+    assert!(!ended.unwrap(), "nor does its failure count");
 }
 
-async fn a_refresh_without_the_lease_writes_nothing(database: Database) {
+async fn a_refresh_replaces_the_version_that_it_began_with_only(database: Database) {
     let credentials = open(&database).await;
-    let slot = slot("alice");
+    let (slot, storage) = (slot("alice"), credentials.storage());
     let version = credentials.put(&slot, &credential("1"), NOW).await.unwrap();
-    let refresh = async |holder, text| {
+    let refresh = async |version, text| {
         let wanted = credential(text);
-        credentials
-            .refresh(&slot, version, holder, &wanted, NOW)
-            .await
-            .unwrap()
+        let done = credentials.refresh(&slot, version, &wanted, NOW).await;
+        done.unwrap()
     };
-    assert_eq!(refresh("nobody", "2").await, None);
-    assert_eq!(secret(&credentials, &slot).await, "1");
+    let take = async |version, holder| {
+        let taken = storage.take_lease(&slot, version, holder, NOW, NOW + 30);
+        taken.await.unwrap()
+    };
+    assert!(take(version, "one").await);
+    let new = refresh(version, "2").await.unwrap();
+    assert_eq!(secret(&credentials, &slot).await, "2");
+    assert_eq!(refresh(version, "3").await, None);
+    assert_eq!(secret(&credentials, &slot).await, "2");
+    assert!(take(new, "two").await, "the first lease has ended");
+    assert!(credentials.take(&slot).await.unwrap().is_some());
+    assert_eq!(refresh(new, "4").await, None, "there is nothing any more");
+    assert!(credentials.get(&slot).await.unwrap().is_none());
+}
 
-    let storage = credentials.storage();
-    assert!(
-        storage
-            .take_lease(&slot, version, "one", NOW, NOW + 30)
-            .await
-            .unwrap()
-    );
-    assert_eq!(refresh("two", "2").await, None);
-    let new = refresh("one", "3").await.unwrap();
-    assert_eq!(secret(&credentials, &slot).await, "3");
-    assert_eq!(refresh("one", "4").await, None, "the lease has ended");
-    assert!(
-        storage
-            .take_lease(&slot, new, "two", NOW, NOW + 30)
-            .await
-            .unwrap()
-    );
+async fn what_is_taken_is_not_there_any_more(database: Database) {
+    let credentials = open(&database).await;
+    let (alice, bob) = (slot("alice"), slot("bob"));
+    let version = credentials.put(&alice, &credential("1"), NOW).await;
+    credentials.put(&bob, &credential("2"), NOW).await.unwrap();
+    let taken = credentials.take(&alice).await.unwrap().unwrap().unwrap();
+    assert_eq!(taken.credential, credential("1"));
+    assert_eq!(taken.version, version.unwrap());
+    assert!(credentials.take(&alice).await.unwrap().is_none());
+    assert_eq!(secret(&credentials, &bob).await, "2");
 }
 
 async fn a_consent_during_a_refresh_wins(database: Database) {
@@ -343,7 +361,7 @@ async fn a_consent_during_a_refresh_wins(database: Database) {
         .await
         .unwrap();
     let late = credentials
-        .refresh(&slot, version, "one", &credential("refreshed"), NOW)
+        .refresh(&slot, version, &credential("refreshed"), NOW)
         .await;
     assert_eq!(late.unwrap(), None);
     let ended = storage
@@ -419,7 +437,7 @@ async fn a_refresh_that_has_begun_shows_until_something_new_is_written(database:
     take("two", NOW + 10).await;
     assert_eq!(begun().await, Some(NOW));
     let new = credentials
-        .refresh(&slot, version, "two", &credential("2"), NOW + 11)
+        .refresh(&slot, version, &credential("2"), NOW + 11)
         .await
         .unwrap();
     assert!(new.is_some());
@@ -624,18 +642,27 @@ async fn everything_is_there_after_opening_again(database: Database) {
 async fn audit_records_come_back_the_newest_first(database: Database) {
     let credentials = open(&database).await;
     let storage = credentials.storage();
-    let record = |action, outcome: &str| AuditRecord {
+    let record = |actor, action, outcome: &str| AuditRecord {
         at: NOW,
+        actor,
         action,
         outcome: outcome.to_owned(),
         owner: slot("alice").owner,
         target: Target::server("notes"),
         request_id: "request 1".to_owned(),
     };
+    let manager = Owner {
+        subject: "a manager: or so".to_owned(),
+        ..slot("alice").owner
+    };
     let records = [
-        record(Action::Consent, "finished"),
-        record(Action::Resolve, "authenticated"),
-        record(Action::Disconnect, "removed"),
+        record(Actor::Owner, Action::Consent, "finished"),
+        record(
+            Actor::Filter("gate 1".to_owned()),
+            Action::Resolve,
+            "authenticated",
+        ),
+        record(Actor::Caller(manager), Action::Disconnect, "removed"),
     ];
     for record in &records {
         storage.record(record).await.unwrap();

@@ -1,7 +1,7 @@
 //! Credentials that somebody sets, and giving credentials back.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -16,7 +16,7 @@ use crate::http::{ErrorBody, Problem, RequestId};
 use crate::owner::{Owner, SubjectType};
 use crate::secret::Secret;
 use crate::servers::Server;
-use crate::storage::{Holder, Method};
+use crate::storage::{Actor, By, Holder, Method};
 
 /// Where a credential comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -150,7 +150,7 @@ pub(super) async fn set(
     State(app): State<App>,
     RequestId(request_id): RequestId,
     Authenticated(caller): Authenticated,
-    Path(id): Path<String>,
+    parameters::ServerId(id): parameters::ServerId,
     body: parameters::Json<SetOverride>,
 ) -> Result<axum::http::StatusCode, Problem> {
     let server = server(&app, &id)?;
@@ -164,8 +164,12 @@ pub(super) async fn set(
     let value = OverrideValue::One(Secret::new(header_value.as_bytes()));
     let source = body.source.as_deref();
     let now = app.clock.now();
+    let by = By {
+        actor: Actor::of(&caller.owner, &owner),
+        request_id: &request_id,
+    };
     app.grants
-        .set_override(&owner, server, source, &value, &request_id, now)
+        .set_override(&owner, server, source, &value, by, now)
         .await
         .map_err(|error| match error {
             OverrideError::InvalidTarget => Problem::invalid_request(
@@ -203,7 +207,7 @@ pub(super) async fn set(
 pub(super) async fn list(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
-    Path(id): Path<String>,
+    parameters::ServerId(id): parameters::ServerId,
     query: Query,
 ) -> Result<Json<Holdings>, Problem> {
     let server = server(&app, &id)?;
@@ -261,7 +265,7 @@ pub(super) async fn disconnect(
     State(app): State<App>,
     RequestId(request_id): RequestId,
     Authenticated(caller): Authenticated,
-    Path(id): Path<String>,
+    parameters::ServerId(id): parameters::ServerId,
     query: Query,
     body: parameters::Json<Disconnect>,
 ) -> Result<Json<DisconnectAnswer>, Problem> {
@@ -292,9 +296,13 @@ pub(super) async fn disconnect(
     };
     for method in methods {
         let now = app.clock.now();
+        let by = By {
+            actor: Actor::of(&caller.owner, &owner),
+            request_id: &request_id,
+        };
         let done = app
             .grants
-            .disconnect(&owner, server, source, *method, &request_id, now)
+            .disconnect(&owner, server, source, *method, by, now)
             .await
             .map_err(|problem| trouble(&problem))?;
         answer.removed = answer.removed.saturating_add(done.removed);

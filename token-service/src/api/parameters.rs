@@ -2,7 +2,7 @@
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
@@ -17,6 +17,9 @@ use crate::strict::Strict;
 
 /// The parameters of a query. Those that nobody asks for do not matter.
 pub(super) struct Query(Vec<(String, String)>);
+
+/// The id of a server, in the path.
+pub(super) struct ServerId(pub(super) String);
 
 /// A JSON object, if there is a body.
 pub(super) struct Json<T>(pub(super) Option<Strict<T>>);
@@ -44,6 +47,16 @@ impl<S: Sync> FromRequestParts<S> for Query {
                 .into_owned()
                 .collect(),
         ))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for ServerId {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let id = Path::<String>::from_request_parts(parts, state).await;
+        id.map(|Path(id)| Self(id))
+            .map_err(|_| Problem::invalid_request("mcpServerId: it is not text"))
     }
 }
 

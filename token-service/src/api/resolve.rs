@@ -22,7 +22,7 @@ use crate::http::{ErrorBody, Problem, RequestId};
 use crate::owner::{Owner, SubjectType, Target};
 use crate::secret::Secret;
 use crate::servers::Server;
-use crate::storage::{Action, AuditRecord};
+use crate::storage::{Action, Actor, AuditRecord};
 use crate::telemetry;
 
 /// The question. Fields that are not known are refused: one of a newer filter
@@ -203,22 +203,25 @@ pub(super) async fn resolve(
     State(app): State<App>,
     request_id: RequestId,
     Filter(key): Filter,
-    body: parameters::Json<ResolveRequest>,
-) -> Result<Response, Problem> {
-    let request = body.required()?;
-    let request_id = match &request.request_id {
-        Some(id) => RequestId::parse(id)
-            .ok_or_else(|| Problem::invalid_request("/request_id: it cannot be one"))?,
-        None => request_id,
-    };
-    let mut response = match answer(&app, &key, &request, &request_id).await {
+    body: Result<parameters::Json<ResolveRequest>, Problem>,
+) -> Response {
+    let mut question = body.and_then(parameters::Json::required);
+    let mut request_id = request_id;
+    if let Ok(Some(id)) = question.as_ref().map(|question| &question.request_id) {
+        match RequestId::parse(id) {
+            Some(id) => request_id = id,
+            None => question = Err(Problem::invalid_request("/request_id: it cannot be one")),
+        }
+    }
+    let question = question.as_deref().map_err(Problem::clone);
+    let mut response = match answer(&app, &key, question, &request_id).await {
         Ok(Outcome::Answer(answer)) => Json(answer).into_response(),
         Ok(Outcome::Consent(answer)) => (StatusCode::FORBIDDEN, Json(answer)).into_response(),
         Err(problem) => problem.into_response(),
     };
     // The answer has the id that the question had.
     response.extensions_mut().insert(request_id);
-    Ok(response)
+    response
 }
 
 /// The answers with the status 403.
@@ -233,15 +236,19 @@ enum ConsentOrError {
 async fn answer(
     app: &App,
     key: &FilterKey,
-    request: &ResolveRequest,
+    question: Result<&ResolveRequest, Problem>,
     RequestId(request_id): &RequestId,
 ) -> Result<Outcome, Problem> {
-    let server = server(app, &request.server_id)?;
-    if !key.servers.contains(&server.id) {
-        return Err(Problem::access_denied("the key is for other servers"));
-    }
     let now = app.clock.now();
-    let answered = checked(app, key, server, request, request_id, now).await;
+    let question = question.and_then(|request| check_form(request).map(|()| request));
+    let answered = match &question {
+        Ok(request) => checked(app, key, request, request_id, now).await,
+        Err(problem) => Err(problem.clone()),
+    };
+    // What breaks the rules is recorded without what it says.
+    let request = question.ok();
+    let server = request.map(|request| printable(&request.server_id));
+    let server = server.unwrap_or_default();
     let outcome = match &answered {
         Ok(Outcome::Answer(ResolveAnswer::Authenticated { .. })) => "authenticated",
         Ok(Outcome::Answer(ResolveAnswer::AuthenticationNotRequired { .. })) => {
@@ -256,20 +263,23 @@ async fn answer(
     });
     let record = AuditRecord {
         at: now,
+        actor: Actor::Filter(key.id.clone()),
         action: Action::Resolve,
         outcome: outcome.to_owned(),
-        owner: request.subject.owner(),
+        owner: request.map_or_else(nobody, |request| request.subject.owner()),
         target: Target {
-            server: server.id.clone(),
-            source: request.source.as_ref().unwrap_or(&server.id).clone(),
+            source: request
+                .and_then(|request| request.source.clone())
+                .unwrap_or_else(|| server.clone()),
+            server: server.clone(),
         },
         request_id: request_id.clone(),
     };
-    let operation = request.operation.as_ref();
+    let operation = request.and_then(|request| request.operation.as_ref());
     tracing::info!(
         call = request_id,
         key = key.id,
-        server = server.id,
+        server,
         outcome,
         method = operation.map(|operation| printable(&operation.method)),
         name = operation.and_then(|operation| operation.name.as_deref().map(printable)),
@@ -286,12 +296,14 @@ async fn answer(
 async fn checked(
     app: &App,
     key: &FilterKey,
-    server: &Server,
     request: &ResolveRequest,
     request_id: &str,
     now: i64,
 ) -> Result<Outcome, Problem> {
-    check_form(request)?;
+    let server = server(app, &request.server_id)?;
+    if !key.servers.contains(&server.id) {
+        return Err(Problem::access_denied("the key is for other servers"));
+    }
     if let Some(resource) = &request.resource
         && !server.resources.contains(resource)
     {
@@ -333,6 +345,15 @@ async fn checked(
             consent_answer(server, request, reason, kind, started).map(Outcome::Consent)
         }
         Err(error) => Err(refused(error)),
+    }
+}
+
+/// Of a question that cannot be read, nobody knows whose it is.
+fn nobody() -> Owner {
+    Owner {
+        issuer: String::new(),
+        subject: String::new(),
+        subject_type: SubjectType::User,
     }
 }
 

@@ -1,13 +1,13 @@
 //! Whether a subject can use a server, and the link to change that.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::Serialize;
 use url::Url;
 use utoipa::ToSchema;
 
 use super::caller::Authenticated;
-use super::parameters::Query;
+use super::parameters::{Query, ServerId};
 use super::subject::{Named, SubjectKind};
 use super::{server, trouble};
 use crate::app::App;
@@ -109,7 +109,7 @@ pub(super) enum AuthorizeAnswer {
 pub(super) async fn authorize(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
-    Path(id): Path<String>,
+    ServerId(id): ServerId,
     query: Query,
 ) -> Result<Json<AuthorizeAnswer>, Problem> {
     let server = server(&app, &id)?;
@@ -177,7 +177,7 @@ pub(super) async fn authorize(
 pub(super) async fn auth_status(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
-    Path(id): Path<String>,
+    ServerId(id): ServerId,
     query: Query,
 ) -> Result<Json<StatusAnswer>, Problem> {
     let server = server(&app, &id)?;

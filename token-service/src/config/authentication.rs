@@ -349,9 +349,20 @@ fn oauth(
             web_url(&pointer, &resource).map(|_| resource)
         })
         .transpose()?;
+    let provider = provider(&at("provider"), written, gateways)?;
+    let client = client(&at("client"), document.client.as_deref(), outside)?;
+    // The upstream names its authorization server, and can name another one at
+    // any time: it would get the client's secret, and users' tokens.
+    if let (Provider::Resource(_), Client::Registered { .. }) = (&provider, &client) {
+        return Err(ConfigError::new(
+            at("provider/resource"),
+            "issuer or endpoints instead, with a registered client",
+            "resource",
+        ));
+    }
     Ok(OAuth {
-        provider: provider(&at("provider"), written, gateways)?,
-        client: client(&at("client"), document.client.as_deref(), outside)?,
+        provider,
+        client,
         scopes: scopes(
             &at("scopes"),
             document.scopes.as_deref().unwrap_or_default(),

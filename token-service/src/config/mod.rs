@@ -179,6 +179,9 @@ pub fn parse(bytes: &[u8], outside: Outside<'_>) -> Result<Config, Vec<ConfigErr
         gateway_urls.as_deref().unwrap_or_default(),
         outside,
     );
+    if let (Some(refresh), Some(outbound)) = (&refresh, &outbound) {
+        check(&mut errors, lease_and_timeout(refresh, outbound));
+    }
     // What these say is only meant if everything else is right.
     if errors.is_empty() {
         if let (Some(issuers), Some(outbound)) = (&issuers, &outbound) {
@@ -287,6 +290,23 @@ fn refresh(refresh: &document::Refresh) -> Result<Refresh, ConfigError> {
         )?,
         lease: whole("/refresh/lease_seconds", refresh.lease_seconds, 5..=600)?,
     })
+}
+
+/// Another replica must not use a refresh token while the first one's call may
+/// still bring something.
+fn lease_and_timeout(refresh: &Refresh, outbound: &OutboundSettings) -> Result<(), ConfigError> {
+    /// For the write of what it brought, in seconds.
+    const WRITE: i64 = 2;
+    let call = i64::try_from(outbound.timeout.as_secs()).unwrap_or(i64::MAX);
+    let shortest = call.saturating_add(WRITE);
+    if refresh.lease > shortest {
+        return Ok(());
+    }
+    Err(ConfigError::new(
+        "/refresh/lease_seconds",
+        format_args!("more than {shortest}: outbound.timeout_seconds and {WRITE} seconds"),
+        refresh.lease,
+    ))
 }
 
 fn check<T>(errors: &mut Vec<ConfigError>, result: Result<T, ConfigError>) -> Option<T> {

@@ -383,6 +383,14 @@ fn errors_in_addresses_limits_and_issuers_name_the_field() {
             r#""refresh": {"lease_seconds": 4}"#,
             "/refresh/lease_seconds",
         ),
+        (
+            r#""refresh": {"lease_seconds": 12}"#,
+            "/refresh/lease_seconds",
+        ),
+        (
+            r#""outbound": {"timeout_seconds": 43}"#,
+            "/refresh/lease_seconds",
+        ),
         (r#""cache_seconds": 301"#, "/cache_seconds"),
         (r#""audit_days": 0"#, "/audit_days"),
         (
@@ -570,6 +578,13 @@ fn errors_in_how_a_server_authenticates_name_the_field() {
             r#""client": {{"registration": "registered", {rest}}}"#
         ))
     };
+    let found = |rest: &str| {
+        format!(
+            r#"{{"type": "oauth2", "provider": {{"resource": "https://up.example/mcp"}}, {rest},
+                "client": {{"registration": "registered", "client_id": "x",
+                    "client_secret": {{"environment": "KEY"}}}}}}"#
+        )
+    };
     let dynamic = r#""client": {"registration": "dynamic"}"#;
     let endpoints = |rest: &str| {
         format!(r#"{{"type": "oauth2", {dynamic}, "provider": {{"endpoints": {{{rest}}}}}}}"#)
@@ -737,6 +752,15 @@ fn errors_in_how_a_server_authenticates_name_the_field() {
             oauth(&format!(r#"{dynamic}, "grant": "token_exchange""#)),
             "/client/registration",
         ),
+        (
+            found(r#""grant": "authorization_code""#),
+            "/provider/resource",
+        ),
+        (
+            found(r#""grant": "client_credentials""#),
+            "/provider/resource",
+        ),
+        (found(r#""grant": "token_exchange""#), "/provider/resource"),
         (
             oauth(&format!(r#"{dynamic}, "audience": "x""#)),
             "/audience",

@@ -78,7 +78,8 @@ async fn take_answer(flow: &Flow<'_>, query: &str) -> Result<Response, Problem> 
             .map(drop)
             .map_err(|error| flow.provider_trouble(&source.id, &error)),
     };
-    let outcome = match finished {
+    match finished {
+        // It is recorded where it is kept, for this request may be over.
         Ok(()) => {
             journey.trouble.remove(&source.id);
             let grants = &flow.app.grants;
@@ -92,16 +93,14 @@ async fn take_answer(flow: &Flow<'_>, query: &str) -> Result<Response, Problem> 
                     .insert(source.id.clone(), Trouble::NotEnough);
             }
             telemetry::consent_completed();
-            "finished"
         }
         Err(trouble) => {
             let trouble = trouble?;
-            let outcome = trouble.outcome();
+            flow.record(trouble.outcome(), &owner, source.target())
+                .await?;
             journey.trouble.insert(source.id.clone(), trouble);
-            outcome
         }
-    };
-    flow.record(outcome, &owner, source.target()).await?;
+    }
     flow.onward(&owner, server, journey).await
 }
 

@@ -17,7 +17,7 @@ use crate::oauth::{ErrorCode, ProviderError};
 use crate::outbound::OutboundError;
 use crate::owner::{Owner, Target};
 use crate::servers::Server;
-use crate::storage::{Action, AuditRecord, Handle};
+use crate::storage::{Action, Actor, AuditRecord, Handle};
 
 /// One request of the flow.
 pub(super) struct Flow<'a> {
@@ -181,6 +181,11 @@ impl<'a> Flow<'a> {
     ) -> Result<(), Problem> {
         let record = AuditRecord {
             at: self.now,
+            // Whose browser another one is, nobody knows.
+            actor: match outcome {
+                "mismatch" => Actor::Unknown,
+                _ => Actor::Owner,
+            },
             action: Action::Consent,
             outcome: outcome.to_owned(),
             owner: owner.clone(),

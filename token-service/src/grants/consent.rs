@@ -14,7 +14,7 @@ use crate::oauth::{
 use crate::owner::Owner;
 use crate::secret::Secret;
 use crate::servers::{Authentication, OAuth, Source};
-use crate::storage::{Method, Slot, Version};
+use crate::storage::{Action, Actor, AuditRecord, Method, Slot, Version};
 
 impl Grants {
     /// Begins an authorization at the source's provider. `further`: see
@@ -113,7 +113,7 @@ impl Grants {
             request_id: request_id.to_owned(),
             now,
         };
-        let done = tokio::spawn(exchange.run());
+        let done = self.0.running.spawn(exchange.run());
         done.await.unwrap_or(Err(ProviderError::Unavailable))
     }
 }
@@ -187,9 +187,9 @@ impl Exchange {
         .await;
         let answer = match answer {
             Ok(answer) => answer,
-            Err(ProviderError::Refused(
-                ErrorCode::InvalidClient | ErrorCode::UnauthorizedClient,
-            )) if pending.client.origin == ClientOrigin::Dynamic => {
+            Err(ProviderError::Refused(ErrorCode::InvalidClient))
+                if pending.client.origin == ClientOrigin::Dynamic =>
+            {
                 let id = &pending.client.id;
                 grants.forget_client(&pending.provider, id).await;
                 return Err(ProviderError::ClientForgotten);
@@ -231,6 +231,20 @@ impl Exchange {
         let storage = grants.0.credentials.storage();
         let removed = storage.remove_unusable_credential(&overridden).await;
         removed.map_err(CredentialError::from)?;
+        let record = AuditRecord {
+            at: now,
+            actor: Actor::Owner,
+            action: Action::Consent,
+            outcome: "finished".to_owned(),
+            owner: slot.owner.clone(),
+            target: slot.target.clone(),
+            request_id: request_id.clone(),
+        };
+        let written = grants.0.credentials.storage().record(&record).await;
+        written.map_err(|error| {
+            tracing::error!(%error, request_id, "an audit record could not be written");
+            CredentialError::from(error)
+        })?;
         if credential.expires_at.is_none() {
             let metadata = grants
                 .0

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use super::Grants;
 use super::headers::parse_override;
 use super::kept::KeptGrant;
-use super::resolve::source_of;
+use super::resolve::{count_unopened, source_of};
 use super::types::{Disconnected, OverrideError, OverrideValue};
-use crate::credentials::{Credential, CredentialError};
+use crate::credentials::{Credential, CredentialError, KeptCredential};
 use crate::owner::Owner;
 use crate::secret::Secret;
 use crate::servers::{Authentication, Server, Source};
-use crate::storage::{Action, AuditRecord, Method, Slot, Version};
+use crate::storage::{Action, AuditRecord, By, Method, Slot, Version};
 use crate::telemetry;
 
 impl Grants {
@@ -19,14 +19,14 @@ impl Grants {
     /// server, for the source that is named.
     ///
     /// # Errors
-    /// Nothing was set.
+    /// Nothing was set; or it was, and could not be recorded: set it again.
     pub async fn set_override(
         &self,
         owner: &Owner,
         server: &Server,
         source: Option<&str>,
         value: &OverrideValue,
-        request_id: &str,
+        by: impl Into<By<'_>>,
         now: i64,
     ) -> Result<Version, OverrideError> {
         let source = source_of(server, source).ok_or(OverrideError::InvalidTarget)?;
@@ -41,8 +41,8 @@ impl Grants {
             expires_at: None,
         };
         let version = self.0.credentials.put(&slot, &credential, now).await?;
-        self.note(Action::Override, "set", slot, request_id, now)
-            .await;
+        self.note(Action::Override, "set", slot, &by.into(), now)
+            .await?;
         Ok(version)
     }
 
@@ -67,20 +67,21 @@ impl Grants {
     }
 
     /// Removes what the user has of that kind, for one source or for all. What
-    /// came from a consent is given back to the provider first, as far as that
+    /// came from a consent is then given back to the provider, as far as that
     /// is possible. It goes on to its end if who waits for it goes away.
     ///
     /// # Errors
-    /// Not everything was removed.
+    /// Not everything was removed, or not all of that was recorded.
     pub async fn disconnect(
         &self,
         owner: &Owner,
         server: &Server,
         source: Option<&str>,
         method: Method,
-        request_id: &str,
+        by: impl Into<By<'_>>,
         now: i64,
     ) -> Result<Disconnected, CredentialError> {
+        let By { actor, request_id } = by.into();
         let sources: Vec<Arc<Source>> = server
             .sources
             .iter()
@@ -93,7 +94,11 @@ impl Grants {
             let mut trouble = None;
             for source in sources {
                 let slot = slot(&owner, &source, method);
-                match grants.remove(slot, &source, &request_id, now).await {
+                let by = By {
+                    actor: actor.clone(),
+                    request_id: &request_id,
+                };
+                match grants.remove(slot, &source, &by, now).await {
                     Ok(None) => {}
                     Ok(Some(revoked)) => {
                         whole.removed = whole.removed.saturating_add(1);
@@ -105,7 +110,7 @@ impl Grants {
             }
             trouble.map_or(Ok(whole), Err)
         };
-        match tokio::spawn(work).await {
+        match self.0.running.spawn(work).await {
             Ok(result) => result,
             Err(_) => Err(CredentialError::Storage(
                 crate::storage::StorageError::Corrupt("disconnect"),
@@ -118,22 +123,24 @@ impl Grants {
         &self,
         slot: Slot,
         source: &Source,
-        request_id: &str,
+        by: &By<'_>,
         now: i64,
     ) -> Result<Option<bool>, CredentialError> {
-        let revoked = match slot.method {
-            Method::Override => true,
-            Method::OAuth => self.revoke(&slot, source).await,
-        };
-        if !self
-            .0
-            .credentials
-            .storage()
-            .remove_credential(&slot)
-            .await?
-        {
+        // First of all: so what is given back is what was removed, and a
+        // refresh that is under way finds nothing, and gives its tokens back.
+        let Some(taken) = self.0.credentials.take(&slot).await? else {
             return Ok(None);
-        }
+        };
+        let revoked = match (slot.method, taken) {
+            (Method::Override, _) => true,
+            (Method::OAuth, Ok(kept)) => self.revoke(&kept, source).await,
+            (Method::OAuth, Err(error)) => {
+                let error = error.into();
+                count_unopened(&error);
+                tracing::error!(server = source.id, %error, "tokens were not given back");
+                false
+            }
+        };
         let (action, outcome) = match (slot.method, revoked) {
             (Method::Override, _) => (Action::Override, "removed"),
             (Method::OAuth, true) => (Action::Disconnect, "revoked"),
@@ -142,17 +149,13 @@ impl Grants {
         if slot.method == Method::OAuth {
             telemetry::disconnect(outcome);
         }
-        self.note(action, outcome, slot, request_id, now).await;
+        self.note(action, outcome, slot, by, now).await?;
         Ok(Some(revoked))
     }
 
-    /// Whether the provider took the tokens back. Whatever goes wrong here does
-    /// not keep the credential.
-    async fn revoke(&self, slot: &Slot, source: &Source) -> bool {
+    /// Whether the provider took the tokens back.
+    async fn revoke(&self, kept: &KeptCredential, source: &Source) -> bool {
         let Authentication::AuthorizationCode(oauth) = &source.authentication else {
-            return false;
-        };
-        let Ok(Some(kept)) = self.get(slot).await else {
             return false;
         };
         let Ok(grant) = KeptGrant::read(&kept.credential.secret) else {
@@ -177,20 +180,23 @@ impl Grants {
         action: Action,
         outcome: &'static str,
         slot: Slot,
-        request_id: &str,
+        by: &By<'_>,
         at: i64,
-    ) {
+    ) -> Result<(), CredentialError> {
         let record = AuditRecord {
             at,
+            actor: by.actor.clone(),
             action,
             outcome: outcome.to_owned(),
             owner: slot.owner,
             target: slot.target,
-            request_id: request_id.to_owned(),
+            request_id: by.request_id.to_owned(),
         };
-        if let Err(error) = self.0.credentials.storage().record(&record).await {
+        let written = self.0.credentials.storage().record(&record).await;
+        written.map_err(|error| {
             tracing::error!(%error, "an audit record could not be written");
-        }
+            error.into()
+        })
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) enum KeptOverride {
 }
 
 /// A longer value does not fit into a request.
-const LONGEST: usize = 16 * 1024;
+const LONGEST: usize = 8192;
 
 /// The headers of a template with values for its placeholders; `None`: one is
 /// missing.

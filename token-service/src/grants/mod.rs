@@ -4,7 +4,6 @@
 mod clients;
 mod consent;
 mod disconnect;
-mod flight;
 mod headers;
 mod judge;
 mod kept;
@@ -27,9 +26,8 @@ pub use types::{
     OverrideValue, PendingAuthorization, Reason, Rejected, Resolution, ResolveAsk, ResolveError,
 };
 
-use flight::Flights;
-
 use crate::credentials::Credentials;
+use crate::flight::{Flights, Running};
 use crate::oauth::Providers;
 use crate::outbound::Outbound;
 use crate::storage::{Slot, Version};
@@ -59,6 +57,8 @@ struct Inner {
     settings: GrantSettings,
     refreshes: Flights<(Slot, Version), refresh::Outcome>,
     rescues: Flights<(Slot, Version), ()>,
+    /// Exchanges of codes, and what is given back.
+    running: Running,
     fetches: Flights<String, shared::Fetched>,
     shared: shared::SharedTokens,
 }
@@ -72,6 +72,7 @@ impl Grants {
             settings,
             refreshes: Flights::new(),
             rescues: Flights::new(),
+            running: Running::new(),
             fetches: Flights::new(),
             shared: shared::SharedTokens::default(),
         }))
@@ -82,9 +83,11 @@ impl Grants {
         &self.0.providers
     }
 
-    /// Waits until no refresh is under way: for a shutdown, which would lose
-    /// what a provider has already given.
+    /// Waits until no refresh is under way, nor the exchange of a code, nor a
+    /// disconnect: for a shutdown, which would lose what a provider has already
+    /// given, or not give back what was removed.
     pub async fn drain(&self) {
+        self.0.running.drain().await;
         self.0.refreshes.drain().await;
         self.0.rescues.drain().await;
     }

@@ -28,8 +28,9 @@ use crate::oauth::{
     introspect_expiry, request_token, revoke,
 };
 use crate::random;
+use crate::secret::Secret;
 use crate::servers::{OAuth, Source};
-use crate::storage::{Action, AuditRecord, LeaseEnd, Slot, Status, Version};
+use crate::storage::{Action, Actor, AuditRecord, LeaseEnd, Slot, Status, Version};
 use crate::telemetry;
 
 /// What a refresh is for.
@@ -72,6 +73,13 @@ const RATE_LIMITED: &str = "rate_limited";
 const PROVIDER_CHANGED: &str = "provider_changed";
 const CLIENT_GONE: &str = "client_gone";
 
+/// What is needed to ask the provider.
+struct Ready {
+    refresh_token: Secret,
+    metadata: Arc<Metadata>,
+    client: OAuthClient,
+}
+
 /// What an attempt at the provider brought.
 enum Attempt {
     Tokens(Box<TokenAnswer>, Arc<Metadata>, OAuthClient),
@@ -107,7 +115,8 @@ impl Grants {
         let settings = &self.0.settings;
         let holder = holder()?;
         let mut waited = false;
-        let kept = loop {
+        let mut ready = None;
+        let (kept, ready) = loop {
             let now = clock.now();
             let Some(kept) = credentials.get(slot).await? else {
                 return Ok(Outcome::Consent(Reason::ConsentMissing));
@@ -122,14 +131,21 @@ impl Grants {
                 telemetry::cooldown();
                 return Ok(cooling(kept.last_error.as_deref(), at.saturating_sub(now)));
             }
+            // Before the lease: it lasts for one call to the provider, and
+            // finding the provider may take several.
+            let Some(found) = ready.take() else {
+                ready = Some(self.prepare(task, &kept).await);
+                continue;
+            };
             let until = now.saturating_add(settings.lease_seconds);
             let storage = credentials.storage();
             if storage
                 .take_lease(slot, *version, &holder, now, until)
                 .await?
             {
-                break kept;
+                break (kept, found);
             }
+            ready = Some(found);
             if clock.began.elapsed() >= settings.patience {
                 return Ok(Outcome::Busy);
             }
@@ -139,12 +155,15 @@ impl Grants {
             }
             tokio::time::sleep(LOOK_AGAIN).await;
         };
-        let Ok(grant) = KeptGrant::read(&kept.credential.secret) else {
+        let Some((grant, ready)) = ready else {
             return self.give_up(task, &holder, &kept, &clock).await;
         };
         let asked = Instant::now();
         let asked_at = clock.now();
-        let attempt = self.ask(task, &grant).await;
+        let attempt = match ready {
+            Ok(ready) => self.ask(task, &grant, ready).await,
+            Err(attempt) => attempt,
+        };
         let outcome = match attempt {
             Attempt::Tokens(answer, metadata, client) => {
                 let origin = Origin {
@@ -164,7 +183,6 @@ impl Grants {
                 let write = Write {
                     grants: self.clone(),
                     task: task.clone(),
-                    holder,
                     credential,
                     rotated,
                 };
@@ -201,34 +219,47 @@ impl Grants {
         Ok(outcome)
     }
 
-    /// Asks the provider that the grant came from, as the client that it came
-    /// from.
-    async fn ask(&self, task: &Task, grant: &KeptGrant) -> Attempt {
-        let Some(refresh_token) = grant.refresh_token.as_ref().map(|token| token.secret()) else {
-            return Attempt::Changed;
-        };
-        let metadata = match self.0.providers.of(&task.oauth.provider).await {
-            Ok(metadata) => metadata,
-            // Nothing was sent yet.
-            Err(error) => return Attempt::Nothing(before(error)),
-        };
+    /// What is needed to ask. `None`: the row has what this program never
+    /// writes.
+    async fn prepare(
+        &self,
+        task: &Task,
+        kept: &KeptCredential,
+    ) -> Option<(KeptGrant, Result<Ready, Attempt>)> {
+        let grant = KeptGrant::read(&kept.credential.secret).ok()?;
+        let ready = self.ready(task, &grant).await;
+        Some((grant, ready))
+    }
+
+    /// The provider that the grant came from, and the client that it came from.
+    async fn ready(&self, task: &Task, grant: &KeptGrant) -> Result<Ready, Attempt> {
+        let refresh_token = grant.refresh_token.as_ref().ok_or(Attempt::Changed)?;
+        let metadata = self.0.providers.of(&task.oauth.provider).await;
+        // Nothing was sent yet.
+        let metadata = metadata.map_err(|error| Attempt::Nothing(before(error)))?;
         if metadata.provider() != grant.provider {
-            return Attempt::Changed;
+            return Err(Attempt::Changed);
         }
-        let Some(client) = self.client_of(&grant.client, &task.oauth.client) else {
-            return Attempt::Changed;
-        };
+        let client = self.client_of(&grant.client, &task.oauth.client);
+        Ok(Ready {
+            refresh_token: refresh_token.secret(),
+            metadata,
+            client: client.ok_or(Attempt::Changed)?,
+        })
+    }
+
+    async fn ask(&self, task: &Task, grant: &KeptGrant, ready: Ready) -> Attempt {
         let answer = request_token(
             self.0.providers.outbound(),
-            &metadata.endpoints.token,
-            &client,
-            Grant::Refresh(&refresh_token),
+            &ready.metadata.endpoints.token,
+            &ready.client,
+            Grant::Refresh(&ready.refresh_token),
             &[],
             grant.resource.as_deref(),
             &task.oauth.token_parameters,
         );
         match answer.await {
-            Ok(answer) => Attempt::Tokens(Box::new(answer), metadata, client),
+            Ok(answer) => Attempt::Tokens(Box::new(answer), ready.metadata, ready.client),
             Err(error) => Attempt::Nothing(error),
         }
     }
@@ -260,7 +291,7 @@ impl Grants {
                 };
                 (end, Outcome::Consent(reason))
             }
-            ProviderError::Refused(ErrorCode::InvalidClient | ErrorCode::UnauthorizedClient)
+            ProviderError::Refused(ErrorCode::InvalidClient)
                 if grant.client.origin == ClientOrigin::Dynamic =>
             {
                 // The provider has lost the registration. Only a new client can
@@ -298,8 +329,16 @@ impl Grants {
                 (end, Outcome::Failed)
             }
         };
-        self.end(task, holder, end, clock).await?;
-        Ok(outcome)
+        if self.end(task, holder, end, clock).await? {
+            return Ok(outcome);
+        }
+        // Somebody else has the lease, or has written: that is what counts.
+        let kept = self.0.credentials.get(&task.slot).await?;
+        Ok(match kept {
+            Some(kept) if kept.version == task.version => Outcome::Busy,
+            Some(_) => Outcome::Renewed,
+            None => Outcome::Consent(Reason::ConsentMissing),
+        })
     }
 
     /// The credential is kept, and nothing is tried for a while. `unsure`: the
@@ -322,19 +361,17 @@ impl Grants {
         }
     }
 
+    /// False: the lease was not the holder's any more.
     async fn end(
         &self,
         task: &Task,
         holder: &str,
         end: LeaseEnd,
         clock: &Clock,
-    ) -> Result<(), CredentialError> {
+    ) -> Result<bool, CredentialError> {
         let storage = self.0.credentials.storage();
-        // False: a new consent is there, which is as good.
-        storage
-            .end_lease(&task.slot, holder, end, clock.now())
-            .await?;
-        Ok(())
+        let ended = storage.end_lease(&task.slot, holder, end, clock.now());
+        Ok(ended.await?)
     }
 
     /// The row has what this program never writes.
@@ -405,6 +442,7 @@ impl Grants {
     async fn record(&self, task: &Task, outcome: &'static str, at: i64) {
         let record = AuditRecord {
             at,
+            actor: Actor::Service,
             action: Action::Refresh,
             outcome: outcome.to_owned(),
             owner: task.slot.owner.clone(),

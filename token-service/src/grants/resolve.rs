@@ -17,7 +17,7 @@ use crate::credentials::{CredentialError, KeptCredential};
 use crate::random;
 use crate::secret::Secret;
 use crate::servers::{Authentication, HeaderAuthentication, HeaderLevel, OAuth, Server, Source};
-use crate::storage::{Action, AuditRecord, Method, Slot, Status};
+use crate::storage::{Action, Actor, AuditRecord, Method, Slot, Status};
 use crate::telemetry;
 
 /// A call whose token is still good waits no longer than this for a new one.
@@ -242,6 +242,7 @@ impl Grants {
         }
         let record = AuditRecord {
             at: now,
+            actor: Actor::Service,
             action: Action::Refresh,
             outcome: Reason::Revoked.as_str().to_owned(),
             owner: slot.owner.clone(),

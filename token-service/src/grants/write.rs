@@ -31,7 +31,6 @@ impl Clock {
 pub(super) struct Write {
     pub(super) grants: Grants,
     pub(super) task: Task,
-    pub(super) holder: String,
     pub(super) credential: Credential,
     /// The provider gave another refresh token: the old one is used up.
     pub(super) rotated: bool,
@@ -74,7 +73,7 @@ impl Write {
     async fn once(&self, now: i64) -> Result<Written, CredentialError> {
         let Task { slot, version, .. } = &self.task;
         let credentials = &self.grants.0.credentials;
-        let written = credentials.refresh(slot, *version, &self.holder, &self.credential, now);
+        let written = credentials.refresh(slot, *version, &self.credential, now);
         if let Some(version) = written.await? {
             return Ok(Written::Yes(version));
         }

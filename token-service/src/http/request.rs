@@ -7,7 +7,7 @@ use std::time::Instant;
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONNECTION, HeaderValue, PRAGMA, X_CONTENT_TYPE_OPTIONS};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, Method, StatusCode};
+use axum::http::{HeaderName, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
@@ -56,7 +56,7 @@ pub(super) async fn around(
     );
     let own_id = id.clone();
     let answer = async move {
-        let response = limited(&rules, request, next).await;
+        let response = limited(&rules, &route, request, next).await;
         // A question may bring its own.
         let id = response.extensions().get::<RequestId>().cloned();
         let id = id.unwrap_or(own_id);
@@ -86,17 +86,16 @@ pub(super) async fn around(
     response
 }
 
-async fn limited(rules: &Rules, request: Request, next: Next) -> Response {
-    let Ok(_place) = rules.places.try_acquire() else {
+async fn limited(rules: &Rules, route: &str, request: Request, next: Next) -> Response {
+    // A service that has much to do is not to be taken for a dead one.
+    let is_probe = matches!(route, "/healthz" | "/readyz");
+    let place = rules.places.try_acquire();
+    if place.is_err() && !is_probe {
         return Problem::unavailable("too many requests at a time").into_response();
-    };
+    }
     let answered = tokio::time::timeout(rules.limits.request_time, next.run(request)).await;
     answered.unwrap_or_else(|_| {
-        let problem = Problem::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "timeout",
-            "the request took too long",
-        );
+        let problem = Problem::unavailable("the request took too long");
         // What is left of its body will not be read.
         ([(CONNECTION, "close")], problem).into_response()
     })

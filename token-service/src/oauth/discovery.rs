@@ -10,7 +10,8 @@ use url::Url;
 
 use super::metadata::{PkceRule, ResourceMetadata, parse_resource, parse_server};
 use super::{Metadata, MetadataProblem, ProviderError, resource_metadata};
-use crate::outbound::{Answer, Outbound};
+use crate::flight::Flights;
+use crate::outbound::{Answer, Outbound, OutboundError};
 use crate::servers::Provider;
 
 /// The authorization servers, with the metadata that was found last. A clone
@@ -21,6 +22,7 @@ pub struct Providers(Arc<Inner>);
 struct Inner {
     outbound: Outbound,
     kept: Mutex<HashMap<Key, Kept>>,
+    findings: Flights<Key, Result<Arc<Metadata>, Trouble>>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -32,16 +34,29 @@ enum Key {
 struct Kept {
     metadata: Arc<Metadata>,
     at: Instant,
-    /// When it was last tried to renew it.
-    tried: Option<Instant>,
+    /// When it was last begun to ask again.
+    tried: Instant,
+}
+
+/// Why nothing was found.
+#[derive(Clone, Copy)]
+enum Trouble {
+    Outbound(OutboundError),
+    Metadata(MetadataProblem),
+    Unavailable,
+    RateLimited { retry_after: Option<i64> },
 }
 
 /// So long, metadata is not asked for again.
 const FRESH: Duration = Duration::from_secs(600);
-/// So long, what was found last stands in for an answer that does not come.
+/// So long, what was found last is used while it is asked for again, and
+/// stands in for an answer that does not come.
 const STALE: Duration = Duration::from_secs(24 * 3600);
-/// Between two attempts to renew what is kept.
-const PAUSE: Duration = Duration::from_secs(30);
+/// Between two attempts to replace what is still used.
+const AGAIN: Duration = Duration::from_secs(30);
+/// The longest that is waited for metadata: some calls, one after the other,
+/// each with its own limit.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// More providers than this are not kept.
 const MOST: usize = 512;
 
@@ -51,6 +66,7 @@ impl Providers {
         Self(Arc::new(Inner {
             outbound,
             kept: Mutex::default(),
+            findings: Flights::new(),
         }))
     }
 
@@ -67,7 +83,9 @@ impl Providers {
         match provider {
             Provider::Endpoints(endpoints) => Ok(Arc::new(Metadata::given(endpoints))),
             Provider::Issuer(issuer) => self.issuer(issuer).await,
-            Provider::Resource(resource) => self.kept_or(Key::Resource(resource.clone())).await,
+            Provider::Resource(resource) => {
+                self.kept_or_found(Key::Resource(resource.clone())).await
+            }
         }
     }
 
@@ -76,57 +94,59 @@ impl Providers {
     /// # Errors
     /// There is none that can be used.
     pub async fn issuer(&self, issuer: &str) -> Result<Arc<Metadata>, ProviderError> {
-        self.kept_or(Key::Issuer(issuer.to_owned())).await
+        self.kept_or_found(Key::Issuer(issuer.to_owned())).await
     }
 
-    /// What is kept is answered at once; where it is no longer fresh it is
-    /// renewed meanwhile, by a task of its own.
-    async fn kept_or(&self, key: Key) -> Result<Arc<Metadata>, ProviderError> {
-        if let Some((metadata, renew)) = self.kept(&key) {
-            if renew {
-                let providers = self.clone();
-                tokio::spawn(async move { providers.renew(key).await });
+    /// What is kept, if it is not too old; where it is not new, it is asked for
+    /// again, and nobody waits for that. However many ask, they share one
+    /// search, which goes on when they go away.
+    async fn kept_or_found(&self, key: Key) -> Result<Arc<Metadata>, ProviderError> {
+        let (kept, ask_again) = {
+            let mut all = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            match all.get_mut(&key).filter(|kept| kept.at.elapsed() < STALE) {
+                Some(kept) => {
+                    let old = kept.at.elapsed() >= FRESH && kept.tried.elapsed() >= AGAIN;
+                    if old {
+                        kept.tried = Instant::now();
+                    }
+                    (Some(Arc::clone(&kept.metadata)), old)
+                }
+                None => (None, false),
+            }
+        };
+        let (this, wanted) = (self.clone(), key.clone());
+        let finding = async move { this.find(wanted).await };
+        if let Some(metadata) = kept {
+            if ask_again {
+                self.0.findings.start(key, finding);
             }
             return Ok(metadata);
         }
-        let metadata = Arc::new(self.find(&key).await?);
-        self.keep(key, Arc::clone(&metadata));
-        Ok(metadata)
+        let found = self.0.findings.join(key, PATIENCE, finding).await;
+        Ok(found.unwrap_or(Err(Trouble::Unavailable))?)
     }
 
-    /// What is kept, and whether the caller has to renew it.
-    fn kept(&self, key: &Key) -> Option<(Arc<Metadata>, bool)> {
-        let mut all = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = all.get_mut(key)?;
-        let age = kept.at.elapsed();
-        if age >= STALE {
-            return None;
-        }
-        let renew = age >= FRESH && kept.tried.is_none_or(|at| at.elapsed() >= PAUSE);
-        if renew {
-            kept.tried = Some(Instant::now());
-        }
-        Some((Arc::clone(&kept.metadata), renew))
-    }
-
-    async fn renew(&self, key: Key) {
-        match self.find(&key).await {
-            Ok(found) => self.keep(key, Arc::new(found)),
-            Err(error) if is_passing(&error) => {
-                tracing::warn!(%error, "a provider's metadata cannot be renewed");
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a provider's metadata is not good any more");
-                let mut all = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
-                all.remove(&key);
-            }
-        }
-    }
-
-    async fn find(&self, key: &Key) -> Result<Metadata, ProviderError> {
-        match key {
+    async fn find(&self, key: Key) -> Result<Arc<Metadata>, Trouble> {
+        let found = match &key {
             Key::Resource(resource) => self.find_by_resource(resource).await,
             Key::Issuer(issuer) => self.find_issuer(issuer, PkceRule::NotDenied).await,
+        };
+        match found {
+            Ok(metadata) => {
+                let metadata = Arc::new(metadata);
+                self.keep(key, Arc::clone(&metadata));
+                Ok(metadata)
+            }
+            Err(trouble) => {
+                let error = ProviderError::from(trouble);
+                tracing::warn!(%error, "a provider's metadata cannot be had");
+                // It says something else now: what is kept is wrong.
+                if !trouble.is_passing() {
+                    let mut all = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
+                    all.remove(&key);
+                }
+                Err(trouble)
+            }
         }
     }
 
@@ -139,7 +159,7 @@ impl Providers {
             }
         }
         let at = Instant::now();
-        let tried = None;
+        let tried = at;
         all.insert(
             key,
             Kept {
@@ -150,13 +170,13 @@ impl Providers {
         );
     }
 
-    async fn find_by_resource(&self, url: &Url) -> Result<Metadata, ProviderError> {
+    async fn find_by_resource(&self, url: &Url) -> Result<Metadata, Trouble> {
         let ResourceMetadata {
             resource,
             issuers,
             scopes,
         } = self.find_resource(url).await?;
-        let mut problem = ProviderError::Metadata(MetadataProblem::NotFound);
+        let mut problem = Trouble::Metadata(MetadataProblem::NotFound);
         for issuer in issuers.iter().take(3) {
             match self.find_issuer(issuer, PkceRule::Stated).await {
                 Ok(found) => {
@@ -174,7 +194,7 @@ impl Providers {
 
     /// By the challenge to a request without a token, else at the well-known
     /// places (RFC 9728, sections 3 and 5; MCP 2025-11-25, authorization).
-    async fn find_resource(&self, url: &Url) -> Result<ResourceMetadata, ProviderError> {
+    async fn find_resource(&self, url: &Url) -> Result<ResourceMetadata, Trouble> {
         let outbound = &self.0.outbound;
         let challenge = outbound
             .get_head(url, "application/json, text/event-stream")
@@ -212,7 +232,7 @@ impl Providers {
         Err(problem.into())
     }
 
-    async fn find_issuer(&self, issuer: &str, pkce: PkceRule) -> Result<Metadata, ProviderError> {
+    async fn find_issuer(&self, issuer: &str, pkce: PkceRule) -> Result<Metadata, Trouble> {
         let url = Url::parse(issuer).map_err(|_| MetadataProblem::Field("issuer"))?;
         if url.query().is_some() || url.fragment().is_some() {
             return Err(MetadataProblem::Field("issuer").into());
@@ -268,22 +288,47 @@ const fn worse(one: MetadataProblem, other: MetadataProblem) -> MetadataProblem 
     }
 }
 
-const fn problem_of(answer: &Answer) -> ProviderError {
+const fn problem_of(answer: &Answer) -> Trouble {
     match answer.status {
-        429 => ProviderError::RateLimited {
+        429 => Trouble::RateLimited {
             retry_after: answer.retry_after,
         },
-        500.. => ProviderError::Unavailable,
-        _ => ProviderError::Metadata(MetadataProblem::NotFound),
+        500.. => Trouble::Unavailable,
+        _ => Trouble::Metadata(MetadataProblem::NotFound),
     }
 }
 
-/// Whether it may be better the next time.
-const fn is_passing(error: &ProviderError) -> bool {
-    matches!(
-        error,
-        ProviderError::Outbound(_) | ProviderError::Unavailable | ProviderError::RateLimited { .. }
-    )
+impl Trouble {
+    /// Whether it may be better the next time.
+    const fn is_passing(self) -> bool {
+        match self {
+            Self::Outbound(_) | Self::Unavailable | Self::RateLimited { .. } => true,
+            Self::Metadata(_) => false,
+        }
+    }
+}
+
+impl From<OutboundError> for Trouble {
+    fn from(error: OutboundError) -> Self {
+        Self::Outbound(error)
+    }
+}
+
+impl From<MetadataProblem> for Trouble {
+    fn from(problem: MetadataProblem) -> Self {
+        Self::Metadata(problem)
+    }
+}
+
+impl From<Trouble> for ProviderError {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Outbound(error) => Self::Outbound(error),
+            Trouble::Metadata(problem) => Self::Metadata(problem),
+            Trouble::Unavailable => Self::Unavailable,
+            Trouble::RateLimited { retry_after } => Self::RateLimited { retry_after },
+        }
+    }
 }
 
 impl fmt::Debug for Providers {
@@ -294,7 +339,14 @@ impl fmt::Debug for Providers {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use serde_json::json;
+    use tokio::net::TcpListener;
+    use tokio::sync::Notify;
+
     use super::*;
+    use crate::outbound::OutboundSettings;
 
     fn places(issuer: &str) -> Vec<String> {
         let url = Url::parse(issuer).unwrap();
@@ -326,5 +378,103 @@ mod tests {
             well_known(&url, "oauth-protected-resource").as_str(),
             "https://up.example/.well-known/oauth-protected-resource/mcp?tenant=1"
         );
+    }
+
+    /// An issuer that counts who asks, and answers when the test says so.
+    struct Slow {
+        url: String,
+        asked: Arc<AtomicU32>,
+        arrived: Arc<Notify>,
+        go: Arc<Notify>,
+    }
+
+    impl Slow {
+        async fn start() -> Self {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let slow = Self {
+                url: format!("http://{}", listener.local_addr().unwrap()),
+                asked: Arc::default(),
+                arrived: Arc::default(),
+                go: Arc::default(),
+            };
+            let (url, asked) = (slow.url.clone(), Arc::clone(&slow.asked));
+            let (arrived, go) = (Arc::clone(&slow.arrived), Arc::clone(&slow.go));
+            let app = axum::Router::new().fallback(async move || {
+                asked.fetch_add(1, Ordering::SeqCst);
+                arrived.notify_one();
+                go.notified().await;
+                json!({
+                    "issuer": url,
+                    "authorization_endpoint": format!("{url}/authorize"),
+                    "token_endpoint": format!("{url}/token"),
+                })
+                .to_string()
+            });
+            tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+            slow
+        }
+
+        fn providers(&self) -> Providers {
+            let allowed = self.url.strip_prefix("http://").unwrap().parse();
+            let outbound = Outbound::new(OutboundSettings {
+                allow: vec![allowed.unwrap()],
+                timeout: Duration::from_secs(30),
+                response_bytes: 65536,
+            });
+            Providers::new(outbound.unwrap())
+        }
+
+        fn asked(&self) -> u32 {
+            self.asked.load(Ordering::SeqCst)
+        }
+    }
+
+    /// Makes what is kept older.
+    fn age(providers: &Providers, by: Duration) {
+        for kept in providers.0.kept.lock().unwrap().values_mut() {
+            kept.at = kept.at.checked_sub(by).unwrap();
+            kept.tried = kept.tried.checked_sub(by).unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_is_used_at_once_while_the_issuer_hangs() {
+        let slow = Slow::start().await;
+        let providers = slow.providers();
+        slow.go.notify_one();
+        let first = providers.issuer(&slow.url).await.unwrap();
+        slow.arrived.notified().await;
+        age(&providers, FRESH);
+        for _ in 0..3 {
+            let soon = Duration::from_secs(10);
+            let kept = tokio::time::timeout(soon, providers.issuer(&slow.url)).await;
+            assert!(Arc::ptr_eq(&kept.unwrap().unwrap(), &first));
+        }
+        slow.arrived.notified().await;
+        assert_eq!(slow.asked(), 2, "one search behind all of them");
+        slow.go.notify_one();
+        providers.0.findings.drain().await;
+        let second = providers.issuer(&slow.url).await.unwrap();
+        assert!(!Arc::ptr_eq(&second, &first), "what was found is used");
+        assert_eq!(slow.asked(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_search_is_shared_and_goes_on_without_who_asked() {
+        let slow = Slow::start().await;
+        let providers = slow.providers();
+        let ask = || {
+            let (providers, url) = (providers.clone(), slow.url.clone());
+            tokio::spawn(async move { providers.issuer(&url).await })
+        };
+        let calls: Vec<_> = (0..10).map(|_| ask()).collect();
+        slow.arrived.notified().await;
+        for call in &calls {
+            call.abort();
+        }
+        let late = ask();
+        slow.go.notify_one();
+        late.await.unwrap().unwrap();
+        assert_eq!(slow.asked(), 1);
     }
 }

@@ -232,8 +232,8 @@ pub(super) fn parse_error(answer: &Answer) -> ProviderError {
         400..=499 => match code() {
             Some(ErrorCode::TemporarilyUnavailable) => ProviderError::Unavailable,
             Some(code) => ProviderError::Refused(code),
-            // RFC 6749, section 5.2: 401 is about the client.
-            None if answer.status == 401 => ProviderError::Refused(ErrorCode::InvalidClient),
+            // Also with 401, which may come from something in between: without
+            // its code (RFC 6749, section 5.2), nothing is said of the client.
             None => ProviderError::Answer("an error without a code"),
         },
         _ => ProviderError::Answer("neither success nor an error"),
@@ -375,7 +375,7 @@ mod tests {
         assert_eq!(error(403, coded), "Refused(InvalidGrant)");
         assert_eq!(error(500, coded), "Unavailable");
         assert_eq!(error(429, coded), "RateLimited { retry_after: Some(7) }");
-        assert_eq!(error(401, "no"), "Refused(InvalidClient)");
+        assert_eq!(error(401, "no"), r#"Answer("an error without a code")"#);
         assert_eq!(error(400, "no"), r#"Answer("an error without a code")"#);
         assert_eq!(error(302, ""), r#"Answer("neither success nor an error")"#);
         assert_eq!(error(400, r#"{"error":"new"}"#), "Refused(Other)");

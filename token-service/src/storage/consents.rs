@@ -56,6 +56,9 @@ pub struct StoredConsent {
     pub expires_at: i64,
 }
 
+/// More links than this of one user for one server do not work at a time.
+const MOST_LINKS: i64 = 20;
+
 impl Storage {
     /// Keeps a consent that has begun.
     ///
@@ -81,6 +84,36 @@ impl Storage {
             .bind(key_id(&consent.sealed)?)
             .bind(consent.sealed.as_bytes().to_vec())
             .bind(consent.expires_at)
+            .execute(&self.pool)
+            .await?;
+        if consent.step == ConsentStep::Connect {
+            self.remove_older_links(handle, consent).await?;
+        }
+        Ok(())
+    }
+
+    /// Every call without a credential makes a link: of those of one user for
+    /// one server the newest stay.
+    async fn remove_older_links(
+        &self,
+        newest: &HandleHash,
+        consent: &StoredConsent,
+    ) -> Result<(), StorageError> {
+        let query = "DELETE FROM consents \
+            WHERE step = $1 AND issuer = $2 AND subject = $3 AND subject_type = $4 \
+                AND server = $5 AND handle_hash <> $6 AND handle_hash NOT IN ( \
+                    SELECT handle_hash FROM consents \
+                    WHERE step = $1 AND issuer = $2 AND subject = $3 AND subject_type = $4 \
+                        AND server = $5 AND handle_hash <> $6 \
+                    ORDER BY expires_at DESC LIMIT $7)";
+        sqlx::query(query)
+            .bind(consent.step.as_str())
+            .bind(consent.owner.issuer.clone())
+            .bind(consent.owner.subject.clone())
+            .bind(consent.owner.subject_type.as_str())
+            .bind(consent.target.server.clone())
+            .bind(newest.0.to_vec())
+            .bind(MOST_LINKS.saturating_sub(1))
             .execute(&self.pool)
             .await?;
         Ok(())

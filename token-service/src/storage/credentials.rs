@@ -136,9 +136,10 @@ impl Storage {
         Ok(())
     }
 
-    /// Writes what a refresh brought and ends the lease, if the version is
-    /// still the same and the lease still the holder's. False: it is not, and
-    /// nothing was written.
+    /// Writes what a refresh brought and ends the lease, whoever has it now, if
+    /// the version is still the same: new tokens are worth more than the lease
+    /// under which they were asked for, which may have run out meanwhile.
+    /// False: there is another version, and nothing was written.
     ///
     /// # Errors
     /// The database has trouble.
@@ -146,7 +147,6 @@ impl Storage {
         &self,
         slot: &Slot,
         current: Version,
-        holder: &str,
         credential: &SealedCredential,
         now: i64,
     ) -> Result<bool, StorageError> {
@@ -155,11 +155,10 @@ impl Storage {
                 lease_holder = NULL, lease_until = NULL, refresh_begun_at = NULL, \
                 last_error = NULL, updated_at = $12 \
             WHERE issuer = $1 AND subject = $2 AND subject_type = $3 AND server = $4 \
-                AND source = $5 AND method = $6 AND version = $13 AND lease_holder = $14";
+                AND source = $5 AND method = $6 AND version = $13";
         let done = of_credential(of_slot(query, slot), credential)?
             .bind(now)
             .bind(current.0)
-            .bind(holder.to_owned())
             .execute(&self.pool)
             .await?;
         Ok(done.rows_affected() == 1)
@@ -278,6 +277,21 @@ impl Storage {
             AND subject_type = $3 AND server = $4 AND source = $5 AND method = $6";
         let done = of_slot(query, slot).execute(&self.pool).await?;
         Ok(done.rows_affected() == 1)
+    }
+
+    /// Empties the slot, and gives what was in it. What a refresh brings after
+    /// that is not written.
+    ///
+    /// # Errors
+    /// The database has trouble.
+    pub async fn take_credential(
+        &self,
+        slot: &Slot,
+    ) -> Result<Option<StoredCredential>, StorageError> {
+        let query = "DELETE FROM credentials WHERE issuer = $1 AND subject = $2 \
+            AND subject_type = $3 AND server = $4 AND source = $5 AND method = $6 RETURNING *";
+        let row = of_slot(query, slot).fetch_optional(&self.pool).await?;
+        row.as_ref().map(stored).transpose()
     }
 
     /// Empties the slot if what is in it is not used any more. False: it is, or

@@ -1,5 +1,7 @@
 //! Obtaining grants, and finding the provider.
 
+use std::sync::Arc;
+
 use mcp_token_service::config::Database;
 use mcp_token_service::grants::{
     AuthMethod, AuthStatus, ConsentKind, PendingAuthorization, Reason,
@@ -8,6 +10,7 @@ use mcp_token_service::oauth::{MetadataProblem, ProviderError};
 use mcp_token_service::secret::Secret;
 use mcp_token_service::servers::{Authentication, Client};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 use url::Url;
 
 use crate::on_both_databases;
@@ -17,6 +20,7 @@ use crate::world::{
 };
 
 on_both_databases!(
+    the_end_of_the_service_waits_for_the_exchange_of_a_code,
     who_has_not_agreed_has_to_and_who_has_gets_a_token,
     a_client_is_registered_once_and_anew_when_its_secret_ends,
     a_registration_that_the_provider_has_lost_is_forgotten,
@@ -274,4 +278,22 @@ async fn scopes_come_from_the_resource_where_none_are_configured(database: Datab
     let url = begun.unwrap().url;
     let scope = url.query_pairs().find(|(name, _)| name == "scope");
     assert_eq!(scope.unwrap().1, "mcp:read");
+}
+
+async fn the_end_of_the_service_waits_for_the_exchange_of_a_code(database: Database) {
+    let world = World::new(&database).await;
+    let hold = Arc::new(Notify::new());
+    world.provider.inner().hold = Some(Arc::clone(&hold));
+    let call = {
+        let world = world.clone();
+        tokio::spawn(async move { world.connect(&owner("alice")).await })
+    };
+    while world.provider.count("authorization_code") == 0 {
+        world.provider.arrived.notified().await;
+    }
+    call.abort();
+    assert!(call.await.unwrap_err().is_cancelled());
+    hold.notify_one();
+    world.grants.drain().await;
+    world.authenticated(&owner("alice"), NOW).await;
 }

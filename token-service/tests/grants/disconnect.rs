@@ -1,6 +1,7 @@
 //! Giving grants back.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use mcp_token_service::config::Database;
 use mcp_token_service::grants::{Disconnected, OverrideValue, Reason};
@@ -15,6 +16,8 @@ on_both_databases!(
     tokens_are_given_back_the_refresh_token_first,
     whatever_the_provider_says_the_credential_is_removed,
     an_override_is_removed_by_itself,
+    what_is_given_back_is_what_was_removed,
+    the_end_of_the_service_waits_for_a_disconnect,
     what_a_refresh_brings_after_a_disconnect_is_given_back,
 );
 
@@ -103,4 +106,52 @@ async fn what_a_refresh_brings_after_a_disconnect_is_given_back(database: Databa
     assert_eq!(revoked(&world), [both, both].concat());
     let inner = world.provider.inner();
     assert_ne!(inner.revocations[0]["token"], inner.revocations[2]["token"]);
+}
+
+/// A disconnect whose first revocation has reached the provider.
+async fn begun(world: &World) -> (Arc<Notify>, tokio::task::JoinHandle<Disconnected>) {
+    let hold = Arc::new(Notify::new());
+    world.provider.inner().hold_revocations = Some(Arc::clone(&hold));
+    let call = {
+        let world = world.clone();
+        tokio::spawn(async move { disconnect(&world, Method::OAuth).await })
+    };
+    while revoked(world).is_empty() {
+        world.provider.arrived.notified().await;
+    }
+    world.provider.inner().hold_revocations = None;
+    (hold, call)
+}
+
+async fn what_is_given_back_is_what_was_removed(database: Database) {
+    let world = World::new(&database).await;
+    let alice = owner("alice");
+    world.connect(&alice).await;
+    let (hold, call) = begun(&world).await;
+    let gone = world.resolve(&alice, NOW).await;
+    assert_eq!(gone, consent(Reason::ConsentMissing));
+    // The user agrees again before the provider has answered.
+    world.connect(&alice).await;
+    let new = world.kept(&alice).await.version;
+    hold.notify_one();
+    let done = call.await.unwrap();
+    assert_eq!((done.removed, done.not_revoked), (1, 0));
+    assert_eq!(world.kept(&alice).await.version, new);
+    world.authenticated(&alice, NOW).await;
+}
+
+async fn the_end_of_the_service_waits_for_a_disconnect(database: Database) {
+    let world = World::new(&database).await;
+    world.connect(&owner("alice")).await;
+    let (hold, call) = begun(&world).await;
+    call.abort();
+    assert!(call.await.unwrap_err().is_cancelled());
+    let drained = world.grants.drain();
+    tokio::pin!(drained);
+    let early = tokio::time::timeout(Duration::from_millis(20), &mut drained).await;
+    assert!(early.is_err(), "the provider has not answered yet");
+    hold.notify_one();
+    drained.await;
+    assert_eq!(revoked(&world), ["refresh_token", "access_token"]);
+    assert_eq!(world.outcomes().await, ["disconnect revoked"]);
 }

@@ -54,6 +54,10 @@ pub(crate) struct Inner {
     pub(crate) revocations: Vec<Form>,
     pub(crate) introspections: usize,
     pub(crate) revocation_fails: bool,
+    /// The answers to revocations wait for this.
+    pub(crate) hold_revocations: Option<Arc<Notify>>,
+    /// Metadata is never answered.
+    pub(crate) metadata_hangs: bool,
     pub(crate) clients: Vec<String>,
     pub(crate) reuse_detected: usize,
     codes: HashMap<String, Form>,
@@ -68,6 +72,8 @@ pub(crate) struct Provider {
     pub(crate) url: String,
     inner: Arc<Mutex<Inner>>,
     pub(crate) arrived: Arc<Notify>,
+    /// Somebody waits for metadata that never comes.
+    pub(crate) metadata_asked: Arc<Notify>,
 }
 
 impl Provider {
@@ -81,6 +87,7 @@ impl Provider {
                 ..Inner::default()
             })),
             arrived: Arc::default(),
+            metadata_asked: Arc::default(),
         };
         let app = Router::new().fallback(handle).with_state(provider.clone());
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
@@ -247,7 +254,14 @@ async fn handle(
             (StatusCode::UNAUTHORIZED, [("www-authenticate", challenge)]).into_response()
         }
         "/.well-known/oauth-protected-resource/mcp" => answer(200, &provider.resource_metadata()),
-        "/.well-known/oauth-authorization-server" => answer(200, &provider.metadata()),
+        "/.well-known/oauth-authorization-server" => {
+            let hangs = provider.inner().metadata_hangs;
+            if hangs {
+                provider.metadata_asked.notify_one();
+                std::future::pending::<()>().await;
+            }
+            answer(200, &provider.metadata())
+        }
         "/register" => {
             let mut inner = provider.inner();
             let id = format!("client{}", inner.clients.len());
@@ -260,9 +274,17 @@ async fn handle(
             )
         }
         "/revoke" => {
-            let mut inner = provider.inner();
-            inner.revocations.push(form());
-            answer(if inner.revocation_fails { 503 } else { 200 }, &json!({}))
+            let (hold, status) = {
+                let mut inner = provider.inner();
+                inner.revocations.push(form());
+                let status = if inner.revocation_fails { 503 } else { 200 };
+                (inner.hold_revocations.clone(), status)
+            };
+            provider.arrived.notify_one();
+            if let Some(hold) = hold {
+                hold.notified().await;
+            }
+            answer(status, &json!({}))
         }
         "/introspect" => {
             let mut inner = provider.inner();

@@ -22,6 +22,7 @@ on_both_databases!(
     only_invalid_grant_asks_the_user_again,
     a_wish_for_a_pause_is_heeded,
     a_lost_registration_is_not_used_again,
+    a_refusal_without_its_code_does_not_forget_the_registration,
     a_refused_client_that_was_registered_by_hand_keeps_the_credential,
     a_refusal_of_the_current_version_renews_it_once,
     a_token_that_is_refused_though_it_is_fresh_is_revoked,
@@ -203,6 +204,27 @@ async fn a_lost_registration_is_not_used_again(database: Database) {
     world.connect(&alice).await;
     assert_eq!(world.provider.inner().clients, ["client0", "client1"]);
     world.authenticated(&alice, OVER).await;
+}
+
+async fn a_refusal_without_its_code_does_not_forget_the_registration(database: Database) {
+    let world = World::new(&database).await;
+    let (alice, bob) = (owner("alice"), owner("bob"));
+    world.connect(&alice).await;
+    let mut now = OVER;
+    for fault in [
+        Fault::Answer(401, ""),
+        Fault::Answer(401, "<html>"),
+        Fault::Answer(400, r#"{"error":"unauthorized_client"}"#),
+    ] {
+        world.provider.fault(fault.clone());
+        let result = world.resolve(&alice, now).await;
+        assert_eq!(result, Err(ResolveError::Upstream), "{fault:?}");
+        now += 60;
+    }
+    world.provider.fault(None);
+    world.authenticated(&alice, now).await;
+    world.connect(&bob).await;
+    assert_eq!(world.provider.inner().clients, ["client0"]);
 }
 
 async fn a_refused_client_that_was_registered_by_hand_keeps_the_credential(database: Database) {

@@ -17,6 +17,8 @@ on_both_databases!(
     a_replica_waits_for_another_and_takes_what_it_brought,
     a_replica_that_waits_too_long_says_so,
     the_lease_of_a_dead_replica_is_taken_over_when_it_ends,
+    what_comes_after_the_end_of_the_lease_is_not_lost,
+    nobody_has_the_lease_while_the_provider_is_looked_for,
     after_a_dead_replica_a_refused_refresh_token_is_a_failed_refresh,
 );
 
@@ -138,4 +140,39 @@ async fn after_a_dead_replica_a_refused_refresh_token_is_a_failed_refresh(databa
     let again = world.resolve(&alice, OVER + 600).await;
     assert_eq!(again, consent(Reason::RefreshFailed));
     assert_eq!(world.provider.count("refresh_token"), asked);
+}
+
+async fn what_comes_after_the_end_of_the_lease_is_not_lost(database: Database) {
+    let one = World::new(&database).await;
+    let alice = owner("alice");
+    one.connect(&alice).await;
+    let kept = one.kept(&alice).await;
+    let (hold, call) = begun(&one, "alice").await;
+    // The lease runs out, and another replica takes it.
+    let (slot, storage) = (one.slot(&alice, Method::OAuth), one.credentials.storage());
+    let taken = storage.take_lease(&slot, kept.version, "two", OVER + 46, OVER + 91);
+    assert!(taken.await.unwrap());
+    hold.notify_one();
+    call.await.unwrap();
+    assert_ne!(one.kept(&alice).await.version, kept.version);
+    one.authenticated(&alice, OVER + 47).await;
+    assert_eq!(one.provider.count("refresh_token"), 1);
+}
+
+async fn nobody_has_the_lease_while_the_provider_is_looked_for(database: Database) {
+    let one = World::new(&database).await;
+    let alice = owner("alice");
+    one.connect(&alice).await;
+    // A replica that does not know the provider yet, and does not find it.
+    let two = one.replica(&database).await;
+    one.provider.inner().metadata_hangs = true;
+    let call = {
+        let (two, alice) = (two.clone(), alice.clone());
+        tokio::spawn(async move { two.resolve(&alice, OVER).await })
+    };
+    one.provider.metadata_asked.notified().await;
+    one.authenticated(&alice, OVER).await;
+    // Its failure is nothing to who has renewed it meanwhile.
+    assert!(call.await.unwrap().is_ok());
+    assert_eq!(one.provider.count("refresh_token"), 1);
 }

@@ -157,12 +157,14 @@ impl World {
         kept.unwrap().unwrap()
     }
 
-    /// The outcomes of the audit records, the oldest first.
+    /// The outcomes of the audit records, the oldest first, without those of
+    /// [`World::connect`].
     pub(crate) async fn outcomes(&self) -> Vec<String> {
         let records = self.credentials.storage().records(1000).await.unwrap();
         let records = records.into_iter().rev();
         records
             .map(|record| format!("{} {}", record.action.as_str(), record.outcome))
+            .filter(|outcome| outcome != "consent finished")
             .collect()
     }
 }

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use mcp_token_service::config::Database;
+use mcp_token_service::storage::Storage;
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
+use sqlx::Connection;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -11,6 +14,40 @@ use crate::running::{GATE_KEY, Running, SERVICE, json_body, send};
 
 const RESOLVE: &str = "/v1/credentials/resolve";
 const AUTHORIZE: &str = "/api/svc/v1/mcp/none/authorize";
+
+/// On PostgreSQL, where a statement waits for a lock as long as it has to.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tidying_up_that_hangs_does_not_keep_the_service_from_its_end() {
+    let Some((database, _)) = crate::support::postgres() else {
+        return;
+    };
+    // The tables are there before the service is.
+    let storage = Storage::open(&database).await.unwrap();
+    storage.close().await;
+    let Database::Postgres { url, .. } = &database else {
+        panic!("another database");
+    };
+    let url = url.expose_text().unwrap();
+    let mut blocker = sqlx::PgConnection::connect(url).await.unwrap();
+    let mut blocked = blocker.begin().await.unwrap();
+    let lock = sqlx::query("LOCK TABLE consents IN EXCLUSIVE MODE");
+    lock.execute(&mut *blocked).await.unwrap();
+    let change = |document: &mut Value| document["limits"] = json!({"shutdown_seconds": 1});
+    let mut running = Running::on(Some(database.clone()), change).await;
+    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted \
+        AND relation = 'consents'::regclass";
+    while sqlx::query_scalar::<_, i64>(waiting)
+        .fetch_one(&mut *blocked)
+        .await
+        .unwrap()
+        == 0
+    {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    running.stop();
+    let ended = tokio::time::timeout(Duration::from_secs(20), running.ended()).await;
+    ended.expect("the service ends");
+}
 
 #[tokio::test]
 async fn each_listener_answers_its_own_and_nothing_of_the_other() {
@@ -143,7 +180,7 @@ async fn a_body_that_does_not_come_ends_the_request_in_time() {
     );
     stream.write_all(head.as_bytes()).await.unwrap();
     let line = tokio::time::timeout(Duration::from_secs(5), status_line(&mut stream)).await;
-    assert!(line.unwrap().contains(" 408 "));
+    assert!(line.unwrap().contains(" 503 "));
 }
 
 #[tokio::test]
@@ -159,10 +196,10 @@ async fn more_requests_than_places_are_refused_at_once() {
     );
     stream.write_all(head.as_bytes()).await.unwrap();
     // The first request holds the place as soon as it has arrived.
-    let health = format!("{}/healthz", running.filter);
+    let document = format!("{}/openapi.json", running.filter);
     let refused = async {
         loop {
-            let answer = send(running.client.get(&health)).await;
+            let answer = send(running.client.get(&document)).await;
             if answer.status == 503 {
                 return answer;
             }
@@ -172,9 +209,14 @@ async fn more_requests_than_places_are_refused_at_once() {
     let refused = refused.unwrap();
     assert_eq!(refused.error().1, "unavailable");
     assert_eq!(refused.header("retry-after"), "1");
+    // Probes need none.
+    for probe in ["healthz", "readyz"] {
+        let probe = format!("{}/{probe}", running.filter);
+        assert_eq!(send(running.client.get(probe)).await.status, 200);
+    }
     // The other listener has places of its own.
-    let health = format!("{}/healthz", running.public);
-    assert_eq!(send(running.client.get(health)).await.status, 200);
+    let document = format!("{}/openapi.json", running.public);
+    assert_eq!(send(running.client.get(document)).await.status, 200);
     stream.write_all(b"{}").await.unwrap();
     assert!(status_line(&mut stream).await.contains(" 400 "));
 }

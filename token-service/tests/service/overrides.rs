@@ -1,7 +1,7 @@
 //! Overrides and disconnect.
 
 use mcp_token_service::config::Database;
-use mcp_token_service::storage::Action;
+use mcp_token_service::storage::{Action, Actor};
 use serde_json::{Value, json};
 
 use crate::NOW;
@@ -94,6 +94,7 @@ async fn managers_act_for_everybody_and_others_for_themselves(database: Database
         (record.action, record.owner),
         (Action::Override, running.owner("bob"))
     );
+    assert_eq!(record.actor, Actor::Caller(running.owner("max")));
 
     let answer = running
         .resolve(GATE_KEY, &running.question("keyed", "bob"))
@@ -138,6 +139,7 @@ async fn disconnecting_removes_what_is_meant_and_nothing_else(database: Database
     assert_eq!(removed(PATH, None).await, 1);
     let record = running.last_record().await;
     assert_eq!(record.owner, running.owner("ann"));
+    assert_eq!(record.actor, Actor::Owner);
     assert_eq!(removed(PATH, None).await, 0);
     running.put(PATH, &ann, &with_value("x")).await;
     assert_eq!(
@@ -238,6 +240,10 @@ async fn bodies_that_are_not_as_documented_are_refused_and_nothing_is_kept() {
         .put("/api/svc/v1/mcp/none/auth", &ann, &with_value(SECRET))
         .await;
     assert_eq!(without_a_key.error().0, 400);
+    let not_text = running.get("/api/svc/v1/mcp/%ff/auth", &ann).await;
+    assert_eq!(not_text.error(), (400, "invalid_request".to_owned()));
+    let too_long = with_value(&"x".repeat(8193));
+    assert_eq!(running.put(PATH, &ann, &too_long).await.error().0, 400);
     let which = running
         .put("/api/svc/v1/mcp/all/auth", &ann, &with_value(SECRET))
         .await;

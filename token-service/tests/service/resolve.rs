@@ -4,7 +4,7 @@ use mcp_token_service::config::Database;
 use mcp_token_service::credentials::Credential;
 use mcp_token_service::owner::Target;
 use mcp_token_service::secret::Secret;
-use mcp_token_service::storage::{Action, Method, Slot};
+use mcp_token_service::storage::{Action, Actor, Method, Slot};
 use serde_json::{Value, json};
 
 use crate::issuer::{FIRST, SECOND, sign};
@@ -16,6 +16,7 @@ use crate::{NOW, on_both_databases};
 on_both_databases!(
     every_question_is_answered_by_status_and_recorded,
     what_the_upstream_has_refused_is_not_given_again,
+    of_many_links_of_one_user_the_newest_stay,
 );
 
 async fn every_question_is_answered_by_status_and_recorded(database: Database) {
@@ -49,6 +50,7 @@ async fn every_question_is_answered_by_status_and_recorded(database: Database) {
     let record = running.last_record().await;
     assert_eq!(record.request_id, "the-call");
     assert_eq!(record.action, Action::Resolve);
+    assert_eq!(record.actor, Actor::Filter("gate".to_owned()));
     assert_eq!((record.outcome.as_str(), record.at), ("authenticated", NOW));
     assert_eq!(
         (record.owner, record.target.server.as_str()),
@@ -104,6 +106,24 @@ async fn what_the_upstream_has_refused_is_not_given_again(database: Database) {
         (answer.status, answer.json()["reason"].as_str()),
         (403, Some("revoked"))
     );
+}
+
+async fn of_many_links_of_one_user_the_newest_stay(database: Database) {
+    let running = Running::on(Some(database), |_| {}).await;
+    let of_bob = running.question("keyed", "bob");
+    running.resolve(GATE_KEY, &of_bob).await;
+    let question = running.question("keyed", "ann");
+    for _ in 0..25 {
+        running.pass(1);
+        assert_eq!(running.resolve(GATE_KEY, &question).await.status, 403);
+    }
+    let rows = running.storage().consents().await.unwrap();
+    let ends = |subject: &str| -> Vec<i64> {
+        let rows = rows.iter().filter(|(_, row)| row.owner.subject == subject);
+        rows.map(|(_, row)| row.expires_at).collect()
+    };
+    assert_eq!((ends("ann").len(), ends("bob").len()), (20, 1));
+    assert_eq!(ends("ann").into_iter().min(), Some(NOW + 6 + 600));
 }
 
 #[tokio::test]
@@ -369,6 +389,50 @@ async fn an_answer_has_the_id_that_the_question_has() {
     assert_eq!(answer.error(), (400, "invalid_target".to_owned()));
     assert_eq!(answer.header("x-request-id"), "the-call");
     assert_eq!(running.last_record().await.request_id, "the-call");
+}
+
+#[tokio::test]
+async fn who_tries_what_is_not_theirs_is_on_record() {
+    let running = Running::start().await;
+    let question = |server| running.question(server, "ann");
+    let other = "other-key-of-the-tests";
+    let mut unreadable = question("keyed");
+    unreadable["subject"]["id"] = json!("a\u{0}");
+    for (key, id, question, outcome, server, subject) in [
+        (
+            other,
+            "other",
+            question("keyed"),
+            "access_denied",
+            "keyed",
+            "ann",
+        ),
+        (
+            GATE_KEY,
+            "gate",
+            question("nothing"),
+            "unknown_server",
+            "nothing",
+            "ann",
+        ),
+        (other, "other", unreadable, "invalid_request", "", ""),
+        (
+            other,
+            "other",
+            json!({"more": 1}),
+            "invalid_request",
+            "",
+            "",
+        ),
+        (other, "other", json!(null), "invalid_request", "", ""),
+    ] {
+        running.resolve(key, &question).await.error();
+        let record = running.last_record().await;
+        assert_eq!(record.actor, Actor::Filter(id.to_owned()), "{question}");
+        assert_eq!(record.outcome, outcome, "{question}");
+        assert_eq!(record.target.server, server, "{question}");
+        assert_eq!(record.owner.subject, subject, "{question}");
+    }
 }
 
 #[tokio::test]

@@ -7,24 +7,25 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 type Waiting<V> = watch::Receiver<Option<V>>;
 
 /// The work that is under way, by its key.
-pub(super) struct Flights<K, V>(Arc<Mutex<HashMap<K, Waiting<V>>>>);
+pub(crate) struct Flights<K, V>(Arc<Mutex<HashMap<K, Waiting<V>>>>);
 
 impl<K, V> Flights<K, V>
 where
     K: Clone + Eq + Hash + Send + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Arc::default())
     }
 
     /// The result of the work under that key: of the one that is under way, or
     /// of this. `None`: it is not there within `patience`; the work goes on.
-    pub(super) async fn join<W>(&self, key: K, patience: Duration, work: W) -> Option<V>
+    pub(crate) async fn join<W>(&self, key: K, patience: Duration, work: W) -> Option<V>
     where
         W: Future<Output = V> + Send + 'static,
     {
@@ -35,7 +36,7 @@ where
     }
 
     /// Begins the work, if none is under way under that key.
-    pub(super) fn start<W>(&self, key: K, work: W)
+    pub(crate) fn start<W>(&self, key: K, work: W)
     where
         W: Future<Output = V> + Send + 'static,
     {
@@ -66,7 +67,7 @@ where
     }
 
     /// Waits until nothing is under way.
-    pub(super) async fn drain(&self) {
+    pub(crate) async fn drain(&self) {
         loop {
             let next = {
                 let flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -90,6 +91,43 @@ impl<K: Eq + Hash, V> Drop for Entry<K, V> {
     fn drop(&mut self) {
         let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
         flights.remove(&self.key);
+    }
+}
+
+/// Work of which each piece is done for itself, and to its end.
+pub(crate) struct Running(watch::Sender<usize>);
+
+impl Running {
+    pub(crate) fn new() -> Self {
+        Self(watch::Sender::new(0))
+    }
+
+    /// Begins the work, which goes on if nobody waits for it.
+    pub(crate) fn spawn<W>(&self, work: W) -> JoinHandle<W::Output>
+    where
+        W: Future<Output: Send> + Send + 'static,
+    {
+        self.0.send_modify(|count| *count = count.saturating_add(1));
+        let one = One(self.0.clone());
+        tokio::spawn(async move {
+            let _one = one;
+            work.await
+        })
+    }
+
+    /// Waits until nothing is under way.
+    pub(crate) async fn drain(&self) {
+        // No error: the sender is here.
+        let _ = self.0.subscribe().wait_for(|count| *count == 0).await;
+    }
+}
+
+/// Is counted until it is dropped, also if the work panics.
+struct One(watch::Sender<usize>);
+
+impl Drop for One {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count = count.saturating_sub(1));
     }
 }
 
@@ -154,5 +192,22 @@ mod tests {
         assert_eq!(first, None);
         assert_eq!(flights.join(1, LONG, async { 2 }).await, Some(2));
         flights.drain().await;
+    }
+
+    #[tokio::test]
+    async fn draining_waits_for_work_that_nobody_waits_for() {
+        let running = Running::new();
+        let go = Arc::new(Notify::new());
+        drop(running.spawn({
+            let go = Arc::clone(&go);
+            async move { go.notified().await }
+        }));
+        drop(running.spawn(async { panic!("on purpose") }));
+        let drained = running.drain();
+        tokio::pin!(drained);
+        let early = tokio::time::timeout(Duration::from_millis(10), &mut drained).await;
+        assert!(early.is_err());
+        go.notify_one();
+        tokio::time::timeout(LONG, drained).await.unwrap();
     }
 }
