@@ -43,7 +43,7 @@ pub struct Progress {
     obstacle: RefCell<Option<Obstacle>>,
 }
 
-/// Why an attempt had no credential.
+/// Why the last attempt had no credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Obstacle {
     /// The user has to give consent first.
@@ -94,6 +94,10 @@ impl Ticket {
 
     pub(super) fn note_obstacle(&self, obstacle: Obstacle) {
         *self.progress.obstacle.borrow_mut() = Some(obstacle);
+    }
+
+    pub(super) fn clear_obstacle(&self) {
+        *self.progress.obstacle.borrow_mut() = None;
     }
 }
 
@@ -150,7 +154,7 @@ impl HeldTicket {
         &self.id
     }
 
-    /// Why the last attempt had no credential.
+    /// Why the last attempt had no credential, if it had none.
     pub fn obstacle(&self) -> Option<Obstacle> {
         self.ticket.progress.obstacle.borrow().clone()
     }

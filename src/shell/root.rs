@@ -227,6 +227,9 @@ impl RootContext for Root {
             }
         };
         worker.tickets = Tickets::seeded(random_bytes());
+        // Ids begin anew, so an answer to a call of the configuration before
+        // must not be taken for one of this.
+        self.calls.clear();
         // Only this VM may get the entries, so the name is its own.
         let name = format!("mcp_auth.{:x}", random_word());
         self.queue = abi::register_queue(&name);

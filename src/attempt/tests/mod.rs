@@ -332,3 +332,72 @@ fn what_comes_out_of_order_is_refused() {
     let (_, step) = attempt.advance(input, &mut cluster.worker, NOW_MS);
     assert_eq!(step, unexpected);
 }
+
+#[test]
+fn a_body_passes_only_once_the_credential_is_there() {
+    let body = |attempt: Attempt, cluster: &mut Cluster| {
+        attempt.advance(Input::RequestBody, &mut cluster.worker, cluster.now_ms)
+    };
+    let cluster = &mut Cluster::new();
+    let held = cluster.ticket("alice", false);
+    let (attempt, _) = cluster.arrive(held.id(), "one");
+    let (attempt, step) = body(attempt, cluster);
+    assert_eq!((attempt.awaits().is_some(), step), (true, Step::Wait));
+    cluster.answer(200, &issued("t", "1"));
+    let (attempt, step) = cluster.wake(attempt);
+    assert_eq!(sent(&step), "Bearer t");
+    let (attempt, step) = body(attempt, cluster);
+    assert_eq!(step, Step::Continue);
+    // An upstream may answer before it has read everything.
+    let attempt = cluster.respond(attempt, "200", None);
+    assert_eq!(body(attempt, cluster).1, Step::Continue);
+
+    for (user, status, answer) in [("bob", 403, CONSENT), ("carol", 500, "")] {
+        let held = cluster.ticket(user, false);
+        let (attempt, step) = cluster.attempt(&held, status, answer);
+        assert_eq!(step, Step::Refuse(Refusal::NoCredential));
+        let (attempt, step) = body(attempt, cluster);
+        assert_eq!(step, Step::Wait);
+        // The refusal itself comes by as a response.
+        let attempt = cluster.respond(attempt, "503", None);
+        assert_eq!(body(attempt, cluster).1, Step::Wait);
+    }
+    let (attempt, _) = cluster.arrive("unknown", "one");
+    assert_eq!(body(attempt, cluster).1, Step::Wait);
+    let unexpected = Step::Refuse(Refusal::Unexpected);
+    assert_eq!(body(Attempt::Fresh, cluster).1, unexpected);
+
+    let held = cluster.ticket("dave", false);
+    let (attempt, _) = cluster.arrive(held.id(), "one");
+    let attempt = cluster.respond(attempt, "504", None);
+    assert_eq!(body(attempt, cluster).1, Step::Wait, "answered by another");
+}
+
+#[test]
+fn an_attempt_that_succeeds_leaves_no_obstacle_of_an_earlier_one() {
+    let cluster = &mut Cluster::new();
+    let held = cluster.ticket("alice", false);
+    let (_, step) = cluster.attempt(&held, 503, "");
+    assert_eq!(step, Step::Refuse(Refusal::NoCredential));
+    assert!(held.obstacle().is_some());
+    // Another request has had the credential fetched since.
+    cluster.now_ms += 5;
+    let other = cluster.ticket("alice", false);
+    let (_, step) = cluster.attempt(&other, 200, &issued("t", "1"));
+    assert_eq!(sent(&step), "Bearer t");
+    let (attempt, step) = cluster.arrive(held.id(), "one");
+    assert_eq!(sent(&step), "Bearer t");
+    assert_eq!(held.obstacle(), None);
+    cluster.respond(attempt, "200", None);
+    assert_eq!(held.obstacle(), None);
+}
+
+#[test]
+fn an_obstacle_is_forgotten_as_soon_as_the_next_attempt_begins() {
+    let cluster = &mut Cluster::new();
+    let held = cluster.ticket("alice", false);
+    cluster.attempt(&held, 503, "");
+    cluster.now_ms += 11_000;
+    let (_, step) = cluster.arrive(held.id(), "one");
+    assert_eq!((held.obstacle(), step), (None, Step::Wait));
+}
