@@ -13,7 +13,7 @@ mod tests;
 
 use std::rc::Rc;
 
-pub use ticket::{HeldTicket, Obstacle, Progress, Ticket, Tickets};
+pub use ticket::{HeldTicket, Obstacle, Progress, Ticket, TicketId, Tickets};
 
 use crate::credential::{Ask, Credential, CredentialFailure, CredentialKey, Known};
 use crate::exchange::{HeaderEdits, Worker, rejection};

@@ -98,6 +98,19 @@ impl Root {
         }
     }
 
+    /// So that a call that the host has lost ends as one that got no answer:
+    /// told, counted, and waited for by nobody.
+    fn give_up_lost(&mut self) {
+        while let Some(id) = self.lost() {
+            self.calls.retain(|_, call| *call != id);
+            self.answered(id, None);
+        }
+    }
+
+    fn lost(&self) -> Option<FetchId> {
+        self.role.gate()?.borrow().worker.lost(host::now_ms())
+    }
+
     /// Takes an answer, and lets those who waited for it go on.
     fn answered(&self, id: FetchId, answer: Option<FetchAnswer<'_>>) {
         let Some(shared) = self.role.gate() else {
@@ -244,6 +257,7 @@ impl RootContext for Root {
     }
 
     fn on_tick(&mut self) {
+        self.give_up_lost();
         self.dispatch_due();
         if let Some(shared) = self.role.gate() {
             let mut shared = shared.borrow_mut();
