@@ -54,6 +54,9 @@ pub(super) struct Ground<'a> {
     pub(super) now_s: u64,
 }
 
+/// A permit, and the call that it is for; none for a response.
+type Permitted<'a> = (Permit, Option<Call<'a>>);
+
 /// What became of a request: admitted, or the answer and why.
 pub(super) struct Judgement {
     pub(super) result: Result<Admission, (Denial, Reply)>,
@@ -305,10 +308,7 @@ fn judge_one<'a>(
     message: &'a Message,
     revision: Revision,
     in_batch: bool,
-) -> (
-    Result<(Permit, Option<Call<'a>>), (Denial, Reply)>,
-    CallRecord,
-) {
+) -> (Result<Permitted<'a>, (Denial, Reply)>, CallRecord) {
     let (Message::Request { method, params, .. } | Message::Notification { method, params }) =
         message
     else {
