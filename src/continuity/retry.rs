@@ -80,6 +80,9 @@ impl Retry {
         now_s: u64,
     ) -> Result<Self, ForgedState> {
         let (state, responses) = (params.get(STATE), params.get(RESPONSES));
+        if state.is_none() && responses.is_none() {
+            return Ok(Self::NONE);
+        }
         if keys.is_empty() || era == Era::Legacy {
             return Ok(Self {
                 has_foreign_state: state.is_some() || responses.is_some(),

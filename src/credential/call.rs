@@ -7,6 +7,8 @@ use serde_json::{Map, Value};
 use url::form_urlencoded::byte_serialize;
 
 use super::answer::Answer;
+use super::headers::{HeaderProblem, SubjectToken};
+use super::known::{AnswerProblem, CredentialFailure};
 use super::service::{Profile, TokenService};
 use super::store::{Ask, Rejected};
 use super::{exchange, resolve};
@@ -26,6 +28,8 @@ pub(super) struct Question {
     pub(super) is_repeated: bool,
     /// Whether its last call was made when a rejection was known.
     pub(super) knows_rejection: bool,
+    /// What the credential must not be.
+    subject_token: SubjectToken,
     request_id: Option<String>,
     content: Content,
 }
@@ -42,6 +46,7 @@ impl Question {
             server_id: ask.source.server_id.clone(),
             listed: ask.source.headers.clone(),
             subject_expires_ms: ask.identity.expires_at().saturating_mul(1000),
+            subject_token: SubjectToken::of(ask.token),
             is_repeated: false,
             knows_rejection: false,
             request_id: ask
@@ -111,9 +116,16 @@ pub(super) fn read_answer(
     question: &Question,
     now_ms: u64,
 ) -> Answer {
-    match service.profile {
+    let answer = match service.profile {
         Profile::Resolve { .. } => resolve::read_answer(answer, &question.listed, now_ms),
         Profile::Exchange { .. } => exchange::read_answer(answer, now_ms),
+    };
+    match answer {
+        Answer::Ready(issued) if issued.headers.hand_on(question.subject_token) => Answer::Failed(
+            CredentialFailure::Configuration,
+            AnswerProblem::Header(HeaderProblem::SubjectToken),
+        ),
+        answer => answer,
     }
 }
 

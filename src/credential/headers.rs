@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use sha2::{Digest as _, Sha256};
+
 use crate::http::headers::is_token;
 
 /// Headers that may be set on a request. The `Debug` form shows names only.
@@ -26,6 +28,39 @@ pub enum HeaderProblem {
     /// A value that is empty, too long, or has other characters than visible
     /// ASCII with spaces and tabs between them.
     Value,
+    /// A value that has the user's own token in it.
+    SubjectToken,
+}
+
+/// The token that a credential is asked for with, so that it can be told from
+/// the credential.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct SubjectToken {
+    length: usize,
+    sha256: [u8; 32],
+}
+
+impl SubjectToken {
+    pub(super) fn of(token: &str) -> Self {
+        let token = token.trim_end_matches('=');
+        Self {
+            length: token.len(),
+            sha256: Sha256::digest(token.as_bytes()).into(),
+        }
+    }
+
+    /// Whether the token stands in a header's value: alone, after a scheme,
+    /// as a parameter, or quoted. What a token is made of (RFC 6750, section
+    /// 2.1) tells it from its surroundings.
+    fn is_in(self, value: &str) -> bool {
+        value.split(|c| !is_token_character(c)).any(|part| {
+            part.len() == self.length && Sha256::digest(part.as_bytes())[..] == self.sha256
+        })
+    }
+}
+
+const fn is_token_character(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~' | '+' | '/')
 }
 
 impl InjectedHeaders {
@@ -77,6 +112,13 @@ impl InjectedHeaders {
         Ok(Self(headers))
     }
 
+    /// Whether one of them hands the user's own token to the upstream, which
+    /// no credential may do (MCP authorization, access token privilege
+    /// restriction).
+    pub(super) fn hand_on(&self, token: SubjectToken) -> bool {
+        self.0.iter().any(|(_, value)| token.is_in(value))
+    }
+
     /// Names and values.
     pub fn as_slice(&self) -> &[(String, String)] {
         &self.0
@@ -100,6 +142,7 @@ impl fmt::Display for HeaderProblem {
             Self::NotListed => "it has a header that the server's entry does not list",
             Self::Repeated => "it has one header twice",
             Self::Value => "it has a header with an unusable value",
+            Self::SubjectToken => "it is the user's own token",
         })
     }
 }

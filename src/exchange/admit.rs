@@ -66,6 +66,9 @@ pub(super) struct Ground<'a> {
     pub(super) now_s: u64,
 }
 
+/// A permit, and the call that it is for; none for a response.
+type Permitted<'a> = (Permit, Option<Call<'a>>);
+
 /// What became of a request: admitted, or the answer and why.
 pub(super) struct Judgement {
     pub(super) result: Result<Admission, (Denial, Reply)>,
@@ -200,20 +203,32 @@ fn judge_message(head: &Head, identity: &Identity, bytes: &[u8], ground: Ground<
     match &body {
         Body::Single(message) => {
             let (result, mut record) = judge_one(head, identity, message, revision, false);
-            let result = result.and_then(|permit| {
-                admit(permit, head, identity, message, revision, bytes, ground).map_err(|denial| {
+            let mut asker = Asker::of(message, revision);
+            let result = result.and_then(|(permit, call)| {
+                let admission = admit(
+                    (permit, call.as_ref()),
+                    head,
+                    identity,
+                    message,
+                    revision,
+                    bytes,
+                    ground,
+                )
+                .map_err(|denial| {
                     record.allowed = false;
                     record.reason = denial.reason();
                     answered(denial, head, subject(message, revision, None))
-                })
+                })?;
+                // Without a credential there is no consent to ask for.
+                if head.site.server.credential.is_some()
+                    && admission.retry.may_be_asked()
+                    && let Some(call) = &call
+                {
+                    let declared = head.session.flags().elicitation_by_url;
+                    asker = Asker::who_may_be_asked(message, call, revision, declared);
+                }
+                Ok(admission)
             });
-            let declared = head.session.flags().elicitation_by_url;
-            let mut asker = Asker::of(&body, revision, declared);
-            if let Ok(admission) = &result
-                && !admission.retry.may_be_asked()
-            {
-                asker = asker.not_to_be_asked();
-            }
             Judgement {
                 result,
                 revision: Some(revision),
@@ -227,7 +242,7 @@ fn judge_message(head: &Head, identity: &Identity, bytes: &[u8], ground: Ground<
 
 /// What goes on of a permitted message.
 fn admit(
-    permit: Permit,
+    (permit, call): (Permit, Option<&Call<'_>>),
     head: &Head,
     identity: &Identity,
     message: &Message,
@@ -236,15 +251,16 @@ fn admit(
     ground: Ground<'_>,
 ) -> Result<Admission, Denial> {
     let mut admission = Admission::of(vec![permit]);
-    let (Message::Request { method, params, .. } | Message::Notification { method, params }) =
-        message
+    let (
+        Message::Request { method, params, .. } | Message::Notification { method, params },
+        Some(call),
+    ) = (message, call)
     else {
         return Ok(admission);
     };
-    let call = Call::of(method, params).map_err(Denial::Params)?;
     let owner = Owner::of(identity, &head.site);
     let Ground { keys, now_s, .. } = ground;
-    admission.retry = Retry::read(keys, &owner, revision.era(), &call, params, now_s)
+    admission.retry = Retry::read(keys, &owner, revision.era(), call, params, now_s)
         .map_err(|ForgedState| Denial::ForgedState)?;
     admission.message = admission
         .retry
@@ -273,7 +289,7 @@ fn judge_batch(
         let (result, record) = judge_one(head, identity, message, revision, true);
         calls.push(record);
         let reply = match result {
-            Ok(permit) => {
+            Ok((permit, _)) => {
                 permits.push(permit);
                 None
             }
@@ -296,13 +312,15 @@ fn judge_batch(
     }
 }
 
-fn judge_one(
+/// The decision on a message, with the call that it is, unless it is a
+/// response.
+fn judge_one<'a>(
     head: &Head,
     identity: &Identity,
-    message: &Message,
+    message: &'a Message,
     revision: Revision,
     in_batch: bool,
-) -> (Result<Permit, (Denial, Reply)>, CallRecord) {
+) -> (Result<Permitted<'a>, (Denial, Reply)>, CallRecord) {
     let (Message::Request { method, params, .. } | Message::Notification { method, params }) =
         message
     else {
@@ -312,12 +330,14 @@ fn judge_one(
             Era::Modern => refused(Denial::ResponseInModernEra, &call),
         };
         return (
-            decision.map_err(|denial| answered(denial, head, Subject::Unanswerable)),
+            match decision {
+                Ok(permit) => Ok((permit, None)),
+                Err(denial) => Err(answered(denial, head, Subject::Unanswerable)),
+            },
             record,
         );
     };
     let call = Call::of(method, params);
-    let subject = subject(message, revision, call.as_ref().ok());
     let is_known = match message {
         Message::Request { .. } => revision.has_request(method),
         Message::Notification { .. } | Message::Response { .. } => {
@@ -338,10 +358,14 @@ fn judge_one(
         Err(error) => refused(Denial::Params(error.clone()), &Call::without_target(method)),
         Ok(call) => decide(head, identity, call),
     };
-    (
-        decision.map_err(|denial| answered(denial, head, subject)),
-        record,
-    )
+    let result = match decision {
+        Ok(permit) => Ok((permit, call.ok())),
+        Err(denial) => {
+            let subject = subject(message, revision, call.as_ref().ok());
+            Err(answered(denial, head, subject))
+        }
+    };
+    (result, record)
 }
 
 /// What an answer to a message can refer to.

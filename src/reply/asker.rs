@@ -3,7 +3,7 @@
 use super::Subject;
 use crate::continuity::{CallDigest, Owner, StateKeys, request_state};
 use crate::mcp::elicitation::{UrlElicitation, url_elicitation};
-use crate::mcp::envelope::{Body, Message, RequestId};
+use crate::mcp::envelope::{Message, RequestId};
 use crate::mcp::{Call, Era, Revision};
 
 /// Who gets an answer of the gate's own, as far as answers differ by it.
@@ -30,36 +30,42 @@ pub enum Asker {
 }
 
 impl Asker {
-    /// The sender of this message; `declared_in_session` says whether it
-    /// declared elicitation by URL when it opened its session.
-    pub fn of(body: &Body, revision: Revision, declared_in_session: bool) -> Self {
-        match body {
-            Body::Single(Message::Request { id, method, params }) => {
-                let elicits = url_elicitation(method, params, revision, declared_in_session);
-                let call = elicits
-                    .filter(|form| *form == UrlElicitation::InputRequired)
-                    .and_then(|_| Call::of(method, params).ok());
-                Self::Request {
-                    id: id.clone(),
-                    method: method.clone(),
-                    era: revision.era(),
-                    elicits,
-                    call: call.as_ref().map(CallDigest::of),
-                }
-            }
-            Body::Single(Message::Notification { .. } | Message::Response { .. })
-            | Body::Batch(_) => Self::Unanswerable,
+    /// The sender of this message, where there is nothing to ask of it.
+    pub fn of(message: &Message, revision: Revision) -> Self {
+        match message {
+            Message::Request { id, method, .. } => Self::Request {
+                id: id.clone(),
+                method: method.clone(),
+                era: revision.era(),
+                elicits: None,
+                call: None,
+            },
+            Message::Notification { .. } | Message::Response { .. } => Self::Unanswerable,
         }
     }
 
-    /// The same, where it must not be asked for input.
-    #[must_use]
-    pub fn not_to_be_asked(mut self) -> Self {
-        if let Self::Request { elicits, call, .. } = &mut self {
-            *elicits = None;
-            *call = None;
+    /// The sender of this message, who may be asked for consent.
+    /// `declared_in_session` says whether it declared elicitation by URL when
+    /// it opened its session. Costs a digest of the call's arguments.
+    pub fn who_may_be_asked(
+        message: &Message,
+        call: &Call<'_>,
+        revision: Revision,
+        declared_in_session: bool,
+    ) -> Self {
+        let mut asker = Self::of(message, revision);
+        if let Self::Request {
+            elicits,
+            call: digest,
+            ..
+        } = &mut asker
+            && let Message::Request { method, params, .. } = message
+        {
+            *elicits = url_elicitation(method, params, revision, declared_in_session);
+            *digest =
+                (*elicits == Some(UrlElicitation::InputRequired)).then(|| CallDigest::of(call));
         }
-        self
+        asker
     }
 
     /// The state for an answer that asks for input; `None` without a key, or
@@ -85,6 +91,49 @@ impl Asker {
                 era: *era,
                 call: None,
             },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::parse;
+
+    fn asked(method: &str, revision: Revision, declared: bool) -> (Asker, Asker) {
+        let params = parse(
+            br#"{"name":"add","uri":"x:y","_meta":{"io.modelcontextprotocol/clientCapabilities":{"elicitation":{"url":{}}}}}"#,
+            16,
+        )
+        .unwrap();
+        let params = params.as_object().unwrap().clone();
+        let message = Message::Request {
+            id: RequestId::String("1".to_owned()),
+            method: method.to_owned(),
+            params: params.clone(),
+        };
+        let call = Call::of(method, &params).unwrap();
+        (
+            Asker::of(&message, revision),
+            Asker::who_may_be_asked(&message, &call, revision, declared),
+        )
+    }
+
+    fn has_digest(asker: &Asker) -> bool {
+        matches!(asker, Asker::Request { call: Some(_), .. })
+    }
+
+    #[test]
+    fn a_call_has_a_digest_only_where_an_answer_may_need_one() {
+        for (method, revision, expected) in [
+            ("tools/call", Revision::V2026_07_28, true),
+            ("resources/read", Revision::V2026_07_28, true),
+            ("tools/list", Revision::V2026_07_28, false),
+            ("tools/call", Revision::V2025_11_25, false),
+        ] {
+            let (never_asked, asked) = asked(method, revision, true);
+            assert!(!has_digest(&never_asked), "{method}");
+            assert_eq!(has_digest(&asked), expected, "{method}");
         }
     }
 }

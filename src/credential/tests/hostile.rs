@@ -152,3 +152,60 @@ fn nothing_of_an_answer_is_in_the_log() {
         }
     }
 }
+
+#[test]
+fn the_users_own_token_is_no_credential() {
+    for token in ["the-token", "opaque/token+1=="] {
+        for value in [
+            "TOKEN",
+            "Bearer TOKEN",
+            "bearer \tTOKEN",
+            "Token token=\"TOKEN\", nonce=\"1\"",
+            "session=TOKEN; a=b",
+            "alice:TOKEN",
+        ] {
+            let value = value.replace("TOKEN", token);
+            for name in ["authorization", "x-api-key"] {
+                let mut desk = Desk::new(vault());
+                desk.token = token.to_owned();
+                let mut body = authenticated("up-1", "v1", 60);
+                body["headers"] = json!([{"name": name, "value": value}]);
+                assert_eq!(
+                    desk.after(200, &body),
+                    Known::Refused(CredentialFailure::Configuration),
+                    "{value}"
+                );
+            }
+        }
+        let mut desk = Desk::new(sts());
+        desk.token = token.to_owned();
+        let body = json!({"access_token": token, "token_type": "Bearer", "expires_in": 60});
+        let arrived_ms = desk.now_ms;
+        desk.ask();
+        let call = desk.call();
+        let settled = desk.answer(&call, 200, &body);
+        assert_eq!(
+            settled.event.unwrap().problem,
+            AnswerProblem::Header(HeaderProblem::SubjectToken)
+        );
+        assert_eq!(
+            desk.ask_again(arrived_ms),
+            Known::Refused(CredentialFailure::Configuration)
+        );
+    }
+}
+
+#[test]
+fn a_credential_that_only_resembles_the_users_token_is_one() {
+    for value in [
+        "Bearer the-token2",
+        "Bearer a.the-token",
+        "the-toke",
+        "THE-TOKEN",
+    ] {
+        let mut desk = Desk::new(vault());
+        let mut body = authenticated("up-1", "v1", 60);
+        body["headers"] = json!([{"name": "authorization", "value": value}]);
+        assert!(matches!(desk.after(200, &body), Known::Ready(_)), "{value}");
+    }
+}
