@@ -1,5 +1,6 @@
 //! From a message to an admission: every call in it is decided on.
 
+use core::fmt;
 use std::rc::Rc;
 
 use super::head::{Head, Verb};
@@ -16,7 +17,7 @@ use crate::reply::{Addressee, Asker, Denial, Reply, Subject, combine, refuse};
 
 /// The proof that every call of a request has a permit. Only this module
 /// makes one, and nothing is forwarded without.
-#[derive(Debug, PartialEq)]
+#[derive(PartialEq)]
 pub struct Admission {
     permits: Vec<Permit>,
     /// What it brings back from an earlier answer.
@@ -26,6 +27,17 @@ pub struct Admission {
     message: Option<Vec<u8>>,
     /// For `initialize`: what the client declares with it.
     pub(super) opens: Option<SessionFlags>,
+}
+
+/// Without the message: its arguments are the client's, and nobody else's.
+impl fmt::Debug for Admission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.message.as_ref().map(Vec::len);
+        f.debug_struct("Admission")
+            .field("permits", &self.permits.len())
+            .field("message_bytes", &bytes)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Admission {
@@ -53,6 +65,9 @@ pub(super) struct Ground<'a> {
     /// Seconds since 1970.
     pub(super) now_s: u64,
 }
+
+/// A permit, and the call that it is for; none for a response.
+type Permitted<'a> = (Permit, Option<Call<'a>>);
 
 /// What became of a request: admitted, or the answer and why.
 pub(super) struct Judgement {
@@ -305,10 +320,7 @@ fn judge_one<'a>(
     message: &'a Message,
     revision: Revision,
     in_batch: bool,
-) -> (
-    Result<(Permit, Option<Call<'a>>), (Denial, Reply)>,
-    CallRecord,
-) {
+) -> (Result<Permitted<'a>, (Denial, Reply)>, CallRecord) {
     let (Message::Request { method, params, .. } | Message::Notification { method, params }) =
         message
     else {
