@@ -13,7 +13,7 @@ mod tests;
 
 use std::rc::Rc;
 
-pub use ticket::{HeldTicket, Obstacle, Progress, Ticket, Tickets};
+pub use ticket::{HeldTicket, Obstacle, Progress, Ticket, TicketId, Tickets};
 
 use crate::credential::{Ask, Credential, CredentialFailure, CredentialKey, Known};
 use crate::exchange::{HeaderEdits, Worker, rejection};
@@ -35,7 +35,9 @@ pub enum Attempt {
         /// What the upstream got.
         credential: Option<Rc<Credential>>,
     },
-    /// Nothing more to do: refused, or the answer has come.
+    /// Refused, or ended before anything was sent: nothing goes on.
+    Refused,
+    /// The answer has come.
     Over,
 }
 
@@ -61,6 +63,11 @@ pub enum Input<'a> {
         /// The server whose cluster this is.
         server: &'a str,
     },
+    /// Some of the request body is there, or its trailers. Before the
+    /// credential is there this comes only if the cluster's plugin has
+    /// `allow_on_headers_stop_iteration`; letting it go would let the headers
+    /// go, too.
+    RequestBody,
     /// What this attempt waits for was settled, or its time is up.
     Wake,
     /// Response headers are there.
@@ -103,7 +110,7 @@ impl Attempt {
     pub const fn awaits(&self) -> Option<CredentialKey> {
         match self {
             Self::Awaiting(state) => Some(state.key),
-            Self::Fresh | Self::Sent { .. } | Self::Over => None,
+            Self::Fresh | Self::Sent { .. } | Self::Refused | Self::Over => None,
         }
     }
 
@@ -111,7 +118,7 @@ impl Attempt {
     pub const fn is_overdue(&self, now_ms: u64) -> bool {
         match self {
             Self::Awaiting(state) => now_ms >= state.deadline_ms,
-            Self::Fresh | Self::Sent { .. } | Self::Over => false,
+            Self::Fresh | Self::Sent { .. } | Self::Refused | Self::Over => false,
         }
     }
 
@@ -142,6 +149,9 @@ impl Attempt {
                     stop(&ticket, Obstacle::Rejected)
                 }
                 Some(ticket) => {
+                    // Envoy has made another attempt, so an earlier one's
+                    // answer is not the one that the client gets.
+                    ticket.clear_obstacle();
                     let names = headers.names().map(str::to_owned).collect();
                     look_up(ticket, names, None, worker, now_ms)
                 }
@@ -162,19 +172,32 @@ impl Attempt {
                 }
                 (Self::Over, Step::Continue)
             }
-            (_, Input::Gone) => (Self::Over, Step::Continue),
-            // The role's own refusal comes by here, too.
+            (Self::Sent { .. } | Self::Over, Input::Gone) => (Self::Over, Step::Continue),
+            (Self::Fresh | Self::Awaiting(_) | Self::Refused, Input::Gone) => {
+                (Self::Refused, Step::Continue)
+            }
             (Self::Over, Input::ResponseHeaders(_)) => (Self::Over, Step::Continue),
-            // An answer by somebody else, while nothing was sent.
-            (Self::Fresh | Self::Awaiting(_), Input::ResponseHeaders(_)) => {
-                (Self::Over, Step::Continue)
+            // The role's own refusal, or an answer by somebody else while
+            // nothing was sent.
+            (Self::Fresh | Self::Awaiting(_) | Self::Refused, Input::ResponseHeaders(_)) => {
+                (Self::Refused, Step::Continue)
+            }
+            // An answer may come before the whole request has gone.
+            (state @ (Self::Sent { .. } | Self::Over), Input::RequestBody) => {
+                (state, Step::Continue)
+            }
+            (state @ (Self::Awaiting(_) | Self::Refused), Input::RequestBody) => {
+                (state, Step::Wait)
             }
             // An attempt that was woken while it had stopped waiting.
-            (state @ (Self::Sent { .. } | Self::Over), Input::Wake) => (state, Step::Wait),
-            (Self::Fresh, Input::Wake)
-            | (Self::Awaiting(_) | Self::Sent { .. } | Self::Over, Input::RequestHeaders { .. }) => {
-                refuse(Refusal::Unexpected)
+            (state @ (Self::Sent { .. } | Self::Refused | Self::Over), Input::Wake) => {
+                (state, Step::Wait)
             }
+            (Self::Fresh, Input::Wake | Input::RequestBody)
+            | (
+                Self::Awaiting(_) | Self::Sent { .. } | Self::Refused | Self::Over,
+                Input::RequestHeaders { .. },
+            ) => refuse(Refusal::Unexpected),
         }
     }
 }
@@ -236,6 +259,7 @@ fn send(
     names: &[String],
     credential: Option<Rc<Credential>>,
 ) -> (Attempt, Step) {
+    ticket.clear_obstacle();
     let is_credentials = |name: &&String| {
         let mut listed = ticket.source.headers.iter().map(String::as_str);
         listed.any(|header| is_spelling_of(name, header)) || is_spelling_of(name, "authorization")
@@ -258,7 +282,7 @@ fn stop(ticket: &Ticket, obstacle: Obstacle) -> (Attempt, Step) {
 }
 
 const fn refuse(refusal: Refusal) -> (Attempt, Step) {
-    (Attempt::Over, Step::Refuse(refusal))
+    (Attempt::Refused, Step::Refuse(refusal))
 }
 
 impl Refusal {

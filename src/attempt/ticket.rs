@@ -43,7 +43,7 @@ pub struct Progress {
     obstacle: RefCell<Option<Obstacle>>,
 }
 
-/// Why an attempt had no credential.
+/// Why the last attempt had no credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Obstacle {
     /// The user has to give consent first.
@@ -63,12 +63,17 @@ struct Table {
     /// Without one, ids could be guessed, so there are none.
     seed: Option<[u8; 32]>,
     last: u64,
-    by_id: HashMap<String, Rc<Ticket>>,
+    by_id: HashMap<TicketId, Rc<Ticket>>,
 }
+
+/// What the role finds a ticket by. It is as good as the ticket, so it is not
+/// printed.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct TicketId(String);
 
 /// A ticket that is valid until this is dropped.
 pub struct HeldTicket {
-    id: String,
+    id: TicketId,
     ticket: Rc<Ticket>,
     tickets: Tickets,
 }
@@ -95,6 +100,10 @@ impl Ticket {
     pub(super) fn note_obstacle(&self, obstacle: Obstacle) {
         *self.progress.obstacle.borrow_mut() = Some(obstacle);
     }
+
+    pub(super) fn clear_obstacle(&self) {
+        *self.progress.obstacle.borrow_mut() = None;
+    }
 }
 
 impl Tickets {
@@ -118,7 +127,8 @@ impl Tickets {
             .finalize()
             .iter()
             .map(|byte| format!("{byte:02x}"))
-            .collect::<String>();
+            .collect();
+        let id = TicketId(id);
         let ticket = Rc::new(ticket);
         table.by_id.insert(id.clone(), Rc::clone(&ticket));
         Some(HeldTicket {
@@ -130,7 +140,11 @@ impl Tickets {
 
     /// The ticket of this id, while its request is under way.
     pub fn find(&self, id: &str) -> Option<Rc<Ticket>> {
-        self.0.borrow().by_id.get(id).map(Rc::clone)
+        self.0
+            .borrow()
+            .by_id
+            .get(&TicketId(id.to_owned()))
+            .map(Rc::clone)
     }
 
     /// How many there are.
@@ -146,13 +160,26 @@ impl Tickets {
 
 impl HeldTicket {
     /// What the role finds it by.
-    pub fn id(&self) -> &str {
+    pub const fn id(&self) -> &TicketId {
         &self.id
     }
 
-    /// Why the last attempt had no credential.
+    /// Why the last attempt had no credential, if it had none.
     pub fn obstacle(&self) -> Option<Obstacle> {
         self.ticket.progress.obstacle.borrow().clone()
+    }
+}
+
+impl TicketId {
+    /// The id, for the one place that leaves it in filter state.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for TicketId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TicketId(…)")
     }
 }
 

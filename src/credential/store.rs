@@ -148,18 +148,12 @@ impl CredentialStore {
 
     /// Whether [`Self::due`] has something to do.
     pub fn has_due(&self, now_ms: u64) -> bool {
-        !self.queue.is_empty()
-            || self.again.iter().any(|(due_ms, _)| *due_ms <= now_ms)
-            || self
-                .calls
-                .first_key_value()
-                .is_some_and(|(_, (key, sent_ms))| self.is_lost(key, *sent_ms, now_ms))
+        !self.queue.is_empty() || self.again.iter().any(|(due_ms, _)| *due_ms <= now_ms)
     }
 
     /// The calls to make now. Each has to be reported to [`Self::answered`],
     /// also if it could not be dispatched.
     pub fn due(&mut self, now_ms: u64, ids: &mut FetchIds) -> Vec<Fetch> {
-        self.give_up_lost_calls(now_ms);
         let queue = &mut self.queue;
         self.again.retain(|(due_ms, key)| {
             let waits = *due_ms > now_ms;
@@ -282,16 +276,12 @@ impl CredentialStore {
         }
     }
 
-    /// So that a call that the host lost does not make its question wait for
-    /// ever. Calls are in the order in which they were made.
-    fn give_up_lost_calls(&mut self, now_ms: u64) {
-        while let Some((id, (key, sent_ms))) = self.calls.first_key_value() {
-            if !self.is_lost(key, *sent_ms, now_ms) {
-                return;
-            }
-            let id = *id;
-            self.answered(id, None, now_ms);
-        }
+    /// A call that the host has lost: to be reported to [`Self::answered`] as
+    /// one without an answer, so that its question does not wait for ever.
+    /// Calls are in the order in which they were made.
+    pub fn lost(&self, now_ms: u64) -> Option<FetchId> {
+        let (id, (key, sent_ms)) = self.calls.first_key_value()?;
+        self.is_lost(key, *sent_ms, now_ms).then_some(*id)
     }
 
     fn is_lost(&self, key: &CredentialKey, sent_ms: u64, now_ms: u64) -> bool {

@@ -1,5 +1,6 @@
 //! From a message to an admission: every call in it is decided on.
 
+use core::fmt;
 use std::rc::Rc;
 
 use super::head::{Head, Verb};
@@ -16,7 +17,7 @@ use crate::reply::{Addressee, Asker, Denial, Reply, Subject, combine, refuse};
 
 /// The proof that every call of a request has a permit. Only this module
 /// makes one, and nothing is forwarded without.
-#[derive(Debug, PartialEq)]
+#[derive(PartialEq)]
 pub struct Admission {
     permits: Vec<Permit>,
     /// What it brings back from an earlier answer.
@@ -26,6 +27,17 @@ pub struct Admission {
     message: Option<Vec<u8>>,
     /// For `initialize`: what the client declares with it.
     pub(super) opens: Option<SessionFlags>,
+}
+
+/// Without the message: its arguments are the client's, and nobody else's.
+impl fmt::Debug for Admission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.message.as_ref().map(Vec::len);
+        f.debug_struct("Admission")
+            .field("permits", &self.permits.len())
+            .field("message_bytes", &bytes)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Admission {

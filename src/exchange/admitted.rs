@@ -62,7 +62,7 @@ impl Admitted {
 
     /// The upstream's response, or somebody else's in its place.
     pub(super) fn respond(
-        self,
+        mut self,
         headers: &Headers,
         from_upstream: bool,
         worker: &mut Worker,
@@ -104,6 +104,10 @@ impl Admitted {
                 );
                 match bound {
                     Ok(()) => {
+                        // A response may last for hours. No attempt follows
+                        // it, so neither permit nor credential is kept.
+                        self.ticket = None;
+                        self.found = Found::Unasked;
                         let state = Exchange::Admitted(Box::new(self));
                         return (state, Step::EditResponse(edits));
                     }

@@ -1,7 +1,9 @@
 //! What the gate changes in the headers that it lets through.
 
-use super::head::Head;
+use core::fmt;
 use std::rc::Rc;
+
+use super::head::Head;
 
 use crate::credential::{Credential, CredentialSource, PlacedBy};
 use crate::http::Headers;
@@ -11,12 +13,23 @@ use crate::oauth::Identity;
 use crate::site::Site;
 
 /// Changes to a header map: first the removals, then the settings.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct HeaderEdits {
     /// Names of headers to remove.
     pub remove: Vec<String>,
     /// Headers to set, in place of any of the same name.
     pub set: Vec<(String, String)>,
+}
+
+/// Names alone: among the values are credentials and session ids.
+impl fmt::Debug for HeaderEdits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let set: Vec<&str> = self.set.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("HeaderEdits")
+            .field("remove", &self.remove)
+            .field("set", &set)
+            .finish()
+    }
 }
 
 impl HeaderEdits {
@@ -141,6 +154,17 @@ fn with_upstream_vary(headers: &Headers, own: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn printed_edits_have_names_and_no_values() {
+        let edits = HeaderEdits {
+            remove: vec!["cookie".to_owned()],
+            set: vec![("authorization".to_owned(), "Bearer hidden".to_owned())],
+        };
+        let printed = format!("{edits:?}");
+        assert!(printed.contains("authorization") && printed.contains("cookie"));
+        assert!(!printed.contains("hidden"), "{printed}");
+    }
 
     #[test]
     fn identity_values_are_safe_in_a_header() {

@@ -33,6 +33,7 @@ pub(crate) use self::admitted::rejection;
 use self::credential::{Found, Wait};
 use self::head::Head;
 use self::outcome::{aborted, deny, record_of, undecided};
+use crate::attempt::TicketId;
 use crate::config::{HeaderMode, Limits};
 use crate::http::Headers;
 use crate::oauth::{self, Identity};
@@ -147,7 +148,7 @@ pub enum Step {
         edits: Option<HeaderEdits>,
         /// The id of the ticket for the credential role, to leave in filter
         /// state.
-        ticket: Option<String>,
+        ticket: Option<TicketId>,
         /// What to write down.
         record: Rc<Record>,
     },

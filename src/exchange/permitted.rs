@@ -206,7 +206,7 @@ impl Permitted {
             elapsed_ms: now_ms.saturating_sub(head.arrived_ms),
             ..record
         });
-        let id = ticket.as_ref().map(|ticket| ticket.id().to_owned());
+        let id = ticket.as_ref().map(|ticket| ticket.id().clone());
         let admitted = Admitted::new(
             head,
             identity,

@@ -112,6 +112,12 @@ impl Worker {
         fetches
     }
 
+    /// A call for a credential that the host has lost: to be reported to
+    /// [`Self::answered`] with nothing.
+    pub fn lost(&self, now_ms: u64) -> Option<FetchId> {
+        self.credentials.lost(now_ms)
+    }
+
     /// Takes the answer of a call; `None` where there was none. Exchanges that
     /// wait for what it settles can look again now, and [`Self::due`] may have
     /// the next call.

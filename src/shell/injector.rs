@@ -38,6 +38,7 @@ impl Injector {
             // The refusal itself comes by as response headers.
             return match input {
                 Input::RequestHeaders { .. } => carry_out_attempt(Step::Refuse(Refusal::NoTicket)),
+                Input::RequestBody => Action::Pause,
                 Input::Wake | Input::ResponseHeaders(_) | Input::Gone => Action::Continue,
             };
         };
@@ -90,6 +91,14 @@ impl HttpContext for Injector {
             ticket,
             server: &server,
         })
+    }
+
+    fn on_http_request_body(&mut self, _: usize, _: bool) -> Action {
+        self.feed(Input::RequestBody)
+    }
+
+    fn on_http_request_trailers(&mut self, _: usize) -> Action {
+        self.feed(Input::RequestBody)
     }
 
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {

@@ -98,6 +98,19 @@ impl Root {
         }
     }
 
+    /// So that a call that the host has lost ends as one that got no answer:
+    /// told, counted, and waited for by nobody.
+    fn give_up_lost(&mut self) {
+        while let Some(id) = self.lost() {
+            self.calls.retain(|_, call| *call != id);
+            self.answered(id, None);
+        }
+    }
+
+    fn lost(&self) -> Option<FetchId> {
+        self.role.gate()?.borrow().worker.lost(host::now_ms())
+    }
+
     /// Takes an answer, and lets those who waited for it go on.
     fn answered(&self, id: FetchId, answer: Option<FetchAnswer<'_>>) {
         let Some(shared) = self.role.gate() else {
@@ -227,6 +240,9 @@ impl RootContext for Root {
             }
         };
         worker.tickets = Tickets::seeded(random_bytes());
+        // Ids begin anew, so an answer to a call of the configuration before
+        // must not be taken for one of this.
+        self.calls.clear();
         // Only this VM may get the entries, so the name is its own.
         let name = format!("mcp_auth.{:x}", random_word());
         self.queue = abi::register_queue(&name);
@@ -241,6 +257,7 @@ impl RootContext for Root {
     }
 
     fn on_tick(&mut self) {
+        self.give_up_lost();
         self.dispatch_due();
         if let Some(shared) = self.role.gate() {
             let mut shared = shared.borrow_mut();

@@ -206,7 +206,7 @@ impl Shared {
             } => {
                 // Without it, the credential role refuses.
                 if let Some(id) = ticket {
-                    abi::set_property(PERMIT, &id);
+                    abi::set_property(PERMIT, id.expose());
                 }
                 self.forward(&admission, edits.as_ref(), &record)
             }

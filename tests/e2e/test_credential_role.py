@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,8 +13,18 @@ import pytest
 from harness.gate import Gate, Outcome, StartGate
 from harness.issuer import Issuer
 from harness.messages import call, request
-from harness.recorder import Recorder, Wire
-from harness.roles import ASTRAY, BYPASS, EAGER, LONELY, NOTES, SMALL, STUBBORN, setup
+from harness.recorder import Recorder, Seen, Wire
+from harness.roles import (
+    ASTRAY,
+    BYPASS,
+    EAGER,
+    LONELY,
+    NOTES,
+    SMALL,
+    STREAMED,
+    STUBBORN,
+    setup,
+)
 from harness.token_service import (
     Answer,
     Asked,
@@ -338,3 +349,86 @@ def test_an_error_of_the_service_at_the_second_attempt_is_the_gates_to_tell(
     no_trace(outcome)
 
 
+def test_a_body_waits_for_the_credential_even_if_envoy_does_not_hold_it(
+    roles: Vault, protocol: str
+) -> None:
+    user = roles.user(STREAMED)
+    reached: list[int] = []
+
+    def slow(asked: Asked) -> Answer:
+        if "rejected" in asked.json:
+            # Long enough for a body that nobody holds to be on its way.
+            time.sleep(0.3)
+            reached.append(len(roles.gate.recorder.seen))
+        return roles.service.usual(asked)
+
+    roles.service.script = slow
+    old = f"Bearer upstream-{user}-1"
+    roles.rejects(lambda seen: seen.header("authorization") == old, unauthorized)
+    message = call("echo", message="x" * 10_000)
+    outcome = roles.post(user, message, STREAMED, protocol=protocol)
+    answered(outcome)
+    assert reached == [1], "only the first attempt, whose credential was refused"
+    assert credentials(outcome) == [old, f"Bearer upstream-{user}-2"]
+    assert outcome.upstream[0].body == outcome.upstream[1].body
+
+
+def test_a_refused_attempt_sends_no_body_even_if_envoy_does_not_hold_it(
+    roles: Vault, protocol: str
+) -> None:
+    user = roles.user(STREAMED)
+
+    def service(asked: Asked) -> Answer:
+        return consent() if "rejected" in asked.json else roles.service.usual(asked)
+
+    roles.service.script = service
+    roles.rejects(lambda seen: seen.target == STREAMED, unauthorized)
+    message = call("echo", message="x" * 10_000)
+    outcome = roles.post(user, message, STREAMED, protocol=protocol)
+    assert credentials(outcome) == [f"Bearer upstream-{user}-1"]
+    assert outcome.audit["reason"] == "consent_needed"
+    no_trace(outcome)
+
+
+def test_an_attempt_that_the_role_refuses_is_the_last_whatever_envoy_is_told(
+    roles: Vault,
+) -> None:
+    user = roles.user(STUBBORN)
+    failed: list[Asked] = []
+
+    def service(asked: Asked) -> Answer:
+        if "rejected" in asked.json and not failed:
+            failed.append(asked)
+            raise HangUp
+        return roles.service.usual(asked)
+
+    roles.service.script = service
+    old = f"Bearer upstream-{user}-1"
+    roles.rejects(lambda seen: seen.header("authorization") == old, unauthorized)
+    outcome = roles.post(user, ECHO, STUBBORN)
+    # So the client's answer is never one in place of an attempt that has succeeded.
+    assert credentials(outcome) == [old]
+    assert (outcome.status, outcome.audit["reason"]) == (503, "credential_unavailable")
+    again = roles.post(user, ECHO, STUBBORN)
+    answered(again)
+    assert credentials(again) == [f"Bearer upstream-{user}-2"]
+
+
+def test_an_upstreams_503_is_repeated_and_the_attempt_that_succeeds_is_what_the_client_gets(
+    roles: Vault,
+) -> None:
+    user = roles.user(STUBBORN)
+    failed: list[Seen] = []
+
+    def is_first(seen: Seen) -> bool:
+        failed.append(seen)
+        return len(failed) == 1
+
+    async def unavailable(wire: Wire) -> None:
+        await wire.ended.wait()
+        await wire.answer(b"", status="503 Service Unavailable")
+
+    roles.rejects(is_first, unavailable)
+    outcome = roles.post(user, ECHO, STUBBORN)
+    answered(outcome)
+    assert credentials(outcome) == [f"Bearer upstream-{user}-1"] * 2

@@ -98,7 +98,7 @@ impl Cluster {
 
     /// An attempt that waits for this answer of the token service.
     fn attempt(&mut self, held: &HeldTicket, status: u16, body: &str) -> (Attempt, Step) {
-        let (attempt, step) = self.arrive(held.id(), "one");
+        let (attempt, step) = self.arrive(held.id().expose(), "one");
         assert_eq!(step, Step::Wait);
         self.answer(status, body);
         self.wake(attempt)
@@ -134,8 +134,8 @@ fn without_a_ticket_an_attempt_is_refused() {
     assert_eq!(cluster.arrive("", "one").1, refused);
     assert_eq!(cluster.arrive("0123", "one").1, refused);
     let held = cluster.ticket("alice", false);
-    assert_eq!(cluster.arrive(held.id(), "two").1, refused);
-    let id = held.id().to_owned();
+    assert_eq!(cluster.arrive(held.id().expose(), "two").1, refused);
+    let id = held.id().expose().to_owned();
     drop(held);
     assert_eq!(cluster.arrive(&id, "one").1, refused);
     assert!(cluster.calls().is_empty());
@@ -147,7 +147,8 @@ fn no_ticket_is_issued_without_a_seed_and_no_two_have_one_id() {
     let mut cluster = Cluster::new();
     let (first, second) = (cluster.ticket("a", false), cluster.ticket("a", false));
     assert_ne!(first.id(), second.id());
-    assert!(!format!("{first:?}").contains("token-of"));
+    let printed = format!("{first:?} {:?}", first.id());
+    assert!(!printed.contains("token-of") && !printed.contains(first.id().expose()));
     let other = Tickets::seeded([8; 32]);
     cluster.worker.tickets = Tickets::default();
     let bytes = include_bytes!("../../../tests/config/good/placed-by-cluster.json");
@@ -179,7 +180,7 @@ fn the_upstream_gets_the_users_credential_and_nothing_of_the_clients() {
     assert_eq!(sent(&step), "Bearer of-bob");
     // What is remembered needs no call.
     assert_eq!(
-        sent(&cluster.arrive(alice.id(), "one").1),
+        sent(&cluster.arrive(alice.id().expose(), "one").1),
         "Bearer of-alice"
     );
 }
@@ -201,7 +202,7 @@ fn after_a_401_the_next_attempt_has_a_fresh_credential() {
     let challenge = "Bearer error=\"invalid_token\"";
     cluster.respond(attempt, "401", Some(challenge));
     cluster.now_ms += 5;
-    let (attempt, step) = cluster.arrive(held.id(), "one");
+    let (attempt, step) = cluster.arrive(held.id().expose(), "one");
     assert_eq!(step, Step::Wait);
     let asked = cluster.answer(200, &issued("new", "18"));
     assert!(asked.contains(r#""credential_version":"17""#), "{asked}");
@@ -209,7 +210,10 @@ fn after_a_401_the_next_attempt_has_a_fresh_credential() {
     assert_eq!(sent(&step), "Bearer new");
     cluster.respond(attempt, "200", None);
     assert_eq!(held.obstacle(), None);
-    assert_eq!(sent(&cluster.arrive(held.id(), "one").1), "Bearer new");
+    assert_eq!(
+        sent(&cluster.arrive(held.id().expose(), "one").1),
+        "Bearer new"
+    );
 }
 
 #[test]
@@ -223,7 +227,7 @@ fn a_403_counts_only_if_it_is_about_scopes() {
         let held = cluster.ticket("alice", false);
         let (attempt, _) = cluster.attempt(&held, 200, &issued("t", "1"));
         cluster.respond(attempt, "403", challenge);
-        let (_, step) = cluster.arrive(held.id(), "one");
+        let (_, step) = cluster.arrive(held.id().expose(), "one");
         assert_eq!(step == Step::Wait, drops, "{challenge:?}");
     }
 }
@@ -237,7 +241,7 @@ fn a_401_that_stays_ends_after_two_attempts_whatever_envoy_is_told() {
         assert_eq!(sent(&step), "Bearer t");
         cluster.respond(attempt, "401", None);
     }
-    let (_, step) = cluster.arrive(held.id(), "one");
+    let (_, step) = cluster.arrive(held.id().expose(), "one");
     assert_eq!(step, Step::Refuse(Refusal::NoCredential));
     assert_eq!(held.obstacle(), Some(Obstacle::Rejected));
     assert!(cluster.calls().is_empty());
@@ -289,7 +293,7 @@ fn what_may_go_without_a_credential_goes_without_where_consent_is_missing() {
 fn an_attempt_waits_no_longer_than_it_may() {
     let cluster = &mut Cluster::new();
     let held = cluster.ticket("alice", false);
-    let (attempt, _) = cluster.arrive(held.id(), "one");
+    let (attempt, _) = cluster.arrive(held.id().expose(), "one");
     assert_eq!(cluster.worker.waiting, 1);
     assert!(!attempt.is_overdue(NOW_MS + 5999));
     assert!(attempt.is_overdue(NOW_MS + 6000));
@@ -309,7 +313,7 @@ fn an_attempt_waits_no_longer_than_it_may() {
 fn an_attempt_that_ends_while_it_waits_is_counted_no_longer() {
     let cluster = &mut Cluster::new();
     let held = cluster.ticket("alice", false);
-    let (attempt, _) = cluster.arrive(held.id(), "one");
+    let (attempt, _) = cluster.arrive(held.id().expose(), "one");
     let (attempt, step) = attempt.advance(Input::Gone, &mut cluster.worker, NOW_MS);
     assert_eq!((cluster.worker.waiting, step), (0, Step::Continue));
     let (_, step) = cluster.wake(attempt);
@@ -331,4 +335,73 @@ fn what_comes_out_of_order_is_refused() {
     };
     let (_, step) = attempt.advance(input, &mut cluster.worker, NOW_MS);
     assert_eq!(step, unexpected);
+}
+
+#[test]
+fn a_body_passes_only_once_the_credential_is_there() {
+    let body = |attempt: Attempt, cluster: &mut Cluster| {
+        attempt.advance(Input::RequestBody, &mut cluster.worker, cluster.now_ms)
+    };
+    let cluster = &mut Cluster::new();
+    let held = cluster.ticket("alice", false);
+    let (attempt, _) = cluster.arrive(held.id().expose(), "one");
+    let (attempt, step) = body(attempt, cluster);
+    assert_eq!((attempt.awaits().is_some(), step), (true, Step::Wait));
+    cluster.answer(200, &issued("t", "1"));
+    let (attempt, step) = cluster.wake(attempt);
+    assert_eq!(sent(&step), "Bearer t");
+    let (attempt, step) = body(attempt, cluster);
+    assert_eq!(step, Step::Continue);
+    // An upstream may answer before it has read everything.
+    let attempt = cluster.respond(attempt, "200", None);
+    assert_eq!(body(attempt, cluster).1, Step::Continue);
+
+    for (user, status, answer) in [("bob", 403, CONSENT), ("carol", 500, "")] {
+        let held = cluster.ticket(user, false);
+        let (attempt, step) = cluster.attempt(&held, status, answer);
+        assert_eq!(step, Step::Refuse(Refusal::NoCredential));
+        let (attempt, step) = body(attempt, cluster);
+        assert_eq!(step, Step::Wait);
+        // The refusal itself comes by as a response.
+        let attempt = cluster.respond(attempt, "503", None);
+        assert_eq!(body(attempt, cluster).1, Step::Wait);
+    }
+    let (attempt, _) = cluster.arrive("unknown", "one");
+    assert_eq!(body(attempt, cluster).1, Step::Wait);
+    let unexpected = Step::Refuse(Refusal::Unexpected);
+    assert_eq!(body(Attempt::Fresh, cluster).1, unexpected);
+
+    let held = cluster.ticket("dave", false);
+    let (attempt, _) = cluster.arrive(held.id().expose(), "one");
+    let attempt = cluster.respond(attempt, "504", None);
+    assert_eq!(body(attempt, cluster).1, Step::Wait, "answered by another");
+}
+
+#[test]
+fn an_attempt_that_succeeds_leaves_no_obstacle_of_an_earlier_one() {
+    let cluster = &mut Cluster::new();
+    let held = cluster.ticket("alice", false);
+    let (_, step) = cluster.attempt(&held, 503, "");
+    assert_eq!(step, Step::Refuse(Refusal::NoCredential));
+    assert!(held.obstacle().is_some());
+    // Another request has had the credential fetched since.
+    cluster.now_ms += 5;
+    let other = cluster.ticket("alice", false);
+    let (_, step) = cluster.attempt(&other, 200, &issued("t", "1"));
+    assert_eq!(sent(&step), "Bearer t");
+    let (attempt, step) = cluster.arrive(held.id().expose(), "one");
+    assert_eq!(sent(&step), "Bearer t");
+    assert_eq!(held.obstacle(), None);
+    cluster.respond(attempt, "200", None);
+    assert_eq!(held.obstacle(), None);
+}
+
+#[test]
+fn an_obstacle_is_forgotten_as_soon_as_the_next_attempt_begins() {
+    let cluster = &mut Cluster::new();
+    let held = cluster.ticket("alice", false);
+    cluster.attempt(&held, 503, "");
+    cluster.now_ms += 11_000;
+    let (_, step) = cluster.arrive(held.id().expose(), "one");
+    assert_eq!((held.obstacle(), step), (None, Step::Wait));
 }

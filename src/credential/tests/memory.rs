@@ -144,10 +144,13 @@ fn a_call_that_the_host_has_lost_is_given_up() {
     desk.ask();
     let call = desk.call();
     desk.now_ms += 35_000;
-    assert!(!desk.store.has_due(desk.now_ms));
+    assert_eq!(desk.store.lost(desk.now_ms), None);
     desk.now_ms += 1;
-    assert!(desk.store.has_due(desk.now_ms));
-    assert!(desk.calls().is_empty());
+    assert_eq!(desk.store.lost(desk.now_ms), Some(call.id));
+    let settled = desk.settle(&call, None);
+    assert!(settled.awaited.is_some(), "those who wait are woken");
+    assert!(settled.event.is_some(), "and it is told");
+    assert_eq!(desk.store.lost(desk.now_ms), None);
     assert_eq!(
         desk.ask_again(arrived_ms),
         Known::Refused(CredentialFailure::Unavailable)

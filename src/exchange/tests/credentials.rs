@@ -417,10 +417,27 @@ fn the_ticket_for_the_credential_role_ends_with_the_request() {
     };
     // The role sets the credential; the gate does not.
     assert!(edits.set.iter().all(|(name, _)| name != "authorization"));
-    let ticket = worker.tickets.find(&id).unwrap();
+    let ticket = worker.tickets.find(id.expose()).unwrap();
     assert_eq!(ticket.operation.as_ref().unwrap().0, "tools/call");
     assert!(!format!("{ticket:?} {exchange:?}").contains(ticket.token.expose()));
     exchange.advance(Input::Gone, worker, LATER_MS);
+    assert!(worker.tickets.is_empty());
+}
+
+#[test]
+fn the_ticket_ends_once_the_head_of_the_response_has_passed() {
+    let source = json!({"placed_by": "cluster"});
+    let worker = &mut with_credential("holding", &source, "t0k");
+    worker.tickets = crate::attempt::Tickets::seeded([1; 32]);
+    let (exchange, _) = sent(worker, "POST", &call("echo", "{}"));
+    assert_eq!(worker.tickets.len(), 1);
+    let input = Input::ResponseHeaders {
+        headers: Headers::from([(":status", "200"), ("content-type", "text/event-stream")]),
+        from_upstream: true,
+    };
+    let (exchange, step) = exchange.advance(input, worker, LATER_MS);
+    assert!(matches!(step, Step::EditResponse(_)), "{step:?}");
+    assert!(matches!(exchange, Exchange::Admitted(_)), "still going on");
     assert!(worker.tickets.is_empty());
 }
 

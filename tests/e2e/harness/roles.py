@@ -16,17 +16,19 @@ ASTRAY = "/astray/mcp"
 # Envoy keeps so little of a request that it cannot repeat a long one.
 SMALL = "/small/mcp"
 SMALL_BYTES = 2000
-# Envoy is told to repeat more often than the role has anything new to offer.
+# Envoy is told to repeat more often than the role has anything new to offer, and after a 503.
 STUBBORN = "/stubborn/mcp"
 # Its cluster's role is in a VM of its own.
 LONELY = "/lonely/mcp"
+# Its cluster's role does not hold the body by itself: it is given what comes after the headers.
+STREAMED = "/streamed/mcp"
 # A route without the gate.
 BYPASS = "/bypass"
 
 _FILTER_CONFIG = "type.googleapis.com/envoy.config.route.v3.FilterConfig"
 _STRING = "type.googleapis.com/google.protobuf.StringValue"
 _CODEC = "type.googleapis.com/envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec"
-_SERVERS = [NOTES, EAGER, ASTRAY, SMALL, STUBBORN, LONELY]
+_SERVERS = [NOTES, EAGER, ASTRAY, SMALL, STUBBORN, LONELY, STREAMED]
 
 
 def setup(service: TokenService, *, concurrency: int = 1) -> Setup:
@@ -73,7 +75,7 @@ def _name(path: str) -> str:
 def _route(path: str, cluster: str) -> Json:
     policy = {
         "retry_on": "retriable-status-codes",
-        "retriable_status_codes": [401],
+        "retriable_status_codes": [401, 503] if path == STUBBORN else [401],
         "num_retries": 5 if path == STUBBORN else 1,
         "retry_back_off": {"base_interval": "0.001s"},
     }
@@ -93,7 +95,8 @@ def _add_cluster(config: Json, path: str) -> None:
     cluster = copy.deepcopy(everything)
     cluster["name"] = cluster["load_assignment"]["cluster_name"] = _name(path)
     plugin = copy.deepcopy(wasm(config))
-    del plugin["allow_on_headers_stop_iteration"]
+    if path != STREAMED:
+        del plugin["allow_on_headers_stop_iteration"]
     plugin["name"] = f"credential-{_name(path)}"
     value = json.dumps({"role": "credential", "server": _name(path)})
     plugin["configuration"] = {"@type": _STRING, "value": value}
