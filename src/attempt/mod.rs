@@ -15,7 +15,7 @@ use std::rc::Rc;
 
 pub use ticket::{HeldTicket, Obstacle, Progress, Ticket, TicketId, Tickets};
 
-use crate::credential::{Ask, Credential, CredentialFailure, CredentialKey, Known};
+use crate::credential::{Ask, Credential, CredentialFailure, CredentialKey, Known, Patience};
 use crate::exchange::{HeaderEdits, Worker, rejection};
 use crate::http::Headers;
 use crate::http::headers::is_spelling_of;
@@ -48,7 +48,7 @@ pub struct Awaiting {
     /// The names of the headers that are there.
     names: Vec<String>,
     key: CredentialKey,
-    deadline_ms: u64,
+    patience: Patience,
 }
 
 /// Something that happened.
@@ -100,8 +100,6 @@ pub enum Refusal {
     Unexpected,
 }
 
-/// How long after the time of a call those who wait for it give up.
-const MARGIN_MS: u64 = 1000;
 /// How many credentials an upstream may refuse before a request is given up.
 const MAX_REJECTIONS: u32 = 2;
 
@@ -117,7 +115,7 @@ impl Attempt {
     /// Whether it has waited for as long as it may.
     pub const fn is_overdue(&self, now_ms: u64) -> bool {
         match self {
-            Self::Awaiting(state) => now_ms >= state.deadline_ms,
+            Self::Awaiting(state) => state.patience.is_overdue(now_ms),
             Self::Fresh | Self::Sent { .. } | Self::Refused | Self::Over => false,
         }
     }
@@ -160,10 +158,10 @@ impl Attempt {
                 let Awaiting {
                     ticket,
                     names,
-                    deadline_ms,
+                    patience,
                     key: _,
                 } = state;
-                look_up(ticket, names, Some(deadline_ms), worker, now_ms)
+                look_up(ticket, names, Some(patience), worker, now_ms)
             }
             (Self::Sent { ticket, credential }, Input::ResponseHeaders(headers)) => {
                 if let (Some(credential), Some(rejection)) = (&credential, rejection(headers)) {
@@ -202,11 +200,11 @@ impl Attempt {
     }
 }
 
-/// With the credential as it is now, or on to wait for it until a deadline.
+/// With the credential as it is now, or on to wait for it.
 fn look_up(
     ticket: Rc<Ticket>,
     names: Vec<String>,
-    deadline_ms: Option<u64>,
+    patience: Option<Patience>,
     worker: &mut Worker,
     now_ms: u64,
 ) -> (Attempt, Step) {
@@ -230,13 +228,16 @@ fn look_up(
         Known::Consent(needed) => stop(&ticket, Obstacle::Consent(needed)),
         Known::Refused(failure) => stop(&ticket, Obstacle::Failure(failure)),
         Known::Pending(key) => {
-            let deadline_ms = deadline_ms.unwrap_or_else(|| {
-                let timeout_ms = worker.credential_timeout_ms(&ticket.source);
-                now_ms.saturating_add(timeout_ms).saturating_add(MARGIN_MS)
-            });
-            if now_ms >= deadline_ms {
+            let patience = match patience {
+                None => {
+                    let timeout_ms = worker.credential_timeout_ms(&ticket.source);
+                    Some(Patience::new(now_ms, timeout_ms))
+                }
+                Some(patience) => patience.one_more(now_ms),
+            };
+            let Some(patience) = patience else {
                 return stop(&ticket, Obstacle::Failure(CredentialFailure::Unavailable));
-            }
+            };
             if worker.waiting >= worker.limits.waiting_requests {
                 let busy = CredentialFailure::Busy { retry_after_s: 1 };
                 return stop(&ticket, Obstacle::Failure(busy));
@@ -245,7 +246,7 @@ fn look_up(
                 ticket,
                 names,
                 key,
-                deadline_ms,
+                patience,
             };
             (Attempt::Awaiting(state), Step::Wait)
         }

@@ -12,6 +12,7 @@ use crate::callout::Endpoint;
 use crate::credential::{
     ConsentAnswer, CredentialSource, PlacedBy, Profile, TokenService, may_be_injected,
 };
+use crate::http::headers::is_spelling_of;
 use crate::oauth::Scopes;
 use crate::secret::Secret;
 
@@ -248,7 +249,7 @@ fn injected_header(node: &Node<'_>, identity: Option<&IdentityHeaders>) -> Optio
             return None;
         }
     }
-    if identity.is_some_and(|headers| headers.names().any(|name| name == text)) {
+    if identity.is_some_and(|headers| headers.names().any(|name| is_spelling_of(name, text))) {
         node.error(
             "a header that is none of identity_headers",
             "one that tells the upstream who is calling",

@@ -69,6 +69,11 @@ impl StateKeys {
         ))
     }
 
+    /// Whether there is a key of that id.
+    pub(super) fn knows(&self, key_id: &[u8]) -> bool {
+        self.0.iter().any(|key| key.id.as_bytes() == key_id)
+    }
+
     /// Whether a tag was made with the key of that id; in constant time for a
     /// known key.
     pub(super) fn verify(

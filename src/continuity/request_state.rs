@@ -28,14 +28,15 @@ const CHARACTERS: usize = PREFIX.len() + (HEAD_BYTES + 1 + 255 + TAG_BYTES).div_
 /// What a `requestState` turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presented {
-    /// Not the gate's.
+    /// Not the gate's: it names none of its keys. Another gate behind this
+    /// one may have made it.
     Foreign,
     /// The gate's, for this caller and this call.
     Valid,
     /// As [`Presented::Valid`], but too old.
     Expired,
-    /// It claims to be the gate's, and was not given to this caller for this
-    /// call.
+    /// It names one of the gate's keys, and was not given to this caller for
+    /// this call.
     Forged,
 }
 
@@ -92,35 +93,54 @@ pub fn present(
     let Some(encoded) = state.strip_prefix(PREFIX) else {
         return Presented::Foreign;
     };
-    match verified_expiry(keys, owner, call, encoded) {
+    let Some(claimed) = Claimed::read(encoded).filter(|claimed| keys.knows(&claimed.key_id)) else {
+        return Presented::Foreign;
+    };
+    let Claimed { head, key_id, tag } = &claimed;
+    let call = CallDigest::of(call);
+    if !keys.verify(
+        key_id,
+        Purpose::RequestState,
+        &fields(head, owner, &call),
+        tag,
+    ) {
+        return Presented::Forged;
+    }
+    match claimed.expiry() {
         Some(expiry) if now_s < expiry => Presented::Valid,
         Some(_) => Presented::Expired,
         None => Presented::Forged,
     }
 }
 
-fn verified_expiry(
-    keys: &StateKeys,
-    owner: &Owner<'_>,
-    call: &Call<'_>,
-    encoded: &str,
-) -> Option<u64> {
-    if encoded.len() > CHARACTERS {
-        return None;
+/// What a state says of itself, before anything of it is believed.
+struct Claimed {
+    head: [u8; HEAD_BYTES],
+    key_id: Vec<u8>,
+    tag: Vec<u8>,
+}
+
+impl Claimed {
+    /// `None` if it does not have the form of a gate's.
+    fn read(encoded: &str) -> Option<Self> {
+        if encoded.len() > CHARACTERS {
+            return None;
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(encoded).ok()?;
+        let (head, rest) = bytes.split_first_chunk::<HEAD_BYTES>()?;
+        let (key_id_length, rest) = rest.split_first()?;
+        let (key_id, tag) = rest.split_at_checked(usize::from(*key_id_length))?;
+        (*head.first()? == VERSION).then(|| Self {
+            head: *head,
+            key_id: key_id.to_vec(),
+            tag: tag.to_vec(),
+        })
     }
-    let bytes = URL_SAFE_NO_PAD.decode(encoded).ok()?;
-    let (head, rest) = bytes.split_first_chunk::<HEAD_BYTES>()?;
-    let (key_id_length, rest) = rest.split_first()?;
-    let (key_id, tag) = rest.split_at_checked(usize::from(*key_id_length))?;
-    let (VERSION, expiry) = head.split_first().map(|(version, rest)| (*version, rest))? else {
-        return None;
-    };
-    let call = CallDigest::of(call);
-    let fields = fields(head, owner, &call);
-    if !keys.verify(key_id, Purpose::RequestState, &fields, tag) {
-        return None;
+
+    fn expiry(&self) -> Option<u64> {
+        let (_, expiry) = self.head.split_first()?;
+        Some(u64::from_be_bytes(expiry.try_into().ok()?))
     }
-    Some(u64::from_be_bytes(expiry.try_into().ok()?))
 }
 
 fn fields<'a>(head: &'a [u8], owner: &Owner<'a>, call: &'a CallDigest) -> Vec<&'a [u8]> {
@@ -266,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_ours_is_foreign_and_what_only_looks_so_is_forged() {
+    fn what_names_none_of_our_keys_is_foreign_and_what_is_changed_never_holds() {
         let state = issued();
         with_call("tools/call", CALL, |call| {
             let of = |text: &str| present(&keys(), &ALICE, call, text, NOW);
@@ -274,15 +294,23 @@ mod tests {
                 assert_eq!(of(foreign), Presented::Foreign, "{foreign}");
             }
             let long = format!("{PREFIX}{}", "A".repeat(9000));
-            for forged in [PREFIX, "mcp-auth.state.AA", &format!("{state}A"), &long] {
-                assert_eq!(of(forged), Presented::Forged, "{forged}");
+            for foreign in [PREFIX, "mcp-auth.state.AA", &long] {
+                assert_eq!(of(foreign), Presented::Foreign, "{foreign}");
+            }
+            let (head, tag) = state.split_at(state.len() - 10);
+            for forged in [head.to_owned(), format!("{head}{}", "A".repeat(tag.len()))] {
+                assert_eq!(of(&forged), Presented::Forged, "{forged}");
             }
             for index in PREFIX.len()..state.len() {
                 for replacement in ["A", "B", "_", ""] {
                     let mut changed = state.clone();
                     changed.replace_range(index..=index, replacement);
                     if changed != state {
-                        assert_eq!(of(&changed), Presented::Forged, "{changed}");
+                        let found = of(&changed);
+                        assert!(
+                            matches!(found, Presented::Foreign | Presented::Forged),
+                            "{changed}"
+                        );
                     }
                 }
             }
@@ -295,6 +323,11 @@ mod tests {
         with_call("tools/call", CALL, |call| {
             let same = StateKeys::new([("new", &[1; 32][..]), ("2026-11", &[7; 32])]);
             let other = StateKeys::new([("2026-11", &[8; 32][..])]);
+            let inner = StateKeys::new([("inner", &[7; 32][..])]);
+            assert_eq!(
+                present(&inner, &ALICE, call, &state, NOW),
+                Presented::Foreign
+            );
             assert_eq!(present(&same, &ALICE, call, &state, NOW), Presented::Valid);
             assert_eq!(
                 present(&other, &ALICE, call, &state, NOW),

@@ -96,6 +96,14 @@ impl Retry {
         if presented == Some(Presented::Forged) {
             return Err(ForgedState);
         }
+        // Beside the state of somebody else's answer, the response is to that
+        // answer too: to a gate's behind this one, say.
+        if presented == Some(Presented::Foreign) {
+            return Ok(Self {
+                has_foreign_state: true,
+                ..Self::default()
+            });
+        }
         let ours = responses.and_then(|responses| responses.as_object()?.get(CONSENT_KEY));
         let others = responses.is_some_and(|responses| {
             responses
@@ -103,7 +111,7 @@ impl Retry {
                 .is_none_or(|responses| responses.iter().any(|(key, _)| key != CONSENT_KEY))
         });
         Ok(Self {
-            has_foreign_state: others || presented == Some(Presented::Foreign),
+            has_foreign_state: others,
             follows_ours: presented == Some(Presented::Valid),
             consent: ours.and_then(ConsentAction::of),
             cut_state: matches!(presented, Some(Presented::Valid | Presented::Expired)),
@@ -228,7 +236,7 @@ mod tests {
             (
                 json!({"requestState": "theirs", "inputResponses": {CONSENT_KEY: accept}}),
                 true,
-                json!({"requestState": "theirs"}),
+                json!({"requestState": "theirs", "inputResponses": {CONSENT_KEY: accept}}),
             ),
             (
                 json!({"requestState": "theirs", "inputResponses": {"x": accept}}),
@@ -272,7 +280,9 @@ mod tests {
         let (retry, forwarded) = retried(&keys(), Era::Modern, &old).unwrap();
         assert!(!retry.follows_ours && !retry.has_foreign_state);
         assert_eq!(forwarded.get("requestState"), None);
-        let forged = json!({"requestState": format!("{}A", state(NOW))});
+        let mut forged = state(NOW);
+        forged.replace_range(forged.len() - 8.., "AAAAAAAA");
+        let forged = json!({"requestState": forged});
         assert_eq!(retried(&keys(), Era::Modern, &forged), Err(ForgedState));
     }
 

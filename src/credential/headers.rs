@@ -4,7 +4,7 @@ use core::fmt;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::http::headers::is_token;
+use crate::http::headers::{is_spelling_of, is_token};
 
 /// Headers that may be set on a request. The `Debug` form shows names only.
 #[derive(Clone, PartialEq, Eq)]
@@ -94,7 +94,10 @@ impl InjectedHeaders {
             if !listed.contains(&name) {
                 return Err(HeaderProblem::NotListed);
             }
-            if headers.iter().any(|(earlier, _)| *earlier == name) {
+            if headers
+                .iter()
+                .any(|(earlier, _)| is_spelling_of(earlier, &name))
+            {
                 return Err(HeaderProblem::Repeated);
             }
             if !is_value(value) {
@@ -149,15 +152,21 @@ impl fmt::Display for HeaderProblem {
 
 /// Whether a header of this name, lower case, may be part of a credential: it
 /// changes neither the message's framing nor its meaning to the protocol, to
-/// Envoy or to the gate.
+/// Envoy or to the gate. `_` counts as `-`: what reads one as the other would
+/// take it for what it only resembles.
 pub fn may_be_injected(name: &str) -> bool {
     is_token(name)
         && name.len() <= 128
         && !name.bytes().any(|byte| byte.is_ascii_uppercase())
-        && !RESERVED.contains(&name)
+        && !RESERVED
+            .iter()
+            .any(|reserved| is_spelling_of(name, reserved))
         && !["mcp-", "x-envoy-", "x-forwarded-", "access-control-"]
             .iter()
-            .any(|prefix| name.starts_with(prefix))
+            .any(|prefix| {
+                name.get(..prefix.len())
+                    .is_some_and(|start| is_spelling_of(start, prefix))
+            })
 }
 
 fn is_value(value: &str) -> bool {

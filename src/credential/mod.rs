@@ -12,6 +12,7 @@ mod exchange;
 mod headers;
 mod key;
 mod known;
+mod patience;
 mod resolve;
 mod service;
 mod store;
@@ -25,5 +26,6 @@ pub use known::{
     AnswerProblem, AuthType, ConsentNeeded, Credential, CredentialEvent, CredentialFailure, Known,
     Rejection, SettledCredential,
 };
+pub use patience::Patience;
 pub use service::{ConsentAnswer, CredentialSource, PlacedBy, Profile, TokenService};
 pub use store::{Ask, CredentialStore};

@@ -5,22 +5,19 @@ use std::rc::Rc;
 use super::Worker;
 use super::head::Head;
 use super::outcome::request_id;
-use crate::credential::{Ask, ConsentNeeded, Credential, CredentialFailure, CredentialKey, Known};
+use crate::credential::{
+    Ask, ConsentNeeded, Credential, CredentialFailure, CredentialKey, Known, Patience,
+};
 use crate::oauth::{Identity, bearer_token};
 use crate::record::CredentialUse;
-
-/// How long after the time of a call those who wait for it give up.
-const MARGIN_MS: u64 = 1000;
 
 /// Waiting for a credential.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wait {
     /// What is waited for.
     pub(super) key: CredentialKey,
-    /// When it was asked for first.
-    pub(super) asked_ms: u64,
-    /// When the wait ends at the latest.
-    pub(super) deadline_ms: u64,
+    /// For how long.
+    pub(super) patience: Patience,
 }
 
 /// What is known of the credential that a request needs.
@@ -94,7 +91,7 @@ pub(super) fn find(
         request_id: request_id.as_deref(),
         operation,
     };
-    let asked_ms = earlier.map_or(now_ms, |wait| wait.asked_ms);
+    let asked_ms = earlier.map_or(now_ms, |wait| wait.patience.since_ms());
     let key = match worker.credentials.look_up(&ask, asked_ms, now_ms) {
         Known::Ready(credential) => {
             let how = match earlier {
@@ -108,22 +105,15 @@ pub(super) fn find(
         Known::Refused(failure) => return Search::Over(Found::Failed(failure)),
         Known::Pending(key) => key,
     };
-    let deadline_ms = earlier.map_or_else(
-        || {
-            let timeout_ms = worker.credential_timeout_ms(source);
-            now_ms.saturating_add(timeout_ms).saturating_add(MARGIN_MS)
-        },
-        |wait| wait.deadline_ms,
-    );
-    if now_ms >= deadline_ms {
+    let patience = match earlier {
+        None => Some(Patience::new(now_ms, worker.credential_timeout_ms(source))),
+        Some(wait) => wait.patience.one_more(now_ms),
+    };
+    let Some(patience) = patience else {
         return Search::Over(Found::Failed(CredentialFailure::Unavailable));
-    }
+    };
     if worker.waiting >= worker.limits.waiting_requests {
         return Search::Crowded;
     }
-    Search::Goes(Wait {
-        key,
-        asked_ms,
-        deadline_ms,
-    })
+    Search::Goes(Wait { key, patience })
 }

@@ -203,8 +203,8 @@ impl Exchange {
     pub const fn is_overdue(&self, limits: &Limits, now_ms: u64) -> bool {
         match self {
             Self::Identifying(state) => now_ms >= state.head.deadline_ms(limits),
-            Self::Preparing(state) => now_ms >= state.wait.deadline_ms,
-            Self::AwaitingCredential(state) => now_ms >= state.wait.deadline_ms,
+            Self::Preparing(state) => state.wait.patience.is_overdue(now_ms),
+            Self::AwaitingCredential(state) => state.wait.patience.is_overdue(now_ms),
             Self::Fresh | Self::Reading(_) | Self::Admitted(_) | Self::Answered => false,
         }
     }

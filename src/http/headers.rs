@@ -104,13 +104,18 @@ pub fn is_token(text: &str) -> bool {
 }
 
 /// Whether a header may pass for the one of that name: frameworks in the
-/// manner of CGI read `x_mcp_subject` as `x-mcp-subject`, so both count.
+/// manner of CGI read `x_mcp_subject` as `x-mcp-subject`, so both count,
+/// whichever of them the configuration has.
 pub fn is_spelling_of(header: &str, name: &str) -> bool {
     header.len() == name.len()
         && header
             .bytes()
             .zip(name.bytes())
-            .all(|(left, right)| left == right || (left == b'_' && right == b'-'))
+            .all(|(left, right)| hyphenated(left) == hyphenated(right))
+}
+
+const fn hyphenated(byte: u8) -> u8 {
+    if byte == b'_' { b'-' } else { byte }
 }
 
 /// Names only: values can be secret.
@@ -144,6 +149,19 @@ mod tests {
         assert_eq!(headers.single("b"), Err(HeaderError::Repeated));
         assert_eq!(headers.single("c"), Err(HeaderError::NotText));
         assert_eq!(headers.single("d"), Ok(None));
+    }
+
+    #[test]
+    fn hyphens_and_underscores_are_two_spellings_of_one_name() {
+        for (header, name) in [
+            ("x_api-key", "x-api-key"),
+            ("x-api-key", "x_api_key"),
+            ("x_api-key", "x-api_key"),
+        ] {
+            assert!(is_spelling_of(header, name), "{header} {name}");
+        }
+        assert!(!is_spelling_of("x.api-key", "x_api_key"));
+        assert!(!is_spelling_of("x-api-keys", "x-api-key"));
     }
 
     #[test]

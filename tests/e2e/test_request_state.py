@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Iterator
 
@@ -109,7 +110,10 @@ def test_what_is_the_upstreams_goes_on_to_the_byte(keyed: Gate, protocol: str) -
 
 
 def test_a_forged_state_is_refused(keyed: Gate, protocol: str) -> None:
-    message = retry(requestState="mcp-auth.state.AQAAAABrSdIABGZ1eno")
+    key_id = str(STATE_KEY["id"]).encode()
+    state = b"\x01" + (1_800_000_000).to_bytes(8) + bytes([len(key_id)]) + key_id + bytes(32)
+    encoded = base64.urlsafe_b64encode(state).decode().rstrip("=")
+    message = retry(requestState=f"mcp-auth.state.{encoded}")
     outcome = send(keyed, message, protocol=protocol).refused(200, "request_state")
     assert outcome.error["code"] == -32602
     assert outcome.json["id"] == 1

@@ -81,6 +81,10 @@ fn there_are_only_so_many_each_once() {
         check(&[("X-Key", "a"), ("x-key", "b")]),
         Err(HeaderProblem::Repeated)
     );
+    assert_eq!(
+        check(&[("x-key", "a"), ("x_key", "b")]),
+        Err(HeaderProblem::Repeated)
+    );
     let names: Vec<String> = (0..17).map(|n| format!("x-{n}")).collect();
     let pairs: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "v")).collect();
     assert!(check(&pairs[..16]).is_ok());
@@ -108,4 +112,17 @@ fn a_header_that_is_not_listed_makes_the_answer_unusable() {
         settled.event.unwrap().problem,
         AnswerProblem::Header(HeaderProblem::NotListed)
     );
+}
+
+#[test]
+fn a_reserved_name_is_reserved_in_its_other_spelling_too() {
+    for name in [
+        "content_length",
+        "mcp_session_id",
+        "x_envoy_retry-on",
+        "x_forwarded-for",
+    ] {
+        assert!(!may_be_injected(name), "{name}");
+    }
+    assert!(may_be_injected("x_api_key"));
 }

@@ -7,6 +7,10 @@ use crate::oauth::tests::support::sign;
 const KEY: (&str, &[u8]) = ("2026-11", b"a-secret-of-at-least-32-characters");
 const NEW_KEY: (&str, &[u8]) = ("2026-12", b"another-secret-of-32-characters-.");
 
+/// It names `KEY`, with a tag of zeros.
+const FORGED: &str =
+    "mcp-auth.state.AQAAAABrSdIABzIwMjYtMTEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
 const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{"elicitation":{"url":{}}},"clientInfo":{"name":"c","version":"1"}}}"#;
 const PING: &str = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
 
@@ -283,7 +287,7 @@ fn the_upstream_does_not_see_what_the_client_brings_back_for_the_gate() {
 fn a_forged_request_state_is_refused() {
     for mode in MODES {
         let worker = &mut keyed(mode, &[KEY]);
-        let answer = retried(worker, &json!({"requestState": "mcp-auth.state.AAAA"})).unwrap_err();
+        let answer = retried(worker, &json!({"requestState": FORGED})).unwrap_err();
         assert_eq!(answer["error"]["code"], -32602);
         assert_eq!(answer["id"], 3);
     }
