@@ -28,15 +28,15 @@ const CHARACTERS: usize = PREFIX.len() + (HEAD_BYTES + 1 + 255 + TAG_BYTES).div_
 /// What a `requestState` turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presented {
-    /// Not the gate's: it names none of its keys. Another gate behind this
-    /// one may have made it.
+    /// Not the gate's, or well-formed and under none of its keys. Another
+    /// gate behind this one may have made it.
     Foreign,
     /// The gate's, for this caller and this call.
     Valid,
     /// As [`Presented::Valid`], but too old.
     Expired,
-    /// It names one of the gate's keys, and was not given to this caller for
-    /// this call.
+    /// It begins as a gate's and is none, or it names one of the gate's keys
+    /// and was not given to this caller for this call.
     Forged,
 }
 
@@ -93,9 +93,12 @@ pub fn present(
     let Some(encoded) = state.strip_prefix(PREFIX) else {
         return Presented::Foreign;
     };
-    let Some(claimed) = Claimed::read(encoded).filter(|claimed| keys.knows(&claimed.key_id)) else {
-        return Presented::Foreign;
+    let Some(claimed) = Claimed::read(encoded) else {
+        return Presented::Forged;
     };
+    if !keys.knows(&claimed.key_id) {
+        return Presented::Foreign;
+    }
     let Claimed { head, key_id, tag } = &claimed;
     let call = CallDigest::of(call);
     if !keys.verify(
@@ -286,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_none_of_our_keys_is_foreign_and_what_is_changed_never_holds() {
+    fn what_begins_otherwise_is_foreign_and_what_is_changed_never_holds() {
         let state = issued();
         with_call("tools/call", CALL, |call| {
             let of = |text: &str| present(&keys(), &ALICE, call, text, NOW);
@@ -294,12 +297,14 @@ mod tests {
                 assert_eq!(of(foreign), Presented::Foreign, "{foreign}");
             }
             let long = format!("{PREFIX}{}", "A".repeat(9000));
-            for foreign in [PREFIX, "mcp-auth.state.AA", &long] {
-                assert_eq!(of(foreign), Presented::Foreign, "{foreign}");
+            for malformed in [PREFIX, "mcp-auth.state.AA", &long] {
+                assert_eq!(of(malformed), Presented::Forged, "{malformed}");
             }
             let (head, tag) = state.split_at(state.len() - 10);
-            for forged in [head.to_owned(), format!("{head}{}", "A".repeat(tag.len()))] {
-                assert_eq!(of(&forged), Presented::Forged, "{forged}");
+            let changed = format!("{head}{}", "A".repeat(tag.len()));
+            let cut = &state[..state.len() - 1];
+            for forged in [head, &changed, cut] {
+                assert_eq!(of(forged), Presented::Forged, "{forged}");
             }
             for index in PREFIX.len()..state.len() {
                 for replacement in ["A", "B", "_", ""] {
