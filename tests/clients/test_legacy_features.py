@@ -82,7 +82,10 @@ def test_closing_ends_the_session(everything: str, typescript: TypeScriptClient)
 
     assert ping() == 200
     typescript.close()
-    assert ping() in (400, 404)
+    # In the plain mode the server may refuse the head before the body has come:
+    # a 502, after which a client sends it again.
+    status = next((status for status in (ping() for _ in range(20)) if status != 502), 502)
+    assert status in (400, 404)
 
 
 @pytest.mark.parametrize(
