@@ -187,7 +187,10 @@ class Gate:
         sent.append(("x-request-id", request_id))
         before = len(self.recorder.seen)
         response = self.client(protocol).request(method, path, headers=sent, content=content)
-        return Outcome(self, request_id, response, self.upstream_since(before))
+        upstream = self.upstream_since(before)
+        # Of a request that was sent before this one, and cut off, the server may hear only now.
+        own = [seen for seen in upstream if seen.header("x-request-id") == request_id]
+        return Outcome(self, request_id, response, own)
 
     def post(
         self,
