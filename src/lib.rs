@@ -14,6 +14,7 @@ pub mod oauth;
 pub mod policy;
 pub mod record;
 pub mod reply;
+pub mod response;
 pub mod secret;
 #[cfg(target_arch = "wasm32")]
 mod shell;

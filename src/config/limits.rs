@@ -20,6 +20,9 @@ pub struct Limits {
     pub batch_elements: usize,
     /// How many requests of one worker may wait for keys or introspection.
     pub waiting_requests: usize,
+    /// How many bytes of an upstream's answer, or of one event of a stream,
+    /// are held until they are decided on.
+    pub answer_bytes: usize,
 }
 
 impl Default for Limits {
@@ -32,6 +35,7 @@ impl Default for Limits {
             key_wait_ms: 5000,
             batch_elements: 50,
             waiting_requests: 1000,
+            answer_bytes: 4_194_304,
         }
     }
 }
@@ -75,5 +79,6 @@ pub(super) fn limits(node: &Node<'_>) -> Option<Limits> {
         key_wait_ms: key_wait_ms?,
         batch_elements: batch_elements?,
         waiting_requests: waiting?,
+        answer_bytes: default.answer_bytes,
     })
 }

@@ -23,7 +23,10 @@ use std::rc::Rc;
 
 pub use error::{ConfigError, ConfigWarning};
 pub use limits::Limits;
-pub use server::{AnswerStyle, Answers, Hosts, IdentityHeaders, MetadataFields, Resource, Server};
+pub use server::{
+    AnswerStyle, Answers, ClientFeatures, Hosts, IdentityHeaders, MetadataFields,
+    ObtainableEntries, Resource, Server, TasksList,
+};
 pub use token_services::StateKey;
 
 pub use self::issuers::Environment;

@@ -43,8 +43,62 @@ pub struct Server {
     /// Where the upstream credential of each user comes from; `None`: the
     /// upstream gets none.
     pub credential: Option<Rc<CredentialSource>>,
+    /// What lists show of what the caller would need more scopes for.
+    pub obtainable_entries: ObtainableEntries,
+    /// What the upstream may ask of a client.
+    pub client_features: ClientFeatures,
+    /// The upstream's challenges and cookies that pass, lower case.
+    pub keep_response_headers: Vec<String>,
+    /// What becomes of `tasks/list`.
+    pub tasks_list: TasksList,
     /// Who may do what.
     pub policy: Policy,
+}
+
+/// What lists show of what the caller would need more scopes for, and could
+/// obtain them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ObtainableEntries {
+    /// It is shown: a call of it asks for the scopes.
+    #[default]
+    Shown,
+    /// It is not.
+    Hidden,
+}
+
+/// What an upstream may ask of a client (MCP, "Client Features").
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientFeatures {
+    /// `sampling/createMessage`
+    pub sampling: bool,
+    /// `elicitation/create`
+    pub elicitation: bool,
+    /// `roots/list`
+    pub roots: bool,
+    /// Hosts of URLs that a user may be asked to open: `host`, `host:port`,
+    /// or `*.host` for everything below it. Empty: none.
+    pub url_elicitation_hosts: Vec<String>,
+}
+
+impl Default for ClientFeatures {
+    fn default() -> Self {
+        Self {
+            sampling: true,
+            elicitation: true,
+            roots: true,
+            url_elicitation_hosts: Vec::new(),
+        }
+    }
+}
+
+/// What becomes of `tasks/list` (MCP 2025-11-25).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TasksList {
+    /// It is refused: whose the tasks are, only the upstream knows.
+    #[default]
+    Refused,
+    /// The upstream lists to each caller their own only.
+    Trusted,
 }
 
 /// A resource identifier.

@@ -8,7 +8,8 @@ use super::rules::{obtainable, rules};
 use super::token_services::{Surroundings, credential};
 use super::words::{HeaderUse, header_name, id, name_pattern, scopes};
 use super::{
-    AnswerStyle, Answers, Hosts, IdentityHeaders, MetadataFields, Resource, Server, warnings,
+    AnswerStyle, Answers, ClientFeatures, Hosts, IdentityHeaders, MetadataFields,
+    ObtainableEntries, Resource, Server, TasksList, warnings,
 };
 use crate::mcp::Revision;
 use crate::oauth::{Issuer, Scopes};
@@ -116,6 +117,10 @@ pub(super) fn server(
         remove_headers: remove_headers?,
         audit_arguments: audit_arguments?,
         credential: credential?,
+        obtainable_entries: ObtainableEntries::default(),
+        client_features: ClientFeatures::default(),
+        keep_response_headers: Vec::new(),
+        tasks_list: TasksList::default(),
         policy: Policy::new(base.clone(), obtainable?, audit_only?, rules?),
         scopes: base,
         resource,

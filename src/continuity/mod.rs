@@ -9,9 +9,11 @@ mod owner;
 mod request_state;
 mod retry;
 mod session;
+mod task;
 
 pub use mac::{StateKeys, TAG_BYTES};
 pub use owner::Owner;
 pub use request_state::{CallDigest, Presented, STATE_SECONDS, issue as request_state, present};
 pub use retry::{CONSENT_KEY, ConsentAction, ForgedState, Retry};
 pub use session::{Session, SessionFlags, bind as bind_session, open as open_session};
+pub use task::{Task, TaskOrigin, bind as bind_task, open as open_task};

@@ -7,6 +7,7 @@
 
 pub(crate) mod letters;
 mod parse;
+pub mod raw;
 
 pub use parse::{JsonError, parse};
 pub use serde_json::Number;

@@ -45,11 +45,11 @@ pub fn parse(bytes: &[u8], max_depth: usize) -> Result<Json, JsonError> {
     Ok(value)
 }
 
-const DUPLICATE: &str = "duplicate member";
+pub(super) const DUPLICATE: &str = "duplicate member";
 const TOO_DEEP: &str = "too deep";
 
 /// serde carries our own errors as text, so this reads them back.
-fn classify(error: &serde_json::Error) -> JsonError {
+pub(super) fn classify(error: &serde_json::Error) -> JsonError {
     if error.classify() != serde_json::error::Category::Data {
         let text = error.to_string();
         return if text.starts_with("recursion limit exceeded") {
@@ -152,17 +152,17 @@ impl<'de> Visitor<'de> for Value {
 
 /// Compares each pair in small objects, where that is fastest, and sorts in
 /// large ones, where it would take quadratic time.
-fn has_duplicate(members: &[(String, Json)]) -> bool {
+pub(super) fn has_duplicate<N: AsRef<str>, V>(members: &[(N, V)]) -> bool {
     const SMALL: usize = 16;
     if members.len() <= SMALL {
         return members.iter().enumerate().any(|(index, (name, _))| {
             members
                 .iter()
                 .take(index)
-                .any(|(earlier, _)| earlier == name)
+                .any(|(earlier, _)| earlier.as_ref() == name.as_ref())
         });
     }
-    let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
+    let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_ref()).collect();
     names.sort_unstable();
     names
         .windows(2)

@@ -45,6 +45,19 @@ pub struct Policy {
     methods: Index,
 }
 
+/// An entry of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry<'a> {
+    /// A tool, by its name.
+    Tool(&'a str),
+    /// A prompt, by its name.
+    Prompt(&'a str),
+    /// A resource, by its URI.
+    Resource(&'a str),
+    /// A resource template, by its URI template (RFC 6570).
+    Template(&'a str),
+}
+
 /// Scopes that some callers can obtain.
 #[derive(Clone, Debug)]
 pub(crate) struct Obtainable {
@@ -86,6 +99,23 @@ impl Policy {
             }),
             decision => decision,
         }
+    }
+
+    /// Whether some call of an entry of a list could be permitted to this
+    /// caller: what a list may show. Conditions on arguments hide nothing.
+    pub fn shows(&self, _identity: &Identity, _entry: Entry<'_>, _obtainable: bool) -> bool {
+        self.audit_only
+    }
+
+    /// Decides on a task that a call of this tool has made, under this rule.
+    /// Its arguments were decided on then.
+    pub fn decide_on_task(
+        &self,
+        _identity: &Identity,
+        _tool: &str,
+        _rule: Option<&str>,
+    ) -> Decision {
+        Decision::Deny(Denied::Unknown { rule: None })
     }
 
     fn enforced(&self, identity: &Identity, call: &Call<'_>) -> Decision {

@@ -1,0 +1,2 @@
+//! Event streams (WHATWG HTML, "Server-sent events"), cut into events as
+//! their bytes come.

@@ -1,0 +1,65 @@
+//! What a request leads one to expect of its response.
+
+use std::rc::Rc;
+
+use super::ListKind;
+use crate::continuity::Task;
+use crate::mcp::Era;
+use crate::mcp::envelope::RequestId;
+
+/// What a request leads one to expect of its response.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Expected {
+    /// A stream whose requests are not known (GET, resumption), or the answer
+    /// to a notification or a response, which has no content.
+    #[default]
+    Anything,
+    /// Answers to these requests: one, or those of a batch.
+    Answers(Vec<AskedRequest>),
+}
+
+/// A request that has gone on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskedRequest {
+    /// What its answer refers to.
+    pub id: RequestId,
+    /// The era of its revision.
+    pub era: Era,
+    /// What it asks for.
+    pub kind: AskedKind,
+}
+
+/// What a request asks for, as far as its answer has to be looked at for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AskedKind {
+    /// A list.
+    List(ListKind),
+    /// A tool, a prompt or a resource: the answer may be a task, or ask for
+    /// input.
+    Call {
+        /// The method.
+        method: Rc<str>,
+        /// The name or the URI.
+        target: Rc<str>,
+        /// The `id` of the rule that allows it, if one does.
+        rule: Option<Rc<str>>,
+    },
+    /// A task (`tasks/get`, `tasks/result`, `tasks/cancel`, `tasks/update`).
+    Task(Rc<Task>),
+    /// The tasks of the upstream (`tasks/list`).
+    Tasks,
+    /// Notifications (`subscriptions/listen`), and the tasks among them.
+    Listen(Vec<Rc<Task>>),
+    /// Anything else.
+    Other,
+}
+
+impl Expected {
+    /// The request that a message with this id answers.
+    pub fn request(&self, id: &RequestId) -> Option<&AskedRequest> {
+        match self {
+            Self::Anything => None,
+            Self::Answers(requests) => requests.iter().find(|request| request.id == *id),
+        }
+    }
+}

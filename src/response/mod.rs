@@ -1,0 +1,50 @@
+//! What comes back from an upstream: read as it comes, and changed where the
+//! caller may not have all of it.
+//!
+//! The bytes of a response are cut into messages ([`ResponseBody`]), each
+//! message is looked at ([`Inspector`]), and what it turns out to be decides:
+//! it passes as it came, goes on changed, or is kept back.
+
+mod asks;
+mod body;
+mod events;
+mod expected;
+mod glance;
+mod handles;
+mod inspector;
+mod lists;
+mod splice;
+mod withheld;
+
+pub use body::{BodyKind, Fed, ResponseBody};
+pub use expected::{AskedKind, AskedRequest, Expected};
+pub use inspector::{Ground, Inspector, Tally};
+pub use lists::ListKind;
+pub use withheld::Withheld;
+
+/// What becomes of one complete message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ruling {
+    /// It goes on as it came.
+    Pass,
+    /// This text goes on in its place: one JSON text.
+    Instead(Vec<u8>),
+    /// Nothing goes on in its place.
+    Drop,
+}
+
+/// Looks at the messages of one response.
+pub trait Inspect {
+    /// Whether messages of this response may go on before they are complete,
+    /// where their beginning says that nothing in them has to be changed. Not
+    /// so where the answer is a list.
+    fn may_flow(&self) -> bool;
+
+    /// Decides on a message: the whole of a JSON body, or the data of one
+    /// event, without the line ends after it.
+    fn message(&mut self, text: &[u8]) -> Ruling;
+
+    /// What goes on in place of a message that was not read to its end, or
+    /// that cannot be told from one.
+    fn unread(&mut self, why: Withheld) -> Ruling;
+}
