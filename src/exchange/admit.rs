@@ -3,6 +3,7 @@
 use core::fmt;
 use std::rc::Rc;
 
+use super::expected;
 use super::head::{Head, Verb};
 use crate::config::Limits;
 use crate::continuity::{ForgedState, Owner, Retry, SessionFlags, StateKeys};
@@ -14,6 +15,7 @@ use crate::oauth::Identity;
 use crate::policy::{Decision, Denied, Permit};
 use crate::record::CallRecord;
 use crate::reply::{Addressee, Asker, Denial, Reply, Subject, combine, refuse};
+use crate::response::Expected;
 
 /// The proof that every call of a request has a permit. Only this module
 /// makes one, and nothing is forwarded without.
@@ -27,6 +29,8 @@ pub struct Admission {
     message: Option<Vec<u8>>,
     /// For `initialize`: what the client declares with it.
     pub(super) opens: Option<SessionFlags>,
+    /// What its response has to answer.
+    pub(super) expected: Expected,
 }
 
 /// Without the message: its arguments are the client's, and nobody else's.
@@ -47,6 +51,7 @@ impl Admission {
             retry: Retry::NONE,
             message: None,
             opens: None,
+            expected: Expected::Anything,
         }
     }
 
@@ -205,7 +210,8 @@ fn judge_message(head: &Head, identity: &Identity, bytes: &[u8], ground: Ground<
             let (result, mut record) = judge_one(head, identity, message, revision, false);
             let mut asker = Asker::of(message, revision);
             let result = result.and_then(|(permit, call)| {
-                let admission = admit(
+                let asked = expected::asked(message, call.as_ref(), &permit, revision);
+                let mut admission = admit(
                     (permit, call.as_ref()),
                     head,
                     identity,
@@ -219,6 +225,9 @@ fn judge_message(head: &Head, identity: &Identity, bytes: &[u8], ground: Ground<
                     record.reason = denial.reason();
                     answered(denial, head, subject(message, revision, None))
                 })?;
+                if let Some(asked) = asked {
+                    admission.expected = Expected::Answers(vec![asked]);
+                }
                 // Without a credential there is no consent to ask for.
                 if head.site.server.credential.is_some()
                     && admission.retry.may_be_asked()
@@ -285,11 +294,13 @@ fn judge_batch(
     let mut calls = Vec::new();
     let mut elements = Vec::new();
     let mut first_denial = None;
+    let mut asked = Vec::new();
     for message in messages {
         let (result, record) = judge_one(head, identity, message, revision, true);
         calls.push(record);
         let reply = match result {
-            Ok((permit, _)) => {
+            Ok((permit, call)) => {
+                asked.extend(expected::asked(message, call.as_ref(), &permit, revision));
                 permits.push(permit);
                 None
             }
@@ -302,7 +313,10 @@ fn judge_batch(
     }
     let result = match first_denial.zip(combine(&elements, &head.origin)) {
         Some(refused) => Err(refused),
-        None => Ok(Admission::of(permits)),
+        None => Ok(Admission {
+            expected: Expected::Answers(asked),
+            ..Admission::of(permits)
+        }),
     };
     Judgement {
         result,

@@ -10,6 +10,7 @@ mod admitted;
 mod arrival;
 mod credential;
 mod edits;
+mod expected;
 mod head;
 mod outcome;
 mod permitted;
