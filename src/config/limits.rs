@@ -49,6 +49,7 @@ pub(super) fn limits(node: &Node<'_>) -> Option<Limits> {
         "key_wait_ms",
         "batch_elements",
         "waiting_requests",
+        "answer_bytes",
     ])?;
     let size = |name, default: usize, minimum, maximum| {
         members.or(name, default, |node: &Node<'_>| {
@@ -71,6 +72,7 @@ pub(super) fn limits(node: &Node<'_>) -> Option<Limits> {
     });
     let batch_elements = size("batch_elements", default.batch_elements, 1, 1000);
     let waiting = size("waiting_requests", default.waiting_requests, 1, 100_000);
+    let answer_bytes = size("answer_bytes", default.answer_bytes, 1024, 67_108_864);
     Some(Limits {
         body_bytes: body_bytes?,
         json_depth: json_depth?,
@@ -79,6 +81,6 @@ pub(super) fn limits(node: &Node<'_>) -> Option<Limits> {
         key_wait_ms: key_wait_ms?,
         batch_elements: batch_elements?,
         waiting_requests: waiting?,
-        answer_bytes: default.answer_bytes,
+        answer_bytes: answer_bytes?,
     })
 }

@@ -10,6 +10,7 @@ mod error;
 mod issuers;
 mod limits;
 mod reader;
+mod responses;
 mod rules;
 mod server;
 mod servers;

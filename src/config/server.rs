@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use crate::credential::CredentialSource;
+use crate::http::UrlHost;
 use crate::mcp::Revision;
 use crate::oauth::Scopes;
 use crate::policy::{Pattern, Policy};
@@ -75,9 +76,8 @@ pub struct ClientFeatures {
     pub elicitation: bool,
     /// `roots/list`
     pub roots: bool,
-    /// Hosts of URLs that a user may be asked to open: `host`, `host:port`,
-    /// or `*.host` for everything below it. Empty: none.
-    pub url_elicitation_hosts: Vec<String>,
+    /// Where URLs that a user may be asked to open may lead. Empty: nowhere.
+    pub url_elicitation_hosts: Vec<UrlHost>,
 }
 
 impl Default for ClientFeatures {

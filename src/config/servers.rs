@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::address::{is_authority, origin, path_problem, resource, url, without_default_port};
 use super::reader::{Members, Node};
+use super::responses::{client_features, kept_headers, obtainable_entries, tasks_list};
 use super::rules::{obtainable, rules};
 use super::token_services::{Surroundings, credential};
 use super::words::{HeaderUse, header_name, id, name_pattern, scopes};
@@ -15,7 +16,7 @@ use crate::mcp::Revision;
 use crate::oauth::{Issuer, Scopes};
 use crate::policy::Policy;
 
-const FIELDS: [&str; 19] = [
+const FIELDS: [&str; 23] = [
     "id",
     "resource",
     "hosts",
@@ -34,6 +35,10 @@ const FIELDS: [&str; 19] = [
     "audit_arguments",
     "audit_only",
     "credential",
+    "lists",
+    "client_features",
+    "response_headers",
+    "tasks_list",
     "rules",
 ];
 
@@ -86,6 +91,14 @@ pub(super) fn server(
         let headers = identity_headers.as_ref();
         credential(node, id.as_deref(), headers, surroundings).map(Rc::new)
     });
+    let lists = members.or("lists", ObtainableEntries::default(), obtainable_entries);
+    let features = members.or(
+        "client_features",
+        ClientFeatures::default(),
+        client_features,
+    );
+    let kept_headers = members.or("response_headers", Vec::new(), kept_headers);
+    let tasks_list = members.or("tasks_list", TasksList::default(), tasks_list);
     let audit_only = members.or("audit_only", false, Node::boolean);
     let issuer_ids = issuers.as_deref().map(|issuers| issuer_ids(issuers, known));
     let obtainable = members.or("obtainable_scopes", Vec::new(), |node| {
@@ -117,10 +130,10 @@ pub(super) fn server(
         remove_headers: remove_headers?,
         audit_arguments: audit_arguments?,
         credential: credential?,
-        obtainable_entries: ObtainableEntries::default(),
-        client_features: ClientFeatures::default(),
-        keep_response_headers: Vec::new(),
-        tasks_list: TasksList::default(),
+        obtainable_entries: lists?,
+        client_features: features?,
+        keep_response_headers: kept_headers?,
+        tasks_list: tasks_list?,
         policy: Policy::new(base.clone(), obtainable?, audit_only?, rules?),
         scopes: base,
         resource,

@@ -5,5 +5,7 @@ pub mod challenge;
 pub mod headers;
 pub mod origin;
 pub mod target;
+mod url_host;
 
 pub use headers::{HeaderError, Headers};
+pub use url_host::{UrlHost, is_loopback};
