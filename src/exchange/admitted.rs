@@ -7,7 +7,7 @@ use super::edits::response_edits;
 use super::head::Head;
 use super::outcome::missing_consent;
 use super::session::SessionUse;
-use super::{Exchange, Step, Worker};
+use super::{Exchange, Responding, Step, Worker};
 use crate::attempt::{HeldTicket, Obstacle};
 use crate::continuity::{Owner, SessionFlags};
 use crate::credential::Rejection;
@@ -17,6 +17,7 @@ use crate::http::origin::Origin;
 use crate::oauth::Identity;
 use crate::record::{CredentialUse, Record};
 use crate::reply::{Addressee, Asker, Denial, Reply, refuse};
+use crate::response::{BodyKind, Expected, body_kind};
 use crate::site::Site;
 
 /// A request that has gone on: what an answer in place of the upstream's
@@ -33,6 +34,7 @@ pub struct Admitted {
     session: SessionUse,
     /// For `initialize`: what the client declares with it.
     opens: Option<SessionFlags>,
+    expected: Expected,
     /// What was written down.
     record: Rc<Record>,
 }
@@ -44,7 +46,7 @@ impl Admitted {
         asker: Asker,
         found: Found,
         ticket: Option<HeldTicket>,
-        opens: Option<SessionFlags>,
+        (opens, expected): (Option<SessionFlags>, Expected),
         record: Rc<Record>,
     ) -> Self {
         Self {
@@ -56,15 +58,17 @@ impl Admitted {
             ticket,
             session: head.session,
             opens,
+            expected,
             record,
         }
     }
 
     /// The upstream's response, or somebody else's in its place.
     pub(super) fn respond(
-        mut self,
+        self,
         headers: &Headers,
         from_upstream: bool,
+        has_body: bool,
         worker: &mut Worker,
         now_ms: u64,
     ) -> (Exchange, Step) {
@@ -93,6 +97,12 @@ impl Admitted {
             }
             (_, Some(Rejection { status: 401, .. })) => Denial::UpstreamUnauthorized,
             (_, Some(_) | None) => {
+                let is_answer = self.expected != Expected::Anything;
+                let kind = match body_kind(headers, is_answer) {
+                    Ok(kind) => kind,
+                    Err(_) if !has_body => BodyKind::Untold,
+                    Err(unreadable) => return self.replace(&Denial::Unreadable(unreadable)),
+                };
                 let mut edits = response_edits(headers, &self.origin, from_upstream);
                 let owner = Owner::of(&self.identity, &self.site);
                 let bound = self.session.edit_response(
@@ -104,11 +114,12 @@ impl Admitted {
                 );
                 match bound {
                     Ok(()) => {
-                        // A response may last for hours. No attempt follows
-                        // it, so neither permit nor credential is kept.
-                        self.ticket = None;
-                        self.found = Found::Unasked;
-                        let state = Exchange::Admitted(Box::new(self));
+                        // What comes of the body may be shorter or longer.
+                        if has_body && headers.has("content-length") {
+                            edits.remove.push("content-length".to_owned());
+                        }
+                        let answer_bytes = worker.limits.answer_bytes;
+                        let state = self.responding(kind, answer_bytes);
                         return (state, Step::EditResponse(edits));
                     }
                     Err(denial) => denial,
@@ -116,6 +127,19 @@ impl Admitted {
             }
         };
         self.replace(&denial)
+    }
+
+    /// No attempt follows a response, so neither permit nor credential is
+    /// kept.
+    fn responding(self, kind: BodyKind, answer_bytes: usize) -> Exchange {
+        Exchange::Responding(Box::new(Responding::new(
+            self.site,
+            self.origin,
+            self.identity,
+            self.expected,
+            self.record,
+            (kind, answer_bytes),
+        )))
     }
 
     /// Why the credential role had no credential for an attempt: what answers

@@ -15,7 +15,9 @@ mod head;
 mod outcome;
 mod permitted;
 mod reading;
+mod responding;
 mod session;
+mod step;
 mod worker;
 
 #[cfg(test)]
@@ -28,18 +30,20 @@ pub use admitted::Admitted;
 pub use edits::HeaderEdits;
 pub use permitted::{AwaitingCredential, Permitted};
 pub use reading::Reading;
+pub use responding::Responding;
+pub use step::{Input, Step};
 pub use worker::{Awaited, Event, Settled, Worker};
 
 pub(crate) use self::admitted::rejection;
 use self::credential::{Found, Wait};
 use self::head::Head;
 use self::outcome::{aborted, deny, record_of, undecided};
-use crate::attempt::TicketId;
 use crate::config::{HeaderMode, Limits};
 use crate::http::Headers;
 use crate::oauth::{self, Identity};
 use crate::record::Record;
 use crate::reply::{Denial, Reply};
+use crate::response::Fed;
 
 /// The state of an exchange.
 #[derive(Debug, Default)]
@@ -59,6 +63,8 @@ pub enum Exchange {
     AwaitingCredential(Box<AwaitingCredential>),
     /// The upstream has it.
     Admitted(Box<Admitted>),
+    /// The upstream answers.
+    Responding(Box<Responding>),
     /// The gate has answered itself.
     Answered,
 }
@@ -91,93 +97,6 @@ enum Arriving {
     Complete(usize),
 }
 
-/// Something that happened.
-pub enum Input<'a> {
-    /// The request headers are there.
-    RequestHeaders {
-        /// All of them.
-        headers: Headers,
-        /// Whether the request has no body.
-        end_of_stream: bool,
-    },
-    /// More of the request body is there.
-    RequestBody {
-        /// The bytes held so far.
-        held: usize,
-        /// Whether this was the last of it.
-        end_of_stream: bool,
-    },
-    /// The whole request body, which [`Step::ReadBody`] asked for.
-    Message(&'a [u8]),
-    /// The host did not give the body that [`Step::ReadBody`] asked for.
-    ReadFailed,
-    /// What this exchange waits for was settled, or its time is up.
-    Wake,
-    /// Response headers are there.
-    ResponseHeaders {
-        /// All of them.
-        headers: Headers,
-        /// Whether the upstream sent them, and not Envoy itself.
-        from_upstream: bool,
-    },
-    /// The exchange is over.
-    Gone,
-}
-
-/// What the shell has to do.
-#[derive(Debug, PartialEq)]
-pub enum Step {
-    /// Hold what is there.
-    Wait,
-    /// Let what is there go its way; it was decided on already.
-    Continue,
-    /// Read the whole body, which has this many bytes, and give it back as
-    /// [`Input::Message`].
-    ReadBody(usize),
-    /// Plain mode: change the headers and let them go, and no body yet.
-    ReleaseHeaders {
-        /// The header changes.
-        edits: HeaderEdits,
-        /// Who is calling, for the filters that see the headers next.
-        record: Box<Record>,
-    },
-    /// Change the headers, if that is still to do, and let everything go.
-    Forward {
-        /// The proof that this is permitted.
-        admission: Admission,
-        /// The header changes.
-        edits: Option<HeaderEdits>,
-        /// The id of the ticket for the credential role, to leave in filter
-        /// state.
-        ticket: Option<TicketId>,
-        /// What to write down.
-        record: Rc<Record>,
-    },
-    /// Answer, and let nothing go.
-    Reply {
-        /// The answer.
-        reply: Reply,
-        /// A `:path` to set first, where the one that came holds a token that
-        /// must not reach an access log.
-        path: Option<String>,
-        /// What to write down; nothing where a decision was written down
-        /// before.
-        record: Option<Box<Record>>,
-    },
-    /// Change the response headers and let them go.
-    EditResponse(HeaderEdits),
-    /// Answer in place of the upstream.
-    ReplaceResponse {
-        /// The answer.
-        reply: Reply,
-        /// What to write down in place of what was written down when the
-        /// request was let go.
-        record: Box<Record>,
-    },
-    /// Nothing more to do but to write this down.
-    Note(Box<Record>),
-}
-
 impl Exchange {
     /// What it waits for, if it waits for an answer.
     pub const fn awaits(&self) -> Option<Awaited> {
@@ -185,7 +104,11 @@ impl Exchange {
             Self::Identifying(state) => Some(Awaited::Token(state.awaited)),
             Self::Preparing(state) => Some(Awaited::Credential(state.wait.key)),
             Self::AwaitingCredential(state) => Some(Awaited::Credential(state.wait.key)),
-            Self::Fresh | Self::Reading(_) | Self::Admitted(_) | Self::Answered => None,
+            Self::Fresh
+            | Self::Reading(_)
+            | Self::Admitted(_)
+            | Self::Responding(_)
+            | Self::Answered => None,
         }
     }
 
@@ -196,8 +119,13 @@ impl Exchange {
             | Self::Preparing(_)
             | Self::Reading(_)
             | Self::AwaitingCredential(_) => true,
-            Self::Fresh | Self::Admitted(_) | Self::Answered => false,
+            Self::Fresh | Self::Admitted(_) | Self::Responding(_) | Self::Answered => false,
         }
+    }
+
+    /// Whether the body of the response has to be looked at.
+    pub const fn reads_response(&self) -> bool {
+        matches!(self, Self::Responding(_))
     }
 
     /// Whether it has waited for as long as it may.
@@ -206,7 +134,11 @@ impl Exchange {
             Self::Identifying(state) => now_ms >= state.head.deadline_ms(limits),
             Self::Preparing(state) => state.wait.patience.is_overdue(now_ms),
             Self::AwaitingCredential(state) => state.wait.patience.is_overdue(now_ms),
-            Self::Fresh | Self::Reading(_) | Self::Admitted(_) | Self::Answered => false,
+            Self::Fresh
+            | Self::Reading(_)
+            | Self::Admitted(_)
+            | Self::Responding(_)
+            | Self::Answered => false,
         }
     }
 
@@ -319,9 +251,13 @@ impl Exchange {
             }
 
             // An exchange that was woken while it had stopped waiting.
-            (state @ (Self::Reading(_) | Self::Admitted(_) | Self::Answered), Input::Wake) => {
-                (state, Step::Wait)
-            }
+            (
+                state @ (Self::Reading(_)
+                | Self::Admitted(_)
+                | Self::Responding(_)
+                | Self::Answered),
+                Input::Wake,
+            ) => (state, Step::Wait),
 
             (Self::Identifying(state), Input::ResponseHeaders { .. }) => {
                 undecided(&state.head, None, now_ms)
@@ -331,6 +267,7 @@ impl Exchange {
                 Input::ResponseHeaders {
                     headers,
                     from_upstream,
+                    ..
                 },
             ) => {
                 let Reading {
@@ -363,10 +300,20 @@ impl Exchange {
                 Input::ResponseHeaders {
                     headers,
                     from_upstream,
+                    has_body,
                 },
-            ) => state.respond(&headers, from_upstream, worker, now_ms),
-            (Self::Fresh | Self::Answered, Input::ResponseHeaders { .. }) => {
-                (Self::Answered, Step::Continue)
+            ) => state.respond(&headers, from_upstream, has_body, worker, now_ms),
+            (Self::Fresh | Self::Answered, Input::ResponseHeaders { .. })
+            | (Self::Answered, Input::ResponseTrailers) => (Self::Answered, Step::Continue),
+
+            (Self::Responding(state), Input::ResponseBody { part, is_last }) => {
+                state.pass(part, is_last, &worker.state_keys)
+            }
+            (Self::Responding(state), Input::ResponseTrailers) => state.end(&worker.state_keys),
+            (Self::Responding(state), Input::Gone) => state.finish(),
+            // The gate's own answer.
+            (Self::Answered, Input::ResponseBody { .. }) => {
+                (Self::Answered, Step::PassBody(Fed::AsItCame))
             }
 
             (Self::Identifying(state), Input::Gone) => undecided(&state.head, None, now_ms),
@@ -378,10 +325,19 @@ impl Exchange {
             }
             (_, Input::Gone) => (Self::Answered, Step::Continue),
 
-            (Self::Admitted(state), Input::RequestBody { held: 0, .. }) => {
-                (Self::Admitted(state), Step::Continue)
-            }
+            (
+                state @ (Self::Admitted(_) | Self::Responding(_)),
+                Input::RequestBody { held: 0, .. },
+            ) => (state, Step::Continue),
             // A GET or DELETE that was let go, and has a body after all.
+            (Self::Responding(state), Input::RequestBody { .. }) => (
+                Self::Answered,
+                Step::Reply {
+                    reply: state.refuse_body(),
+                    path: None,
+                    record: None,
+                },
+            ),
             (Self::Admitted(state), Input::RequestBody { .. }) => (
                 Self::Answered,
                 Step::Reply {
@@ -397,11 +353,7 @@ impl Exchange {
 
     /// A callback that should not have come: nothing goes on.
     fn unexpected(self, now_ms: u64) -> (Self, Step) {
-        let reply = Reply {
-            status: 500,
-            headers: Vec::new(),
-            body: String::new(),
-        };
+        let reply = Reply::internal_error();
         let record = match &self {
             Self::Identifying(state) => record_of(&state.head, None, now_ms),
             Self::Reading(state) => {
@@ -411,7 +363,9 @@ impl Exchange {
                 record_of(&state.head, Some(Rc::clone(&state.identity)), now_ms)
             }
             Self::AwaitingCredential(state) => state.permitted.undecided_record(now_ms),
-            Self::Fresh | Self::Admitted(_) | Self::Answered => Record::default(),
+            Self::Fresh | Self::Admitted(_) | Self::Responding(_) | Self::Answered => {
+                Record::default()
+            }
         };
         let record = Record {
             reason: "unexpected_callback",

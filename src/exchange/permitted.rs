@@ -1,5 +1,6 @@
 //! The message is permitted: until it goes on, with its credential.
 
+use std::mem;
 use std::rc::Rc;
 
 use super::admit::Admission;
@@ -192,7 +193,7 @@ impl Permitted {
         let Self {
             head,
             identity,
-            admission,
+            mut admission,
             asker,
             record,
         } = self;
@@ -213,7 +214,7 @@ impl Permitted {
             asker,
             found,
             ticket,
-            admission.opens,
+            (admission.opens, mem::take(&mut admission.expected)),
             Rc::clone(&record),
         );
         (

@@ -29,6 +29,10 @@ pub fn audit_line(record: &Record, now_ms: u64) -> String {
     );
     line.add("http_method", &record.http_method);
     line.add_some("credential", record.credential.map(CredentialUse::as_str));
+    if record.response.hidden > 0 {
+        line.add("hidden", &record.response.hidden);
+    }
+    line.add_some("withheld", record.response.reason);
     if record.status != 0 {
         line.add("status", &record.status);
     }

@@ -71,6 +71,30 @@ impl CredentialCounter {
     }
 }
 
+/// Which counter of withheld messages a record belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct WithheldCounter {
+    server: Option<Rc<str>>,
+    reason: &'static str,
+}
+
+impl WithheldCounter {
+    /// The counter of this record, if something of its response was withheld.
+    pub fn of(record: &Record) -> Option<Self> {
+        Some(Self {
+            server: record.server.clone(),
+            reason: record.response.reason?,
+        })
+    }
+
+    /// Its name, labels included.
+    pub fn name(&self) -> String {
+        let server = self.server.as_deref().unwrap_or("none").replace('.', "_");
+        let reason = self.reason;
+        format!("mcp_auth.withheld.server.{server}.reason.{reason}")
+    }
+}
+
 /// The name of the counter of calls to a token service that brought no
 /// credential and no other answer that counts.
 pub fn failed_call(event: &CredentialEvent) -> String {

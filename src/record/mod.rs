@@ -43,6 +43,19 @@ pub struct Record {
     pub body_bytes: usize,
     /// What became of the upstream credential, where one was asked for.
     pub credential: Option<CredentialUse>,
+    /// What was changed in the response.
+    pub response: ResponseChanges,
+}
+
+/// What was changed in a response.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ResponseChanges {
+    /// How many entries of lists the caller was not shown.
+    pub hidden: u32,
+    /// How many messages were kept back, or replaced by an error.
+    pub withheld: u32,
+    /// Why the first of these was, as a short name of a fixed set.
+    pub reason: Option<&'static str>,
 }
 
 /// What became of a request's upstream credential.

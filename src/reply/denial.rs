@@ -7,6 +7,7 @@ use crate::mcp::call::ParamsError;
 use crate::mcp::envelope::EnvelopeError;
 use crate::oauth::TokenError;
 use crate::policy::Denied;
+use crate::response::Unreadable;
 
 /// Why a request is refused. What the client is told of it is for
 /// [`super::refuse`] to say; the audit gets [`Denial::reason`].
@@ -36,6 +37,8 @@ pub enum Denial {
     ForgedState,
     /// The upstream gave a session id that is none, or is too long.
     UpstreamSession,
+    /// The upstream's answer cannot be looked at.
+    Unreadable(Unreadable),
     /// Too many requests wait for keys already.
     TooManyWaiting,
     /// The body of a POST is not plain JSON; says what it would have to be.
@@ -106,6 +109,8 @@ impl Denial {
             Self::Session(_) => "session",
             Self::ForgedState => "request_state",
             Self::UpstreamSession => "upstream_session",
+            Self::Unreadable(Unreadable::Encoded) => "upstream_encoding",
+            Self::Unreadable(Unreadable::ContentType) => "upstream_content_type",
             Self::EarlyResponse => "early_response",
             Self::Consent(_) => "consent_needed",
             Self::Credential(failure) => match failure {

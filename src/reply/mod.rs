@@ -7,11 +7,13 @@ mod credential;
 mod denial;
 mod json_rpc;
 mod refusal;
+mod withheld;
 
 pub use asker::Asker;
 pub use consent::{ConsentForm, MissingConsent};
 pub use denial::{Denial, SessionFault};
 pub use refusal::{Addressee, Subject, combine, refuse};
+pub use withheld::withheld;
 
 use crate::http::Headers;
 use crate::http::origin::{Origin, allowed_request_headers};
@@ -35,6 +37,11 @@ impl Reply {
             headers: Vec::new(),
             body: String::new(),
         }
+    }
+
+    /// Something happened that should not have, and nothing goes on.
+    pub(crate) fn internal_error() -> Self {
+        Self::empty(500)
     }
 
     /// With the headers that let an allowed page read it.

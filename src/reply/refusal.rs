@@ -15,6 +15,7 @@ use crate::mcp::envelope::{EnvelopeError, RequestId};
 use crate::mcp::{Call, Era, Revision, Target};
 use crate::oauth::challenge::ChallengeError;
 use crate::policy::Denied;
+use crate::response::Unreadable;
 use crate::site::Site;
 
 /// To whom a refusal goes.
@@ -232,6 +233,22 @@ fn status_and_body(denial: &Denial, to: Addressee<'_>) -> (u16, Option<Value>) {
             502,
             json_rpc::REFUSED,
             "The server has sent a session id that cannot be used",
+        ),
+        Denial::Unreadable(Unreadable::Encoded) => answer(
+            to,
+            502,
+            &Error::new(
+                json_rpc::BAD_GATEWAY,
+                "The server has sent a compressed answer, which cannot be checked",
+            ),
+        ),
+        Denial::Unreadable(Unreadable::ContentType) => answer(
+            to,
+            502,
+            &Error::new(
+                json_rpc::BAD_GATEWAY,
+                "The server has sent an answer that is neither JSON nor an event stream",
+            ),
         ),
         Denial::EarlyResponse => plain(
             502,

@@ -1,11 +1,22 @@
-//! The messages of one response, each told what it is and what becomes of it.
+//! The messages of one response: each is told what it is, and what becomes of
+//! it.
 
-use super::expected::Expected;
+use super::expected::{AskedKind, AskedRequest, Expected};
+use super::lists::filter;
+use super::splice::Splice;
 use super::withheld::Withheld;
-use super::{Inspect, Ruling};
-use crate::continuity::StateKeys;
+use super::{Inspect, Ruling, asks, handles};
+use crate::continuity::{Owner, StateKeys};
+use crate::json::letters::same_letters;
+use crate::json::raw::{self, RawObject};
+use crate::mcp::envelope::RequestId;
 use crate::oauth::Identity;
+use crate::policy::Entry;
+use crate::reply;
 use crate::site::Site;
+
+/// MCP 2026-07-28, Subscriptions.
+const META_SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
 
 /// Whose response it is.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +40,14 @@ pub struct Tally {
     pub first: Option<Withheld>,
 }
 
+impl Tally {
+    /// One more message was kept back or replaced.
+    pub fn count(&mut self, why: Withheld) {
+        self.withheld = self.withheld.saturating_add(1);
+        self.first.get_or_insert(why);
+    }
+}
+
 /// Looks at the messages of one response.
 #[derive(Debug)]
 pub struct Inspector<'a> {
@@ -36,20 +55,342 @@ pub struct Inspector<'a> {
     pub ground: Ground<'a>,
     /// What was asked for.
     pub expected: &'a Expected,
+    /// Whether other messages may come besides the answers: on an event
+    /// stream.
+    pub is_stream: bool,
     /// What has been changed.
     pub tally: &'a mut Tally,
 }
 
+/// A message that goes on, perhaps changed, or does not.
+type Judged = Result<Ruling, Refused>;
+
+/// A message that does not go on.
+struct Refused {
+    why: Withheld,
+    /// What the client gets instead.
+    instead: Instead,
+}
+
+enum Instead {
+    /// An error, as the answer to this request where it is known.
+    Error(Option<RequestId>),
+    /// Nothing: the client has not asked for it.
+    Nothing,
+}
+
 impl Inspect for Inspector<'_> {
     fn may_flow(&self) -> bool {
-        false
+        !self.expects_list()
     }
 
-    fn message(&mut self, _text: &[u8]) -> Ruling {
-        Ruling::Drop
+    fn message(&mut self, text: &[u8]) -> Ruling {
+        match text.trim_ascii_start().first() {
+            Some(b'[') => self.batch(text),
+            _ => self.settle(text),
+        }
     }
 
-    fn unread(&mut self, _why: Withheld) -> Ruling {
-        Ruling::Drop
+    fn unread(&mut self, why: Withheld) -> Ruling {
+        // What was too large to be read, or was cut off, was most likely the
+        // one answer; what could not be understood may be anything.
+        let id = match why {
+            Withheld::NotUnderstood => self.only_answer(),
+            _ => self.only_request(),
+        };
+        self.refuse(Refused {
+            why,
+            instead: Instead::Error(id),
+        })
+    }
+}
+
+impl<'a> Inspector<'a> {
+    fn batch(&mut self, text: &[u8]) -> Ruling {
+        let Ok(elements) = raw::array(text) else {
+            return self.unread(Withheld::NotUnderstood);
+        };
+        let rulings: Vec<Ruling> = elements
+            .iter()
+            .map(|element| self.settle(element.as_bytes()))
+            .collect();
+        if rulings.iter().all(|ruling| *ruling == Ruling::Pass) {
+            return Ruling::Pass;
+        }
+        let kept: Vec<&[u8]> = elements
+            .iter()
+            .zip(&rulings)
+            .filter_map(|(element, ruling)| match ruling {
+                Ruling::Pass => Some(element.as_bytes()),
+                Ruling::Instead(text) => Some(text.as_slice()),
+                Ruling::Drop => None,
+            })
+            .collect();
+        if kept.is_empty() {
+            return Ruling::Drop;
+        }
+        Ruling::Instead([b"[", kept.join(&b","[..]).as_slice(), b"]"].concat())
+    }
+
+    fn settle(&mut self, text: &[u8]) -> Ruling {
+        match self.judge(text) {
+            Ok(ruling) => ruling,
+            Err(refused) => self.refuse(refused),
+        }
+    }
+
+    fn refuse(&mut self, refused: Refused) -> Ruling {
+        self.tally.count(refused.why);
+        match refused.instead {
+            Instead::Error(id) => {
+                Ruling::Instead(reply::withheld(refused.why, id.as_ref()).into_bytes())
+            }
+            Instead::Nothing => Ruling::Drop,
+        }
+    }
+
+    /// One message, which has to be strict JSON-RPC: what a client would read
+    /// in anything else is not certain.
+    fn judge(&mut self, text: &[u8]) -> Judged {
+        let not_understood = |id: Option<RequestId>| Refused {
+            why: Withheld::NotUnderstood,
+            instead: Instead::Error(id),
+        };
+        let only_answer = self.only_answer();
+        let message = raw::object(text).map_err(|_| not_understood(only_answer.clone()))?;
+        let id = message.get("id").and_then(request_id);
+        let answered = id.clone().or(only_answer);
+        if has_lookalike(&message) {
+            return Err(not_understood(answered));
+        }
+        match (
+            message.get("method"),
+            message.get("result"),
+            message.get("error"),
+        ) {
+            (Some(method), None, None) => {
+                let method = raw::string(method).ok_or_else(|| not_understood(None))?;
+                let params = message.get("params");
+                if message.get("id").is_some() {
+                    self.request(text, &method, params)
+                } else {
+                    self.notification(text, &method, params)
+                }
+                .map_err(|why| Refused {
+                    why,
+                    instead: Instead::Nothing,
+                })
+            }
+            (None, Some(result), None) => {
+                self.result(text, id.as_ref(), result)
+                    .map_err(|why| Refused {
+                        why,
+                        instead: Instead::Error(answered),
+                    })
+            }
+            (None, None, Some(error)) => {
+                self.error(error)
+                    .map(|()| Ruling::Pass)
+                    .map_err(|why| Refused {
+                        why,
+                        instead: Instead::Error(answered),
+                    })
+            }
+            _ => Err(not_understood(answered)),
+        }
+    }
+
+    /// Something that the server asks of the client.
+    fn request(&self, text: &[u8], method: &str, params: Option<&str>) -> Result<Ruling, Withheld> {
+        asks::judge(&self.ground.site.server.client_features, method, params)?;
+        let Some(params) = params else {
+            return Ok(Ruling::Pass);
+        };
+        let params = object(params)?;
+        let mut splice = Splice::new(text);
+        self.bind(&params, self.stream_kind(), &mut splice)?;
+        applied(splice)
+    }
+
+    fn notification(
+        &mut self,
+        text: &[u8],
+        method: &str,
+        params: Option<&str>,
+    ) -> Result<Ruling, Withheld> {
+        let Some(params) = params else {
+            return Ok(Ruling::Pass);
+        };
+        let params = object(params)?;
+        self.check_subscription(method, &params)?;
+        if let Some(requests) = params.get("inputRequests") {
+            asks::judge_input_requests(&self.ground.site.server.client_features, requests)?;
+        }
+        let mut splice = Splice::new(text);
+        let hidden = filter(
+            &params,
+            None,
+            self.ground.identity,
+            self.ground.site,
+            &mut splice,
+        )?;
+        self.bind(&params, self.stream_kind(), &mut splice)?;
+        self.tally.hidden = self.tally.hidden.saturating_add(hidden);
+        applied(splice)
+    }
+
+    /// Nothing of somebody else's subscription, and nothing about a resource
+    /// that the caller may not read.
+    fn check_subscription(&self, method: &str, params: &RawObject<'_>) -> Result<(), Withheld> {
+        if let Some(meta) = params.get("_meta")
+            && let Some(subscription) = object(meta)?.get(META_SUBSCRIPTION)
+        {
+            let own = self.request_of_stream().filter(|request| {
+                matches!(request.kind, AskedKind::Listen(_))
+                    && request_id(subscription).as_ref() == Some(&request.id)
+            });
+            if own.is_none() {
+                return Err(Withheld::Subscription);
+            }
+        }
+        if method == "notifications/resources/updated" {
+            let uri = params.get("uri").and_then(raw::string);
+            let uri = uri.ok_or(Withheld::NotUnderstood)?;
+            let policy = &self.ground.site.server.policy;
+            if !policy.shows(self.ground.identity, Entry::Resource(&uri), false) {
+                return Err(Withheld::Subscription);
+            }
+        }
+        Ok(())
+    }
+
+    fn result(
+        &mut self,
+        text: &[u8],
+        id: Option<&RequestId>,
+        result: &str,
+    ) -> Result<Ruling, Withheld> {
+        let asked = id.and_then(|id| self.expected.request(id));
+        let kind = asked.map(|request| &request.kind);
+        let Ok(members) = object(result) else {
+            // No result of MCP, so no list of MCP either.
+            let is_list = self.expects_list() || result.starts_with('{');
+            return if is_list {
+                Err(Withheld::NotUnderstood)
+            } else {
+                Ok(Ruling::Pass)
+            };
+        };
+        let features = &self.ground.site.server.client_features;
+        if let Some(requests) = members.get("inputRequests") {
+            asks::judge_input_requests(features, requests)?;
+        }
+        // The error of a task that has failed.
+        if let (Some(AskedKind::Task(_)), Some(error)) = (kind, members.get("error")) {
+            self.error(error)?;
+        }
+        let mut splice = Splice::new(text);
+        let list = match kind {
+            Some(AskedKind::List(list)) => Some(Some(*list)),
+            // Whose answer it is, is not known: what looks like a list is one.
+            None => Some(None),
+            Some(_) => None,
+        };
+        let mut hidden = 0;
+        if let Some(list) = list {
+            let Ground { site, identity, .. } = self.ground;
+            hidden = filter(&members, list, identity, site, &mut splice)?;
+        }
+        self.bind(&members, kind, &mut splice)?;
+        self.tally.hidden = self.tally.hidden.saturating_add(hidden);
+        applied(splice)
+    }
+
+    fn error(&self, error: &str) -> Result<(), Withheld> {
+        let error = object(error)?;
+        asks::judge_error(&self.ground.site.server.client_features, &error)
+    }
+
+    fn bind(
+        &self,
+        members: &RawObject<'_>,
+        kind: Option<&AskedKind>,
+        splice: &mut Splice<'_>,
+    ) -> Result<(), Withheld> {
+        let Ground {
+            site,
+            identity,
+            keys,
+        } = self.ground;
+        handles::bind(members, kind, &Owner::of(identity, site), keys, splice)
+    }
+
+    fn expects_list(&self) -> bool {
+        let Expected::Answers(requests) = self.expected else {
+            return false;
+        };
+        requests
+            .iter()
+            .any(|request| matches!(request.kind, AskedKind::List(_)))
+    }
+
+    /// The request on whose stream this is, if it is one alone.
+    fn request_of_stream(&self) -> Option<&'a AskedRequest> {
+        match self.expected {
+            Expected::Answers(requests) => match requests.as_slice() {
+                [request] => Some(request),
+                _ => None,
+            },
+            Expected::Anything => None,
+        }
+    }
+
+    fn stream_kind(&self) -> Option<&'a AskedKind> {
+        self.request_of_stream().map(|request| &request.kind)
+    }
+
+    fn only_request(&self) -> Option<RequestId> {
+        self.request_of_stream().map(|request| request.id.clone())
+    }
+
+    /// The request that a message answers which does not say so: where
+    /// nothing else may come, or where the answer would be a list, which must
+    /// not be waited for in vain.
+    fn only_answer(&self) -> Option<RequestId> {
+        if self.is_stream && !self.expects_list() {
+            return None;
+        }
+        self.only_request()
+    }
+}
+
+fn object(text: &str) -> Result<RawObject<'_>, Withheld> {
+    raw::object(text.as_bytes()).map_err(|_| Withheld::NotUnderstood)
+}
+
+fn applied(splice: Splice<'_>) -> Result<Ruling, Withheld> {
+    if splice.is_empty() {
+        return Ok(Ruling::Pass);
+    }
+    let text = splice.apply().ok_or(Withheld::NotUnderstood)?;
+    Ok(Ruling::Instead(text))
+}
+
+/// Whether a member is spelled like one of JSON-RPC's but for letter case: a
+/// client that does not mind would read it.
+fn has_lookalike(message: &RawObject<'_>) -> bool {
+    const NAMES: [&str; 5] = ["id", "method", "params", "result", "error"];
+    message.iter().any(|(member, _)| {
+        NAMES
+            .iter()
+            .any(|name| *name != member && same_letters(name, member))
+    })
+}
+
+/// An id as MCP allows it; nothing else refers to a request.
+fn request_id(text: &str) -> Option<RequestId> {
+    match raw::string(text) {
+        Some(text) => Some(RequestId::String(text.into_owned())),
+        None => text.parse().ok().map(RequestId::Integer),
     }
 }

@@ -7,6 +7,7 @@
 
 mod asks;
 mod body;
+mod content;
 mod events;
 mod expected;
 mod glance;
@@ -17,6 +18,7 @@ mod splice;
 mod withheld;
 
 pub use body::{BodyKind, Fed, ResponseBody};
+pub use content::{Unreadable, body_kind};
 pub use expected::{AskedKind, AskedRequest, Expected};
 pub use inspector::{Ground, Inspector, Tally};
 pub use lists::ListKind;

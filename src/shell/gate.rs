@@ -73,7 +73,7 @@ impl HttpContext for Gate {
         self.body(self.held, true)
     }
 
-    fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
+    fn on_http_response_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
         let headers = host::headers(MapType::HttpResponseHeaders);
         // It makes a difference only before the decision and where there is a
         // challenge, and asking costs.
@@ -83,7 +83,35 @@ impl HttpContext for Gate {
         self.feed(Input::ResponseHeaders {
             headers,
             from_upstream: !matters || host::is_from_upstream(),
+            has_body: !end_of_stream,
         })
+    }
+
+    /// Nothing is paused: what is not decided yet is taken out of the chunk
+    /// and held here, where the bound on it is the gate's own and not that of
+    /// a connection's buffer.
+    fn on_http_response_body(&mut self, body_size: usize, end_of_stream: bool) -> Action {
+        if !self.exchange.borrow().reads_response() {
+            return Action::Continue;
+        }
+        let part = host::response_body(body_size);
+        // Without it nothing goes on: what was not read is not certain.
+        if part.len() != body_size {
+            host::reset();
+            return Action::Pause;
+        }
+        self.feed(Input::ResponseBody {
+            part: &part,
+            is_last: end_of_stream,
+        })
+    }
+
+    /// With trailers, no body callback says that it is the last one.
+    fn on_http_response_trailers(&mut self, _: usize) -> Action {
+        if !self.exchange.borrow().reads_response() {
+            return Action::Continue;
+        }
+        self.feed(Input::ResponseTrailers)
     }
 
     /// Before the access loggers run, so that they see what is written down.

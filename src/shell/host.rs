@@ -37,6 +37,27 @@ pub(super) fn replace_request_body(message: &[u8]) -> bool {
         && request_body(message.len()) == message
 }
 
+/// The part of the body of the response that is there, which has this many
+/// bytes.
+pub(super) fn response_body(size: usize) -> Vec<u8> {
+    match size {
+        0 => Vec::new(),
+        size => abi::buffer(BufferType::HttpResponseBody, size).unwrap_or_default(),
+    }
+}
+
+/// Puts bytes in place of the part of the response's body that is there;
+/// `false` if the host did not do it.
+pub(super) fn replace_response_body(size: usize, bytes: &[u8]) -> bool {
+    abi::replace_buffer(BufferType::HttpResponseBody, size, bytes)
+}
+
+/// Ends a response whose headers have gone on so that the client sees it is
+/// not complete: Envoy resets a stream that is answered twice.
+pub(super) fn reset() {
+    abi::send_local_response(500, "mcp_auth_response_cut", &[], b"");
+}
+
 /// Empties a header map.
 pub(super) fn remove_all(map: MapType) {
     for name in headers(map).names() {

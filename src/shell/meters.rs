@@ -9,7 +9,7 @@ use super::abi;
 use crate::credential::CredentialEvent;
 use crate::record::metrics::{
     BODY_BYTES, CredentialCounter, DECISION_MILLISECONDS, DecisionCounter, MEMORY_BYTES,
-    UNENFORCED, failed_call,
+    UNENFORCED, WithheldCounter, failed_call,
 };
 use crate::record::{Outcome, Record};
 
@@ -19,6 +19,7 @@ use crate::record::{Outcome, Record};
 pub(super) struct Meters {
     decisions: HashMap<DecisionCounter, Option<u32>>,
     credentials: HashMap<CredentialCounter, Option<u32>>,
+    withheld: HashMap<WithheldCounter, Option<u32>>,
     failed_calls: HashMap<String, Option<u32>>,
     others: HashMap<&'static str, Option<u32>>,
     /// What of this VM's memory is in the gauge already.
@@ -49,6 +50,13 @@ impl Meters {
     pub(super) fn count_credential(&mut self, record: &Record) {
         if let Some(credential) = CredentialCounter::of(record) {
             count(&mut self.credentials, credential, CredentialCounter::name);
+        }
+    }
+
+    /// Counts a response of which something was withheld.
+    pub(super) fn count_withheld(&mut self, record: &Record) {
+        if let Some(withheld) = WithheldCounter::of(record) {
+            count(&mut self.withheld, withheld, WithheldCounter::name);
         }
     }
 

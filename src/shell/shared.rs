@@ -13,12 +13,17 @@ use crate::attempt::{self, Attempt, Refusal};
 use crate::exchange::{Admission, Awaited, Exchange, HeaderEdits, Input, Step, Worker};
 use crate::record::{Outcome, Record, audit_line, filter_state, identity_state};
 use crate::reply::Reply;
+use crate::response::Fed;
 
 /// The key of the audit line in filter state.
 const AUDIT: &str = "mcp_auth.audit";
 /// The key in filter state of what the credential role goes by. It is the id
 /// of a ticket, and opens nothing anywhere else.
 pub(super) const PERMIT: &str = "mcp_auth.permit";
+
+/// Why a request or a response was refused that the host did not change as it
+/// was asked to.
+const HOST_REFUSED: &str = "host_refused";
 
 /// The shared part of a worker.
 pub(super) struct Shared {
@@ -52,6 +57,10 @@ impl Shared {
         exchange: &Rc<RefCell<Exchange>>,
         input: Input<'_>,
     ) -> Action {
+        let part = match &input {
+            Input::ResponseBody { part, .. } => part.len(),
+            _ => 0,
+        };
         let mut step = self.advance(exchange, input);
         if let Step::ReadBody(held) = step {
             let body = host::request_body(held);
@@ -64,7 +73,10 @@ impl Shared {
             };
         }
         self.set_waiting(context, exchange);
-        self.carry_out(step)
+        match step {
+            Step::PassBody(fed) => pass_body(part, &fed),
+            step => self.carry_out(step),
+        }
     }
 
     fn advance(&mut self, exchange: &Rc<RefCell<Exchange>>, input: Input<'_>) -> Step {
@@ -190,7 +202,7 @@ impl Shared {
     /// Does what a transition asks for, in the effective context.
     fn carry_out(&mut self, step: Step) -> Action {
         match step {
-            Step::Wait | Step::ReadBody(_) => Action::Pause,
+            Step::Wait | Step::ReadBody(_) | Step::PassBody(_) => Action::Pause,
             Step::Continue => Action::Continue,
             Step::ReleaseHeaders { edits, record } => {
                 for (key, value) in identity_state(&record) {
@@ -226,8 +238,17 @@ impl Shared {
                 Action::Pause
             }
             Step::EditResponse(edits) => {
-                host::edit(MapType::HttpResponseHeaders, &edits);
-                Action::Continue
+                if host::edit(MapType::HttpResponseHeaders, &edits) {
+                    return Action::Continue;
+                }
+                // Among them are a session id of the upstream's and its
+                // challenges.
+                abi::log(
+                    LogLevel::Error,
+                    "the host refused to change the response headers; the response is replaced",
+                );
+                host::send(&Reply::internal_error(), HOST_REFUSED);
+                Action::Pause
             }
             Step::ReplaceResponse { reply, record } => {
                 describe(&record);
@@ -237,6 +258,11 @@ impl Shared {
             }
             Step::Note(record) => {
                 self.write_down(&record);
+                Action::Continue
+            }
+            Step::Amend(record) => {
+                describe(&record);
+                self.meters.count_withheld(&record);
                 Action::Continue
             }
         }
@@ -272,23 +298,17 @@ impl Shared {
     /// The host did not make a change: what would go on is not what was
     /// decided on.
     fn refused_by_host(&mut self, what: &str, record: &Record) -> Action {
-        const REASON: &str = "host_refused";
         abi::log(
             LogLevel::Error,
             &format!("the host refused to change {what}; the request is refused"),
         );
         self.write_down(&Record {
             outcome: Outcome::Denied,
-            reason: REASON,
+            reason: HOST_REFUSED,
             status: 500,
             ..record.clone()
         });
-        let reply = Reply {
-            status: 500,
-            headers: Vec::new(),
-            body: String::new(),
-        };
-        host::send(&reply, REASON);
+        host::send(&Reply::internal_error(), HOST_REFUSED);
         Action::Pause
     }
 
@@ -296,6 +316,21 @@ impl Shared {
         describe(record);
         self.meters.count(record);
     }
+}
+
+/// Lets a part of a response's body go, which has this many bytes, or
+/// something else in its place.
+fn pass_body(size: usize, fed: &Fed) -> Action {
+    let is_passed = match fed {
+        Fed::AsItCame => true,
+        Fed::Instead(bytes) => host::replace_response_body(size, bytes),
+        Fed::Cut(_) => false,
+    };
+    if is_passed {
+        return Action::Continue;
+    }
+    host::reset();
+    Action::Pause
 }
 
 /// Does what the transition of an attempt asks for, in the effective context.

@@ -95,6 +95,7 @@ fn who_goes_away_is_written_down_and_the_call_goes_on_for_the_others() {
                 Input::ResponseHeaders {
                     headers: Headers::from([(":status", "408")]),
                     from_upstream: false,
+                    has_body: true,
                 }
             } else {
                 Input::Gone

@@ -20,6 +20,7 @@ fn response(from_upstream: bool) -> Input<'static> {
     Input::ResponseHeaders {
         headers: Headers::from([(":status", if from_upstream { "200" } else { "413" })]),
         from_upstream,
+        has_body: true,
     }
 }
 
@@ -125,6 +126,7 @@ fn a_success_that_envoy_makes_up_before_the_permit_is_replaced_in_the_plain_mode
     let made_up = Input::ResponseHeaders {
         headers,
         from_upstream: false,
+        has_body: true,
     };
     let (_, step) = exchange.advance(made_up, worker, NOW_MS);
     assert!(matches!(step, Step::Reply { reply, .. } if reply.status == 502));
@@ -288,6 +290,7 @@ fn the_upstreams_response_passes_with_the_gates_word_on_cors() {
         Input::ResponseHeaders {
             headers,
             from_upstream: true,
+            has_body: true,
         },
         worker,
         NOW_MS,

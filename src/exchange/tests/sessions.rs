@@ -70,6 +70,7 @@ fn answered(worker: &mut Worker, exchange: Exchange, ids: &[&str]) -> Result<Opt
     let input = Input::ResponseHeaders {
         headers: Headers::new(pairs),
         from_upstream: true,
+        has_body: true,
     };
     match exchange.advance(input, worker, NOW_MS).1 {
         Step::EditResponse(edits) => {

@@ -14,6 +14,7 @@ fn responded(worker: &mut Worker, method: &str, body: &str, headers: Headers) ->
     let input = Input::ResponseHeaders {
         headers,
         from_upstream: true,
+        has_body: true,
     };
     exchange.advance(input, worker, NOW_MS + 30).1
 }
@@ -87,6 +88,7 @@ fn a_newer_credential_stays_when_an_older_one_is_refused() {
     let refused = || Input::ResponseHeaders {
         headers: response("401", CHALLENGE),
         from_upstream: true,
+        has_body: true,
     };
     first.advance(refused(), worker, NOW_MS + 30);
     let (third, step) = sent(worker, "POST", &body);
@@ -160,6 +162,7 @@ fn what_went_on_without_a_credential_and_cannot_gets_the_answer_to_a_missing_con
     let input = Input::ResponseHeaders {
         headers: response("401", CHALLENGE),
         from_upstream: true,
+        has_body: true,
     };
     let (reply, record) = replaced(exchange.advance(input, worker, NOW_MS + 30).1);
     assert!(reply.body.contains("https://tokens.example/connect/h"));
@@ -174,6 +177,7 @@ fn a_401_that_is_not_the_upstreams_passes_as_it_is() {
     let input = Input::ResponseHeaders {
         headers: response("401", "Basic realm=\"proxy\""),
         from_upstream: false,
+        has_body: true,
     };
     let (_, step) = exchange.advance(input, worker, NOW_MS + 30);
     assert_eq!(step, Step::EditResponse(HeaderEdits::default()));
@@ -193,6 +197,7 @@ fn in_plain_mode_a_credential_refused_before_the_permit_is_dropped_as_well() {
     let input = Input::ResponseHeaders {
         headers: response("401", CHALLENGE),
         from_upstream: true,
+        has_body: true,
     };
     let (_, step) = exchange.advance(input, worker, NOW_MS + 30);
     let Step::Reply { reply, record, .. } = step else {
