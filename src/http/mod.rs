@@ -8,4 +8,4 @@ pub mod target;
 mod url_host;
 
 pub use headers::{HeaderError, Headers};
-pub use url_host::{UrlHost, is_loopback};
+pub use url_host::{UrlHost, leads_to};

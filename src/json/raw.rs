@@ -12,6 +12,7 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Vis
 use serde_json::value::RawValue;
 
 use super::JsonError;
+use super::letters::same_letters;
 use super::parse::{DUPLICATE, classify, has_duplicate};
 
 /// The members of an object, in the order in which they were written: names
@@ -58,6 +59,16 @@ impl<'a> RawObject<'a> {
         members
             .find(|(member, _)| member == name)
             .map(|(_, value)| *value)
+    }
+
+    /// Whether a member is spelled like one of the names but for letter case:
+    /// some readers would take it for that one.
+    pub fn has_lookalike(&self, names: &[&str]) -> bool {
+        self.iter().any(|(member, _)| {
+            names
+                .iter()
+                .any(|name| *name != member && same_letters(name, member))
+        })
     }
 
     /// Names and values.
@@ -174,6 +185,14 @@ mod tests {
         assert_eq!(array(b"{}"), Err(JsonError::Syntax));
         assert_eq!(array(b"[1,]"), Err(JsonError::Syntax));
         assert_eq!(string("1"), None);
+    }
+
+    #[test]
+    fn a_member_that_differs_in_letter_case_only_is_a_lookalike() {
+        let members = object(br#"{"result":1,"re\u017fult":2,"other":3}"#).unwrap();
+        assert!(members.has_lookalike(&["id", "result"]));
+        assert!(members.has_lookalike(&["Other"]));
+        assert!(!members.has_lookalike(&["id", "other"]));
     }
 
     proptest::proptest! {
