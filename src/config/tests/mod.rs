@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::credential::{ConsentAnswer, PlacedBy, Profile};
+use crate::http::leads_to;
 use crate::mcp::Revision;
 use crate::policy::Pattern;
 
@@ -106,6 +107,12 @@ fn what_is_left_out_has_the_documented_default() {
     assert_eq!(server.answers, Answers::default());
     assert_eq!(server.identity_headers, IdentityHeaders::default());
     assert!(!server.policy.audit_only());
+    assert_eq!(server.obtainable_entries, ObtainableEntries::Shown);
+    let features = &server.client_features;
+    assert!(features.sampling && features.elicitation && features.roots);
+    assert_eq!(features.url_elicitation_hosts, []);
+    assert_eq!(server.keep_response_headers, [""; 0]);
+    assert_eq!(server.tasks_list, TasksList::Refused);
 }
 
 #[test]
@@ -155,6 +162,28 @@ fn everything_that_is_configured_arrives() {
     assert_eq!(config.servers[1].hosts, Hosts::Any);
     assert_eq!(config.servers[1].resource.path, "/");
     assert_eq!(config.limits.key_wait_ms, 0);
+}
+
+#[test]
+fn what_may_come_back_arrives() {
+    let config = read(include_bytes!("../../../tests/config/good/full.json")).unwrap();
+    let server = &config.servers[0];
+    assert_eq!(server.obtainable_entries, ObtainableEntries::Hidden);
+    let features = &server.client_features;
+    assert_eq!(
+        (features.sampling, features.elicitation, features.roots),
+        (false, true, false)
+    );
+    let hosts = &features.url_elicitation_hosts;
+    assert_eq!(hosts.len(), 7);
+    assert!(leads_to("https://a.wild.example/", hosts));
+    assert!(!leads_to("https://wild.example/", hosts));
+    assert_eq!(
+        server.keep_response_headers,
+        ["www-authenticate", "set-cookie", "proxy-authenticate"]
+    );
+    assert_eq!(server.tasks_list, TasksList::Trusted);
+    assert_eq!(config.limits.answer_bytes, 1024);
 }
 
 #[test]

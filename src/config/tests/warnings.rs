@@ -78,3 +78,21 @@ fn answers_that_need_a_state_key_are_a_warning_without_one() {
         assert_eq!(places, place, "{answer}");
     }
 }
+
+#[test]
+fn hosts_for_an_elicitation_that_is_refused_are_a_warning() {
+    let text = include_str!("../../../tests/config/good/minimal.json");
+    for (elicitation, places) in [
+        (true, &[][..]),
+        (false, &["/servers/0/client_features/url_elicitation_hosts"]),
+    ] {
+        let mut document: Value = serde_json::from_str(text).unwrap();
+        document["servers"][0]["client_features"] = serde_json::json!({
+            "elicitation": elicitation,
+            "url_elicitation_hosts": ["connect.example"],
+        });
+        let config = read(document.to_string().as_bytes()).unwrap();
+        let found: Vec<&str> = config.warnings.iter().map(|w| w.pointer.as_str()).collect();
+        assert_eq!(found, places);
+    }
+}

@@ -438,7 +438,10 @@ fn the_ticket_ends_once_the_head_of_the_response_has_passed() {
     };
     let (exchange, step) = exchange.advance(input, worker, LATER_MS);
     assert!(matches!(step, Step::EditResponse(_)), "{step:?}");
-    assert!(matches!(exchange, Exchange::Responding(_)), "still going on");
+    assert!(
+        matches!(exchange, Exchange::Responding(_)),
+        "still going on"
+    );
     assert!(worker.tickets.is_empty());
 }
 
