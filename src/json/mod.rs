@@ -5,10 +5,12 @@
 //! appears twice in one object, at any depth and in any escaped spelling
 //! (another parser may keep the other one), and nesting over a bound.
 
+pub(crate) mod cursor;
 pub(crate) mod letters;
 mod parse;
 pub mod raw;
 
+pub(crate) use parse::has_duplicate;
 pub use parse::{JsonError, parse};
 pub use serde_json::Number;
 

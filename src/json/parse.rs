@@ -152,7 +152,7 @@ impl<'de> Visitor<'de> for Value {
 
 /// Compares each pair in small objects, where that is fastest, and sorts in
 /// large ones, where it would take quadratic time.
-pub(super) fn has_duplicate<N: AsRef<str>, V>(members: &[(N, V)]) -> bool {
+pub(crate) fn has_duplicate<N: AsRef<str>, V>(members: &[(N, V)]) -> bool {
     const SMALL: usize = 16;
     if members.len() <= SMALL {
         return members.iter().enumerate().any(|(index, (name, _))| {

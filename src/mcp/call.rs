@@ -141,11 +141,16 @@ fn text<'a>(params: &'a Object, name: &'static str) -> Result<&'a str, ParamsErr
         }))
 }
 
-/// The name of a tool or a prompt. An upstream that trims names, or cuts them
-/// at a NUL, would take `get-env ` for `get-env`, which the rules tell apart.
+/// Whether a call may have this name of a tool or a prompt. An upstream that
+/// trims names, or cuts them at a NUL, would take `get-env ` for `get-env`,
+/// which the rules tell apart.
+pub(crate) fn is_callable(name: &str) -> bool {
+    name.trim() == name && !name.chars().any(char::is_control)
+}
+
 fn name(members: &Object) -> Result<&str, ParamsError> {
     let name = text(members, "name")?;
-    if name.trim() != name || name.chars().any(char::is_control) {
+    if !is_callable(name) {
         return Err(ParamsError(
             "\"name\" must have no white space at its ends and no control characters",
         ));

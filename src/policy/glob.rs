@@ -29,7 +29,7 @@ pub(super) fn tokens(text: &str, reach: Reach) -> Vec<Token> {
 }
 
 impl Reach {
-    const fn accepts(self, character: char) -> bool {
+    pub(super) const fn accepts(self, character: char) -> bool {
         match self {
             Self::Anything => true,
             Self::Segment => character != '/',
@@ -68,14 +68,14 @@ pub(super) fn matches(tokens: &[Token], text: impl Iterator<Item = char>) -> boo
 }
 
 /// A set of places between the tokens of a pattern.
-struct Places<'a> {
+pub(super) struct Places<'a> {
     tokens: &'a [Token],
-    list: Vec<usize>,
+    pub(super) list: Vec<usize>,
     entered: Vec<bool>,
 }
 
 impl<'a> Places<'a> {
-    fn new(tokens: &'a [Token]) -> Self {
+    pub(super) fn new(tokens: &'a [Token]) -> Self {
         Self {
             tokens,
             list: Vec::new(),
@@ -83,7 +83,7 @@ impl<'a> Places<'a> {
         }
     }
 
-    fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         for place in self.list.drain(..) {
             if let Some(entered) = self.entered.get_mut(place) {
                 *entered = false;
@@ -93,7 +93,7 @@ impl<'a> Places<'a> {
 
     /// Adds the place before a token, and, since a run may be empty, the
     /// place after a run.
-    fn enter(&mut self, mut place: usize) {
+    pub(super) fn enter(&mut self, mut place: usize) {
         while let Some(entered) = self.entered.get_mut(place) {
             if core::mem::replace(entered, true) {
                 return;

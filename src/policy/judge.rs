@@ -11,12 +11,41 @@ use crate::oauth::{Identity, Scopes};
 /// All that a decision on one target depends on.
 pub(super) struct Judge<'a> {
     pub(super) identity: &'a Identity,
-    pub(super) arguments: Option<&'a Object>,
+    pub(super) arguments: Arguments<'a>,
     /// The rules that name the target.
     pub(super) rules: &'a [&'a Rule],
     /// The scopes that every request needs.
     pub(super) base: &'a Scopes,
     pub(super) obtainable: &'a [Obtainable],
+}
+
+/// What is known of the arguments of a call.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Arguments<'a> {
+    /// All of them.
+    Given(Option<&'a Object>),
+    /// That they suited the rules when they were judged.
+    Settled,
+    /// Nothing.
+    Unknown,
+}
+
+impl Arguments<'_> {
+    /// The conditions of a rule on them, all of them.
+    fn suit(self, rule: &Rule, identity: &Identity) -> Truth {
+        match self {
+            Self::Given(arguments) => rule.arguments_hold(identity, arguments),
+            Self::Unknown if !rule.arguments.is_empty() => Truth::Unknown,
+            Self::Settled | Self::Unknown => Truth::Holds,
+        }
+    }
+
+    const fn given(&self) -> Option<&Object> {
+        match self {
+            Self::Given(arguments) => *arguments,
+            Self::Settled | Self::Unknown => None,
+        }
+    }
 }
 
 impl Judge<'_> {
@@ -106,7 +135,7 @@ impl Judge<'_> {
                 .map_or(Denied::Unknown { rule: None }, unknown),
             (Some(rule), _) if !self.arguments_hold(rule) => Denied::Argument {
                 rule: Rc::clone(&rule.id),
-                expectation: rule.expectation(self.identity, self.arguments),
+                expectation: rule.expectation(self.identity, self.arguments.given()),
             },
             (Some(_), Some(rule)) => Denied::Rule {
                 rule: Rc::clone(&rule.id),
@@ -123,12 +152,22 @@ impl Judge<'_> {
             .iter()
             .copied()
             .filter(|rule| with_audit_only || !rule.audit_only)
-            .filter(|rule| rule.denies(self.identity, self.arguments))
+            .filter(|rule| self.denies(rule))
             .partition(|rule| rule.arguments.is_empty());
         plain.into_iter().chain(with_arguments)
     }
 
-    fn allowing(&self) -> impl Iterator<Item = &Rule> {
+    /// Whether a deny rule denies: it does unless it certainly does not hold.
+    fn denies(&self, rule: &Rule) -> bool {
+        rule.effect == Effect::Deny
+            && rule
+                .who
+                .holds(self.identity)
+                .and(self.arguments.suit(rule, self.identity))
+                != Truth::Fails
+    }
+
+    pub(super) fn allowing(&self) -> impl Iterator<Item = &Rule> {
         self.rules
             .iter()
             .copied()
@@ -142,15 +181,16 @@ impl Judge<'_> {
     }
 
     fn arguments_hold(&self, rule: &Rule) -> bool {
-        rule.arguments_hold(self.identity, self.arguments) == Truth::Holds
+        self.arguments.suit(rule, self.identity) == Truth::Holds
     }
 
     /// Whether the rule is for this caller, with scopes that the caller has
     /// or can obtain.
-    fn within_reach(&self, rule: &Rule) -> bool {
+    pub(super) fn within_reach(&self, rule: &Rule) -> bool {
         rule.who.holds_apart_from_scopes(self.identity) == Truth::Holds
-            && self.missing(rule).iter().all(|scope| {
-                self.base.contains(scope)
+            && rule.who.scopes.iter().all(|scope| {
+                self.identity.scopes().contains(scope)
+                    || self.base.contains(scope)
                     || self.obtainable.iter().any(|entry| {
                         entry.scopes.contains(scope)
                             && entry.who.holds(self.identity) == Truth::Holds
@@ -162,7 +202,7 @@ impl Judge<'_> {
         rule.needed(self.base).without(self.identity.scopes())
     }
 
-    fn holds_scopes(&self, scopes: &Scopes) -> bool {
+    pub(super) fn holds_scopes(&self, scopes: &Scopes) -> bool {
         self.identity.scopes().contains_all(scopes)
     }
 }

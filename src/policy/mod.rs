@@ -8,9 +8,13 @@ mod condition;
 mod decision;
 mod glob;
 mod judge;
+mod overlap;
 mod pattern;
 mod rule;
+mod task;
+mod template;
 mod uri;
+mod visibility;
 mod who;
 
 #[cfg(test)]
@@ -27,7 +31,7 @@ pub(crate) use rule::{Effect, Rule, What};
 pub(crate) use uri::pattern_is_ambiguous;
 pub(crate) use who::{ClaimCondition, ClaimOperator, Who};
 
-use self::judge::Judge;
+use self::judge::{Arguments, Judge};
 use self::rule::Index;
 use crate::json::Object;
 use crate::mcp::{Call, Target};
@@ -92,30 +96,18 @@ impl Policy {
 
     /// Decides on one call. In an audit-only policy nothing is denied.
     pub fn decide(&self, identity: &Identity, call: &Call<'_>) -> Decision {
-        match self.enforced(identity, call) {
+        self.lenient(self.enforced(identity, call))
+    }
+
+    /// In an audit-only policy nothing is denied.
+    fn lenient(&self, decision: Decision) -> Decision {
+        match decision {
             Decision::Deny(denied) if self.audit_only => Decision::Permit(Permit {
                 rule: None,
                 unenforced: Some(denied),
             }),
             decision => decision,
         }
-    }
-
-    /// Whether some call of an entry of a list could be permitted to this
-    /// caller: what a list may show. Conditions on arguments hide nothing.
-    pub fn shows(&self, _identity: &Identity, _entry: Entry<'_>, _obtainable: bool) -> bool {
-        self.audit_only
-    }
-
-    /// Decides on a task that a call of this tool has made, under this rule.
-    /// Its arguments were decided on then.
-    pub fn decide_on_task(
-        &self,
-        _identity: &Identity,
-        _tool: &str,
-        _rule: Option<&str>,
-    ) -> Decision {
-        Decision::Deny(Denied::Unknown { rule: None })
     }
 
     fn enforced(&self, identity: &Identity, call: &Call<'_>) -> Decision {
@@ -161,6 +153,16 @@ impl Policy {
     }
 
     fn judge(&self, identity: &Identity, arguments: Option<&Object>, rules: &[&Rule]) -> Decision {
+        self.judge_of(identity, Arguments::Given(arguments), rules)
+            .decide()
+    }
+
+    fn judge_of<'a>(
+        &'a self,
+        identity: &'a Identity,
+        arguments: Arguments<'a>,
+        rules: &'a [&'a Rule],
+    ) -> Judge<'a> {
         Judge {
             identity,
             arguments,
@@ -168,6 +170,5 @@ impl Policy {
             base: &self.base,
             obtainable: &self.obtainable,
         }
-        .decide()
     }
 }

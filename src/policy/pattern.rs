@@ -79,6 +79,25 @@ impl Pattern {
         }
     }
 
+    /// Whether it matches every text, as far as that is obvious.
+    pub(super) fn is_universal(&self) -> bool {
+        matches!(&self.shape, Shape::Prefix(head) if head.is_empty())
+    }
+
+    /// What it is made of.
+    pub(super) fn tokens(&self) -> Vec<Token> {
+        let literal = |text: &str| text.chars().map(Token::Char).collect::<Vec<_>>();
+        match &self.shape {
+            Shape::Exact => literal(&self.text),
+            Shape::Prefix(head) => {
+                let mut tokens = literal(head);
+                tokens.push(Token::Run(Reach::Anything));
+                tokens
+            }
+            Shape::Tokens { tokens, .. } => tokens.clone(),
+        }
+    }
+
     /// Whether everything that `other` matches is matched by this one too.
     /// `false` where that is not obvious. Both are of the same kind.
     ///
@@ -105,7 +124,7 @@ impl Pattern {
     }
 
     /// What every match begins with.
-    fn head(&self) -> &str {
+    pub(super) fn head(&self) -> &str {
         match &self.shape {
             Shape::Exact => &self.text,
             Shape::Prefix(head) | Shape::Tokens { head, .. } => head,

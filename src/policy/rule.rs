@@ -6,6 +6,8 @@ use std::rc::Rc;
 use super::Pattern;
 use super::arguments::ArgumentCondition;
 use super::condition::Truth;
+use super::glob::Token;
+use super::template::Template;
 use super::who::Who;
 use crate::json::Object;
 use crate::oauth::{Identity, Scopes};
@@ -49,16 +51,6 @@ pub(super) struct Index {
 }
 
 impl Rule {
-    /// Whether a deny rule denies: it does unless it certainly does not hold.
-    pub(super) fn denies(&self, identity: &Identity, arguments: Option<&Object>) -> bool {
-        self.effect == Effect::Deny
-            && self
-                .who
-                .holds(identity)
-                .and(self.arguments_hold(identity, arguments))
-                != Truth::Fails
-    }
-
     /// The conditions on arguments, all of them.
     pub(super) fn arguments_hold(&self, identity: &Identity, arguments: Option<&Object>) -> Truth {
         Truth::all(
@@ -126,6 +118,24 @@ impl Index {
     /// The rules that name a resource. The URI is not ambiguous.
     pub(super) fn naming_uri(&self, uri: &str) -> Vec<&Rule> {
         self.find(uri, |rule| !rule.what.excepts_uri(uri))
+    }
+
+    /// The rules that name some of what a template expands to, each with what
+    /// it names.
+    pub(super) fn meeting(&self, template: &Template) -> Vec<(Vec<Token>, &Rule)> {
+        let exact = self.exact.iter().flat_map(|(uri, rules)| {
+            let tokens = uri.chars().map(Token::Char).collect::<Vec<_>>();
+            rules.iter().map(move |rule| (tokens.clone(), rule))
+        });
+        let patterns = self
+            .patterns
+            .iter()
+            .map(|(pattern, rule)| (pattern.tokens(), rule));
+        exact
+            .chain(patterns)
+            .filter(|(tokens, _)| template.meets(tokens))
+            .map(|(tokens, rule)| (tokens, rule.as_ref()))
+            .collect()
     }
 
     /// A rule with several fitting patterns may come several times, which

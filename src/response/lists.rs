@@ -1,9 +1,17 @@
 //! Lists: what of them the caller could use.
 
+use core::ops::Range;
+use std::borrow::Cow;
+
 use super::splice::Splice;
 use super::withheld::Withheld;
-use crate::json::raw::RawObject;
+use crate::config::ObtainableEntries;
+use crate::json::cursor::Cursor;
+use crate::json::has_duplicate;
+use crate::json::letters::same_letters;
+use crate::json::raw::{self, RawObject};
 use crate::oauth::Identity;
+use crate::policy::Entry;
 use crate::site::Site;
 
 /// The lists of MCP.
@@ -20,6 +28,8 @@ pub enum ListKind {
 }
 
 impl ListKind {
+    const ALL: [Self; 4] = [Self::Tools, Self::Prompts, Self::Resources, Self::Templates];
+
     /// The list that a method asks for.
     pub fn of(method: &str) -> Option<Self> {
         Some(match method {
@@ -29,6 +39,34 @@ impl ListKind {
             "resources/templates/list" => Self::Templates,
             _ => return None,
         })
+    }
+
+    /// The member of a result that is the list.
+    const fn member(self) -> &'static str {
+        match self {
+            Self::Tools => "tools",
+            Self::Prompts => "prompts",
+            Self::Resources => "resources",
+            Self::Templates => "resourceTemplates",
+        }
+    }
+
+    /// The member of an entry that calls of it name.
+    const fn identifier(self) -> &'static str {
+        match self {
+            Self::Tools | Self::Prompts => "name",
+            Self::Resources => "uri",
+            Self::Templates => "uriTemplate",
+        }
+    }
+
+    const fn entry(self, identifier: &str) -> Entry<'_> {
+        match self {
+            Self::Tools => Entry::Tool(identifier),
+            Self::Prompts => Entry::Prompt(identifier),
+            Self::Resources => Entry::Resource(identifier),
+            Self::Templates => Entry::Template(identifier),
+        }
     }
 }
 
@@ -40,11 +78,292 @@ impl ListKind {
 /// # Errors
 /// [`Withheld::NotUnderstood`]
 pub(super) fn filter(
-    _members: &RawObject<'_>,
-    _asked: Option<ListKind>,
-    _identity: &Identity,
-    _site: &Site,
-    _splice: &mut Splice<'_>,
+    members: &RawObject<'_>,
+    asked: Option<ListKind>,
+    identity: &Identity,
+    site: &Site,
+    splice: &mut Splice<'_>,
 ) -> Result<u32, Withheld> {
-    Err(Withheld::NotUnderstood)
+    let policy = &site.server.policy;
+    if policy.audit_only() {
+        return Ok(0);
+    }
+    let obtainable = site.server.obtainable_entries == ObtainableEntries::Shown;
+    let shows = |entry: Entry<'_>| policy.shows(identity, entry, obtainable);
+    filter_by(members, asked, shows, splice)
+}
+
+/// The text of a result with its lists filtered: with the entries that are to
+/// be shown, and every other byte as it was, apart from a `cacheScope`. With it
+/// the number of entries that were taken out.
+///
+/// # Errors
+/// [`Withheld::NotUnderstood`]
+pub fn filter_text(
+    result: &[u8],
+    asked: Option<ListKind>,
+    shows: impl Fn(Entry<'_>) -> bool,
+) -> Result<(Vec<u8>, u32), Withheld> {
+    let members = raw::object(result).map_err(|_| Withheld::NotUnderstood)?;
+    let mut splice = Splice::new(result);
+    let hidden = filter_by(&members, asked, shows, &mut splice)?;
+    let text = splice.apply().ok_or(Withheld::NotUnderstood)?;
+    Ok((text, hidden))
+}
+
+fn filter_by(
+    members: &RawObject<'_>,
+    asked: Option<ListKind>,
+    shows: impl Fn(Entry<'_>) -> bool,
+    splice: &mut Splice<'_>,
+) -> Result<u32, Withheld> {
+    if asked.is_some_and(|kind| members.get(kind.member()).is_none()) {
+        return Err(Withheld::NotUnderstood);
+    }
+    let mut hidden: Option<u32> = None;
+    for (name, value) in members.iter() {
+        let Some(kind) = kind_of_member(name)? else {
+            continue;
+        };
+        let list = List::read(kind, value).ok_or(Withheld::NotUnderstood)?;
+        if asked.is_none() && !list.is_one_by_its_shape() {
+            continue;
+        }
+        let removed = list.remove_hidden(&shows, splice)?;
+        hidden = Some(hidden.unwrap_or_default().saturating_add(removed));
+    }
+    if hidden.is_some() {
+        make_private(members, splice)?;
+    }
+    Ok(hidden.unwrap_or_default())
+}
+
+/// The list that a member is. A reader without regard to letter case would
+/// take `Tools` for one as well.
+fn kind_of_member(name: &str) -> Result<Option<ListKind>, Withheld> {
+    let kind = ListKind::ALL
+        .into_iter()
+        .find(|kind| same_letters(kind.member(), name));
+    match kind {
+        Some(kind) if kind.member() != name => Err(Withheld::NotUnderstood),
+        kind => Ok(kind),
+    }
+}
+
+/// A list that depends on who asks must not be kept for others (MCP
+/// 2026-07-28, "Caching").
+fn make_private(members: &RawObject<'_>, splice: &mut Splice<'_>) -> Result<(), Withheld> {
+    const NAME: &str = "cacheScope";
+    for (name, value) in members.iter() {
+        if !same_letters(name, NAME) {
+            continue;
+        }
+        if name != NAME {
+            return Err(Withheld::NotUnderstood);
+        }
+        if raw::string(value).as_deref() != Some("private") {
+            splice
+                .replace(value, "\"private\"")
+                .ok_or(Withheld::NotUnderstood)?;
+        }
+    }
+    Ok(())
+}
+
+/// A member that is a list by its name.
+#[derive(Debug)]
+enum List<'a> {
+    /// An array.
+    Array {
+        kind: ListKind,
+        text: &'a str,
+        elements: Vec<Element<'a>>,
+    },
+    /// Anything else.
+    Other,
+}
+
+/// An element of a list: where it stands in its text, and what it is.
+#[derive(Debug)]
+struct Element<'a> {
+    place: Range<usize>,
+    what: What<'a>,
+}
+
+#[derive(Debug)]
+enum What<'a> {
+    /// An object that says what calls of it name.
+    Entry(Cow<'a, str>),
+    /// An object that does not, or not clearly.
+    Unclear,
+    /// No object.
+    NoObject,
+}
+
+impl<'a> List<'a> {
+    /// `None` where the text is no JSON, which does not happen.
+    fn read(kind: ListKind, text: &'a str) -> Option<Self> {
+        let mut cursor = Cursor::new(text);
+        if !cursor.take(b'[') {
+            return Some(Self::Other);
+        }
+        let mut elements = Vec::new();
+        let mut names = Vec::new();
+        if !cursor.take(b']') {
+            loop {
+                cursor.peek()?;
+                let start = cursor.at();
+                let what = What::read(&mut cursor, kind.identifier(), &mut names)?;
+                let place = start..cursor.at();
+                elements.push(Element { place, what });
+                if !cursor.take(b',') {
+                    break;
+                }
+            }
+            if !cursor.take(b']') {
+                return None;
+            }
+        }
+        Some(Self::Array {
+            kind,
+            text,
+            elements,
+        })
+    }
+
+    /// Whether it is a list although none was asked for: every element that
+    /// there is could be an entry. With some that could and some that could
+    /// not it counts as one, which then is not understood.
+    fn is_one_by_its_shape(&self) -> bool {
+        match self {
+            Self::Array { elements, .. } => elements
+                .iter()
+                .any(|element| !matches!(element.what, What::NoObject)),
+            Self::Other => false,
+        }
+    }
+
+    /// Cuts out what is not to be shown, each with one comma. How many that
+    /// are.
+    fn remove_hidden(
+        &self,
+        shows: impl Fn(Entry<'_>) -> bool,
+        splice: &mut Splice<'_>,
+    ) -> Result<u32, Withheld> {
+        let Self::Array {
+            kind,
+            text,
+            elements,
+        } = self
+        else {
+            return Err(Withheld::NotUnderstood);
+        };
+        let mut cuts = Cuts::default();
+        for element in elements {
+            let What::Entry(identifier) = &element.what else {
+                return Err(Withheld::NotUnderstood);
+            };
+            if shows(kind.entry(identifier)) {
+                cuts.keep(&element.place);
+            } else {
+                cuts.remove(&element.place);
+            }
+        }
+        let removed = cuts.removed;
+        for place in cuts.finish() {
+            text.get(place)
+                .and_then(|part| splice.replace(part, ""))
+                .ok_or(Withheld::NotUnderstood)?;
+        }
+        Ok(removed)
+    }
+}
+
+impl<'a> What<'a> {
+    /// Goes over one element. `names` is room for the names of its members.
+    fn read(
+        cursor: &mut Cursor<'a>,
+        identifier: &str,
+        names: &mut Vec<(Cow<'a, str>, ())>,
+    ) -> Option<Self> {
+        if !cursor.take(b'{') {
+            cursor.skip_value()?;
+            return Some(Self::NoObject);
+        }
+        if cursor.take(b'}') {
+            return Some(Self::Unclear);
+        }
+        names.clear();
+        let mut found = None;
+        let mut unclear = false;
+        loop {
+            let mut name_at = *cursor;
+            cursor.skip_value()?;
+            let name = name_at.string();
+            if !cursor.take(b':') {
+                return None;
+            }
+            let mut value_at = *cursor;
+            cursor.skip_value()?;
+            match name {
+                Some(name) if name == identifier => {
+                    found = value_at.string();
+                    names.push((name, ()));
+                }
+                Some(name) if !same_letters(&name, identifier) => names.push((name, ())),
+                _ => unclear = true,
+            }
+            if !cursor.take(b',') {
+                break;
+            }
+        }
+        if !cursor.take(b'}') {
+            return None;
+        }
+        Some(match found {
+            Some(name) if !unclear && !has_duplicate(names) => Self::Entry(name),
+            _ => Self::Unclear,
+        })
+    }
+}
+
+/// Which parts of a list are cut out: neighbours together, and with them the
+/// comma before them, or behind them where nothing before them stays.
+#[derive(Debug, Default)]
+struct Cuts {
+    done: Vec<Range<usize>>,
+    /// Where the last entry that stays ends.
+    kept: Option<usize>,
+    /// What is cut out since then.
+    open: Option<Range<usize>>,
+    removed: u32,
+}
+
+impl Cuts {
+    fn remove(&mut self, place: &Range<usize>) {
+        let start = match (&self.open, self.kept) {
+            (Some(open), _) => open.start,
+            (None, Some(kept)) => kept,
+            (None, None) => place.start,
+        };
+        self.open = Some(start..place.end);
+        self.removed = self.removed.saturating_add(1);
+    }
+
+    fn keep(&mut self, place: &Range<usize>) {
+        if let Some(open) = self.open.take() {
+            let end = if self.kept.is_some() {
+                open.end
+            } else {
+                place.start
+            };
+            self.done.push(open.start..end);
+        }
+        self.kept = Some(place.end);
+    }
+
+    fn finish(mut self) -> Vec<Range<usize>> {
+        self.done.extend(self.open);
+        self.done
+    }
 }

@@ -21,7 +21,7 @@ pub use body::{BodyKind, Fed, ResponseBody};
 pub use content::{Unreadable, body_kind};
 pub use expected::{AskedKind, AskedRequest, Expected};
 pub use inspector::{Ground, Inspector, Tally};
-pub use lists::ListKind;
+pub use lists::{ListKind, filter_text};
 pub use withheld::Withheld;
 
 /// What becomes of one complete message.
