@@ -1,6 +1,18 @@
 //! The body of a response, as it comes.
 
 use super::Inspect;
+use super::beginning::Beginning;
+use super::document::Document;
+use super::events::Events;
+use super::part::Held;
+
+/// From how many bytes of a message on it may go on before it is complete.
+const FLOW_FROM: usize = 64 * 1024;
+
+/// How many bytes may come before what a body is.
+const TOLD_WITHIN: usize = 1024;
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// How the messages in a body are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,24 +38,133 @@ pub enum Fed {
 }
 
 /// The body of one response: what of it is not decided yet.
+///
+/// What goes on does not depend on the parts in which the body came, except
+/// for how much of it goes on before a [`Fed::Cut`].
 #[derive(Debug)]
-pub struct ResponseBody {}
+pub struct ResponseBody {
+    bounds: Bounds,
+    state: State,
+}
+
+/// How much of one message is held, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// At most.
+    pub(super) limit: usize,
+    /// Until it may go on incomplete; at most `limit`.
+    pub(super) flow_from: usize,
+}
+
+#[derive(Debug)]
+enum State {
+    /// White space only so far.
+    Untold(Held),
+    Document(Document),
+    Events(Events),
+    /// Nothing goes on any more.
+    Over,
+}
 
 impl ResponseBody {
     /// A body of which nothing has come. `limit` is how many bytes of it may
     /// be held (`limits.answer_bytes`).
-    pub const fn new(_kind: BodyKind, _limit: usize) -> Self {
-        Self {}
+    pub const fn new(kind: BodyKind, limit: usize) -> Self {
+        Self::flowing_from(kind, limit, FLOW_FROM)
+    }
+
+    /// As [`new`](Self::new), with another bound from which on messages may
+    /// go on incomplete.
+    pub(super) const fn flowing_from(kind: BodyKind, limit: usize, flow_from: usize) -> Self {
+        // A few bytes are needed to tell lines apart.
+        let limit = if limit < 8 { 8 } else { limit };
+        let flow_from = if flow_from < 8 { 8 } else { flow_from };
+        let flow_from = if flow_from < limit { flow_from } else { limit };
+        let bounds = Bounds { limit, flow_from };
+        let state = match kind {
+            BodyKind::Json => State::Document(Document::new(bounds)),
+            BodyKind::Events => State::Events(Events::new(bounds)),
+            BodyKind::Untold => State::Untold(Held::new()),
+        };
+        Self { bounds, state }
     }
 
     /// The next part. `is_last`: nothing comes after it. Where the response
     /// ends with trailers, an empty last part is fed before them.
-    pub fn feed(&mut self, _part: &[u8], _is_last: bool, _inspect: &mut dyn Inspect) -> Fed {
-        Fed::Cut(Vec::new())
+    pub fn feed(&mut self, part: &[u8], is_last: bool, inspect: &mut dyn Inspect) -> Fed {
+        let fed = match &mut self.state {
+            State::Untold(held) if held.is_empty() => match self.tell(part) {
+                Some(state) => {
+                    self.state = state;
+                    return self.feed(part, is_last, inspect);
+                }
+                None if is_last => Fed::AsItCame,
+                None => self.hold(part),
+            },
+            State::Untold(held) => {
+                held.push(part, usize::MAX);
+                let all = held.take();
+                match self.tell(&all) {
+                    Some(state) => {
+                        self.state = state;
+                        match self.feed(&all, is_last, inspect) {
+                            Fed::AsItCame => Fed::Instead(all),
+                            other => other,
+                        }
+                    }
+                    None if is_last => Fed::Instead(all),
+                    None => self.hold(&all),
+                }
+            }
+            State::Document(document) => document.feed(part, is_last, inspect),
+            State::Events(events) => events.feed(part, is_last, inspect),
+            State::Over => Fed::Instead(Vec::new()),
+        };
+        if is_last || matches!(fed, Fed::Cut(_)) {
+            self.state = State::Over;
+        }
+        fed
     }
 
     /// Whether there is nothing that has not been decided on.
     pub const fn is_settled(&self) -> bool {
-        false
+        match &self.state {
+            State::Untold(held) => held.is_empty(),
+            State::Document(document) => document.is_settled(),
+            State::Events(events) => events.is_settled(),
+            State::Over => true,
+        }
+    }
+
+    fn hold(&mut self, beginning: &[u8]) -> Fed {
+        let mut held = Held::new();
+        held.push(beginning, TOLD_WITHIN);
+        self.state = State::Untold(held);
+        Fed::Instead(Vec::new())
+    }
+
+    /// What a body with this beginning is, once that can be told.
+    fn tell(&self, beginning: &[u8]) -> Option<State> {
+        let near = beginning.get(..TOLD_WITHIN).unwrap_or(beginning);
+        let text = near.trim_ascii_start();
+        let after_mark = text.strip_prefix(BYTE_ORDER_MARK);
+        let is_message = match Beginning::of(after_mark.unwrap_or(text)) {
+            Beginning::Message => Some(true),
+            Beginning::Text => Some(false),
+            Beginning::NotAscii if BYTE_ORDER_MARK.starts_with(text) => None,
+            // The byte order marks of UTF-16.
+            Beginning::NotAscii => Some(matches!(text.first(), Some(0xfe | 0xff))),
+            Beginning::Nothing => None,
+        };
+        let is_message = is_message.or((beginning.len() > TOLD_WITHIN).then_some(true))?;
+        Some(self.told(is_message))
+    }
+
+    const fn told(&self, is_message: bool) -> State {
+        if is_message {
+            State::Document(Document::new(self.bounds))
+        } else {
+            State::Events(Events::of_text(self.bounds))
+        }
     }
 }

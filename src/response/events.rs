@@ -1,2 +1,567 @@
 //! Event streams (WHATWG HTML, "Server-sent events"), cut into events as
 //! their bytes come.
+//!
+//! An event is held from its first byte until its blank line. Each decision
+//! before that is made at a number of bytes of the event, never at the end of
+//! a part, so that what goes on is the same in whatever parts the stream
+//! comes.
+
+use core::ops::Range;
+
+use memchr::memchr2;
+
+use super::beginning::Beginning;
+use super::body::{Bounds, Fed};
+use super::event::{self, Field, Lines};
+use super::glance::Glance;
+use super::part::{Held, Out};
+use super::withheld::Withheld;
+use super::{Inspect, Ruling};
+
+/// An event stream, as it comes.
+#[derive(Debug)]
+pub(super) struct Events {
+    bounds: Bounds,
+    /// No event stream by its type, so what has no blank line after it counts.
+    is_text: bool,
+    /// What of the current event has come in earlier parts and not gone on.
+    held: Held,
+    stage: Stage,
+    /// The current line.
+    field: Field,
+    end: LineEnd,
+    /// No event has ended.
+    is_first: bool,
+    /// Something has gone on.
+    has_started: bool,
+}
+
+/// What becomes of the current event.
+#[derive(Debug)]
+enum Stage {
+    /// It is held.
+    Held(Undecided),
+    /// It goes on before it is complete.
+    Flowing(Glance),
+    /// Something else has gone on in its place.
+    Skipped,
+}
+
+/// An event that is held.
+#[derive(Debug, Default)]
+struct Undecided {
+    data: Data,
+    /// Lines of it that are no data have gone on.
+    has_begun: bool,
+    /// Whether it may go on before it is complete has been asked.
+    was_asked: bool,
+    /// A line in it ends in a CR alone.
+    has_lone_cr: bool,
+}
+
+/// Where the data of an event are in what is held.
+#[derive(Clone, Debug, Default)]
+enum Data {
+    #[default]
+    None,
+    /// In one line, whose end may not have come.
+    One(Range<usize>),
+    /// In more than one.
+    Many,
+}
+
+/// The last line end that has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LineEnd {
+    /// All of it has.
+    Whole,
+    /// A CR, after which a LF would belong to it.
+    Cr,
+    /// The same, of a blank line, which has gone on as CRLF.
+    BlankCr,
+}
+
+/// A part of the stream, and how far it is read.
+#[derive(Debug)]
+struct Part<'a> {
+    bytes: &'a [u8],
+    out: Out<'a>,
+    /// Where what has not been decided on begins.
+    from: usize,
+    /// Where what has not been read begins.
+    at: usize,
+}
+
+/// What has gone on must not become complete.
+struct MustCut;
+
+impl Events {
+    pub(super) const fn new(bounds: Bounds) -> Self {
+        Self {
+            bounds,
+            is_text: false,
+            held: Held::new(),
+            stage: Stage::Held(Undecided::new()),
+            field: Field::Mark(0),
+            end: LineEnd::Whole,
+            is_first: true,
+            has_started: false,
+        }
+    }
+
+    /// A text that is no event stream by its type, but might be taken for one.
+    pub(super) const fn of_text(bounds: Bounds) -> Self {
+        let mut events = Self::new(bounds);
+        events.is_text = true;
+        events
+    }
+
+    pub(super) const fn is_settled(&self) -> bool {
+        self.held.is_empty() && !matches!(self.stage, Stage::Flowing(_))
+    }
+
+    pub(super) fn feed(&mut self, bytes: &[u8], is_last: bool, inspect: &mut dyn Inspect) -> Fed {
+        let mut part = Part {
+            bytes,
+            out: Out::new(bytes),
+            from: 0,
+            at: 0,
+        };
+        while let Some(next) = part.next() {
+            if let Err(MustCut) = self.step(next, &mut part, inspect) {
+                return part.out.cut();
+            }
+        }
+        if is_last {
+            self.finish(&mut part, inspect);
+        } else {
+            self.held.push(part.undecided(), self.bounds.limit);
+        }
+        part.out.finish()
+    }
+
+    /// Reads the next byte, or more of a line; or decides, and reads nothing.
+    fn step(
+        &mut self,
+        next: u8,
+        part: &mut Part<'_>,
+        inspect: &mut dyn Inspect,
+    ) -> Result<(), MustCut> {
+        if self.end == LineEnd::BlankCr {
+            self.end = LineEnd::Whole;
+            if next == b'\n' {
+                part.read(1);
+                part.leave_out();
+                return Ok(());
+            }
+        }
+        let room = self.room(part);
+        if room == 0 {
+            return self.at_bound(part, inspect);
+        }
+        if self.end == LineEnd::Cr {
+            self.end = LineEnd::Whole;
+            if next == b'\n' {
+                part.read(1);
+                self.go_along(part);
+                return Ok(());
+            }
+            self.lone_cr(part);
+        }
+        let rest = part.rest();
+        let near = rest.get(..room).unwrap_or(rest);
+        match memchr2(b'\r', b'\n', near) {
+            Some(0) if self.field.is_blank() => self.end_event(next, part, inspect),
+            Some(0) => self.end_line(next, part)?,
+            Some(end) => self.read_line(near.get(..end).unwrap_or(near), part)?,
+            None => self.read_line(near, part)?,
+        }
+        Ok(())
+    }
+
+    /// How many bytes may be read before something has to be decided.
+    fn room(&self, part: &Part<'_>) -> usize {
+        let Stage::Held(event) = &self.stage else {
+            return usize::MAX;
+        };
+        let bound = if event.was_asked {
+            self.bounds.limit
+        } else {
+            self.bounds.flow_from
+        };
+        bound.saturating_sub(self.window_len(part))
+    }
+
+    /// The length of what is undecided: what is held, and what of the part
+    /// belongs to it.
+    fn window_len(&self, part: &Part<'_>) -> usize {
+        self.held.len().saturating_add(part.undecided().len())
+    }
+
+    // === lines ===
+
+    /// More of the current line.
+    fn read_line(&mut self, run: &[u8], part: &mut Part<'_>) -> Result<(), MustCut> {
+        let was_data = self.field == Field::Data;
+        let value_at = self.field.advance(run);
+        let start = self.window_len(part);
+        match &mut self.stage {
+            Stage::Held(event) => {
+                if let Some(value_at) = value_at {
+                    event.data.begin(start.saturating_add(value_at));
+                }
+            }
+            Stage::Flowing(glance) => {
+                if let Some(value_at) = value_at {
+                    glance.feed(b"\n");
+                    glance.feed(run.get(value_at..).unwrap_or_default());
+                } else if was_data {
+                    glance.feed(run);
+                }
+                if !glance.may_flow() {
+                    return Err(MustCut);
+                }
+            }
+            Stage::Skipped => {}
+        }
+        part.read(run.len());
+        self.go_along(part);
+        Ok(())
+    }
+
+    /// The end of a line that is not blank.
+    fn end_line(&mut self, byte: u8, part: &mut Part<'_>) -> Result<(), MustCut> {
+        let end = self.window_len(part);
+        // Without a colon, the value is empty.
+        let is_name = self.field == Field::Name(4);
+        match &mut self.stage {
+            Stage::Held(event) => {
+                if is_name {
+                    event.data.begin(end);
+                }
+                if self.field.ends_as_data() {
+                    event.data.end(end);
+                }
+            }
+            Stage::Flowing(glance) if is_name => {
+                glance.feed(b"\n");
+                if !glance.may_flow() {
+                    return Err(MustCut);
+                }
+            }
+            Stage::Flowing(_) | Stage::Skipped => {}
+        }
+        self.field = Field::Name(0);
+        if byte == b'\r' {
+            self.end = LineEnd::Cr;
+        }
+        part.read(1);
+        self.go_along(part);
+        Ok(())
+    }
+
+    /// What has been read goes on, if nothing of it has to wait.
+    fn go_along(&mut self, part: &mut Part<'_>) {
+        match &self.stage {
+            Stage::Held(event) => {
+                let waits = event.data.is_some() || self.field.undecided_len() > 0;
+                if event.has_begun && !waits {
+                    self.let_go(part);
+                }
+            }
+            Stage::Flowing(_) => self.let_go(part),
+            Stage::Skipped => part.leave_out(),
+        }
+    }
+
+    /// The last line ended in a CR alone. Readers that do not take it for the
+    /// end of a line would read other lines than these.
+    fn lone_cr(&mut self, part: &mut Part<'_>) {
+        let is_here = self.window_len(part) > 0;
+        match &mut self.stage {
+            Stage::Held(event) if is_here => event.has_lone_cr = true,
+            Stage::Held(_) | Stage::Flowing(_) => part.out.put(b"\n"),
+            Stage::Skipped => {}
+        }
+    }
+
+    // === decisions ===
+
+    /// The blank line of the current event.
+    fn end_event(&mut self, byte: u8, part: &mut Part<'_>, inspect: &mut dyn Inspect) {
+        part.read(1);
+        // The event goes on now, whether a LF comes after this or not.
+        let mut line_feed: &[u8] = b"";
+        if byte == b'\r' {
+            if part.next() == Some(b'\n') {
+                part.read(1);
+            } else {
+                line_feed = b"\n";
+                self.end = LineEnd::BlankCr;
+            }
+        }
+        match self.rule(part, inspect) {
+            None if matches!(self.stage, Stage::Skipped) => part.leave_out(),
+            None | Some(Ruling::Pass) => {
+                self.let_go(part);
+                part.out.put(line_feed);
+            }
+            Some(ruling) => self.put_in_place(ruling, true, part),
+        }
+        self.stage = Stage::Held(Undecided::new());
+        self.field = Field::Name(0);
+        self.is_first = false;
+    }
+
+    /// What becomes of the current event, if it is held and has data.
+    fn rule(&mut self, part: &mut Part<'_>, inspect: &mut dyn Inspect) -> Option<Ruling> {
+        self.gather(part);
+        let Stage::Held(event) = &self.stage else {
+            return None;
+        };
+        let window = self.window(part);
+        let joined;
+        let text = match &event.data {
+            Data::None => return None,
+            Data::One(range) => event::without_space(window.get(range.clone()).unwrap_or_default()),
+            Data::Many => {
+                joined = event::data(self.lines(part));
+                &joined
+            }
+        };
+        if Beginning::of(text).may_be_message() {
+            Some(inspect.message(text))
+        } else {
+            Some(Ruling::Pass)
+        }
+    }
+
+    /// As much of an event is held as may be before something is decided.
+    fn at_bound(&mut self, part: &mut Part<'_>, inspect: &mut dyn Inspect) -> Result<(), MustCut> {
+        self.gather(part);
+        let Stage::Held(event) = &self.stage else {
+            return Ok(());
+        };
+        if !event.data.is_some() {
+            self.let_go_but_line(part);
+        } else if event.was_asked {
+            let ruling = inspect.unread(Withheld::TooLarge);
+            self.put_in_place(ruling, true, part);
+            self.stage = Stage::Skipped;
+        } else if let Some(glance) = self.glance(part, inspect) {
+            self.let_go(part);
+            self.stage = Stage::Flowing(glance);
+        } else {
+            self.change(|event| event.was_asked = true);
+        }
+        Ok(())
+    }
+
+    /// The data so far, if they may go on before they are complete.
+    fn glance(&self, part: &Part<'_>, inspect: &dyn Inspect) -> Option<Glance> {
+        if !inspect.may_flow() {
+            return None;
+        }
+        let mut glance = Glance::default();
+        for (place, value) in event::values(self.lines(part)).enumerate() {
+            if place > 0 {
+                glance.feed(b"\n");
+            }
+            glance.feed(value);
+        }
+        glance.may_flow().then_some(glance)
+    }
+
+    /// The end of the stream. What has no blank line after it is never
+    /// dispatched by a client.
+    fn finish(&mut self, part: &mut Part<'_>, inspect: &mut dyn Inspect) {
+        self.gather(part);
+        let Stage::Held(event) = &self.stage else {
+            return;
+        };
+        let has_data = event.data.is_some() || self.field.ends_as_data();
+        let may_be_message = || {
+            let data = event::data(self.lines(part));
+            Beginning::of(&data).may_be_message()
+        };
+        if self.is_text && !(has_data && may_be_message()) {
+            self.let_go(part);
+        } else if has_data {
+            // Without its id: it has not been received.
+            if let Ruling::Instead(text) = inspect.unread(Withheld::CutOff) {
+                self.put_in_place(Ruling::Instead(text), false, part);
+            }
+        }
+        self.held.take();
+        part.leave_out();
+    }
+
+    // === what goes on ===
+
+    /// What is undecided goes on as it came.
+    fn let_go(&mut self, part: &mut Part<'_>) {
+        self.gather(part);
+        let Some(first) = self.window(part).first().copied() else {
+            return;
+        };
+        if !self.is_first {
+            self.begin(first, part);
+        }
+        self.has_started = true;
+        let has_lone_cr = matches!(&self.stage, Stage::Held(event) if event.has_lone_cr);
+        if has_lone_cr {
+            let lines = event::with_line_feeds(self.window(part));
+            self.held.take();
+            part.out.put_all(lines);
+            part.leave_out();
+            self.change(|event| event.has_lone_cr = false);
+        } else if self.held.is_empty() {
+            part.pass();
+        } else {
+            part.out.put_all(self.held.take());
+        }
+    }
+
+    /// An event that has no data so far goes on, but for the beginning of a
+    /// line that may become data.
+    fn let_go_but_line(&mut self, part: &mut Part<'_>) {
+        let window = self.window(part);
+        let kept = self.field.undecided_len();
+        let kept = window.split_at_checked(window.len().saturating_sub(kept));
+        let kept = kept.map(|(_, kept)| kept.to_vec()).unwrap_or_default();
+        if self.held.is_empty() {
+            part.at = part.at.saturating_sub(kept.len());
+            self.let_go(part);
+            part.at = part.at.saturating_add(kept.len());
+        } else {
+            let mut all = self.held.take();
+            all.truncate(all.len().saturating_sub(kept.len()));
+            self.held.push(&all, self.bounds.limit);
+            self.let_go(part);
+            self.held.push(&kept, self.bounds.limit);
+        }
+        self.change(|event| event.has_begun = true);
+    }
+
+    /// Something goes on in place of the current event.
+    fn put_in_place(&mut self, ruling: Ruling, keeps_id: bool, part: &mut Part<'_>) {
+        self.gather(part);
+        let has_begun = matches!(&self.stage, Stage::Held(event) if event.has_begun);
+        let fresh = match ruling {
+            Ruling::Instead(text) => event::with_data(self.lines(part), &text, keeps_id),
+            Ruling::Drop | Ruling::Pass => event::without_data(self.lines(part), has_begun),
+        };
+        if let Some(first) = fresh.first() {
+            self.begin(*first, part);
+            self.has_started = true;
+        }
+        part.out.put_all(fresh);
+        self.held.take();
+        part.leave_out();
+    }
+
+    /// Where nothing of what was before goes on, this must not become the
+    /// beginning of the stream: a byte order mark means something only there.
+    fn begin(&self, first: u8, part: &mut Part<'_>) {
+        if !self.has_started && first == 0xef {
+            part.out.put(b"\n");
+        }
+    }
+
+    // === what is undecided ===
+
+    /// Puts what of the part is undecided to what is held, if anything is.
+    fn gather(&mut self, part: &mut Part<'_>) {
+        if !self.held.is_empty() {
+            self.held.push(part.undecided(), self.bounds.limit);
+            part.leave_out();
+        }
+    }
+
+    /// What is undecided, after [`gather`](Self::gather).
+    fn window<'a>(&'a self, part: &Part<'a>) -> &'a [u8] {
+        if self.held.is_empty() {
+            part.undecided()
+        } else {
+            self.held.bytes()
+        }
+    }
+
+    fn lines<'a>(&'a self, part: &Part<'a>) -> Lines<'a> {
+        event::lines(self.window(part), self.is_first && !self.has_started)
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut Undecided)) {
+        if let Stage::Held(event) = &mut self.stage {
+            change(event);
+        }
+    }
+}
+
+// === impl Undecided ===
+
+impl Undecided {
+    const fn new() -> Self {
+        Self {
+            data: Data::None,
+            has_begun: false,
+            was_asked: false,
+            has_lone_cr: false,
+        }
+    }
+}
+
+// === impl Data ===
+
+impl Data {
+    const fn is_some(&self) -> bool {
+        !matches!(self, Self::None)
+    }
+
+    /// A line of data, whose value begins there.
+    fn begin(&mut self, at: usize) {
+        *self = match self {
+            Self::None => Self::One(at..at),
+            Self::One(_) | Self::Many => Self::Many,
+        };
+    }
+
+    /// The end of the line.
+    const fn end(&mut self, at: usize) {
+        if let Self::One(range) = self {
+            range.end = at;
+        }
+    }
+}
+
+// === impl Part ===
+
+impl<'a> Part<'a> {
+    fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
+    fn next(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    const fn read(&mut self, count: usize) {
+        self.at = self.at.saturating_add(count);
+    }
+
+    fn undecided(&self) -> &'a [u8] {
+        self.bytes.get(self.from..self.at).unwrap_or_default()
+    }
+
+    /// What is undecided goes on.
+    fn pass(&mut self) {
+        self.out.pass(self.from..self.at);
+        self.from = self.at;
+    }
+
+    /// What is undecided does not go on from here: something else does, or it
+    /// is held.
+    const fn leave_out(&mut self) {
+        self.from = self.at;
+    }
+}

@@ -6,15 +6,21 @@
 //! it passes as it came, goes on changed, or is kept back.
 
 mod asks;
+mod beginning;
 mod body;
 mod content;
+mod document;
+mod event;
 mod events;
 mod expected;
 mod glance;
 mod handles;
 mod inspector;
 mod lists;
+mod part;
 mod splice;
+#[cfg(test)]
+mod tests;
 mod withheld;
 
 pub use body::{BodyKind, Fed, ResponseBody};

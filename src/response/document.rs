@@ -1,0 +1,172 @@
+//! A body that is one JSON text.
+
+use serde::de::IgnoredAny;
+
+use super::beginning::Beginning;
+use super::body::{Bounds, Fed};
+use super::glance::Glance;
+use super::part::Held;
+use super::withheld::Withheld;
+use super::{Inspect, Ruling};
+
+/// The JSON text of a body, as it comes.
+#[derive(Debug)]
+pub(super) struct Document {
+    bounds: Bounds,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Waiting(Waiting),
+    /// No message: it passes.
+    Passing,
+    /// A message that goes on before it is complete.
+    Flowing(Glance),
+    /// Something else has gone on in its place.
+    Swallowed,
+}
+
+/// What has come is held.
+#[derive(Debug, Default)]
+struct Waiting {
+    held: Held,
+    /// More than white space has come.
+    has_begun: bool,
+    /// Whether it may go on before it is complete has been asked.
+    was_asked: bool,
+}
+
+/// What becomes of all that has come.
+enum Decision {
+    Wait,
+    Pass(Stage),
+    Instead(Vec<u8>),
+    Cut,
+}
+
+impl Document {
+    pub(super) const fn new(bounds: Bounds) -> Self {
+        let waiting = Waiting {
+            held: Held::new(),
+            has_begun: false,
+            was_asked: false,
+        };
+        Self {
+            bounds,
+            stage: Stage::Waiting(waiting),
+        }
+    }
+
+    pub(super) const fn is_settled(&self) -> bool {
+        match &self.stage {
+            Stage::Waiting(waiting) => waiting.held.is_empty(),
+            Stage::Passing | Stage::Swallowed => true,
+            Stage::Flowing(_) => false,
+        }
+    }
+
+    pub(super) fn feed(&mut self, part: &[u8], is_last: bool, inspect: &mut dyn Inspect) -> Fed {
+        match &mut self.stage {
+            Stage::Waiting(waiting) => {
+                // What comes first is not copied before it has to be held.
+                let was_empty = waiting.held.is_empty();
+                if !was_empty {
+                    waiting.held.push(part, self.bounds.limit);
+                }
+                let (next, fed) = match waiting.decide(part, is_last, self.bounds, inspect) {
+                    Decision::Wait => {
+                        if was_empty {
+                            waiting.held.push(part, self.bounds.limit);
+                        }
+                        return Fed::Instead(Vec::new());
+                    }
+                    Decision::Pass(next) if was_empty => (next, Fed::AsItCame),
+                    Decision::Pass(next) => (next, Fed::Instead(waiting.held.take())),
+                    Decision::Instead(text) => (Stage::Swallowed, Fed::Instead(text)),
+                    Decision::Cut => (Stage::Swallowed, Fed::Cut(Vec::new())),
+                };
+                self.stage = next;
+                fed
+            }
+            Stage::Passing => Fed::AsItCame,
+            Stage::Flowing(glance) => {
+                glance.feed(part);
+                if glance.may_flow() {
+                    Fed::AsItCame
+                } else {
+                    Fed::Cut(Vec::new())
+                }
+            }
+            Stage::Swallowed => Fed::Instead(Vec::new()),
+        }
+    }
+}
+
+impl Waiting {
+    /// `part` is the end of what has come, and all of it where nothing is held.
+    fn decide(
+        &mut self,
+        part: &[u8],
+        is_last: bool,
+        bounds: Bounds,
+        inspect: &mut dyn Inspect,
+    ) -> Decision {
+        if !self.has_begun {
+            match Beginning::of(part) {
+                Beginning::Nothing if is_last => return Decision::Pass(Stage::Passing),
+                Beginning::Nothing => {}
+                Beginning::Text => return Decision::Pass(Stage::Passing),
+                Beginning::Message | Beginning::NotAscii => self.has_begun = true,
+            }
+        }
+        let all = if self.held.is_empty() {
+            part
+        } else {
+            self.held.bytes()
+        };
+        if !self.was_asked && all.len() > bounds.flow_from {
+            self.was_asked = true;
+            if let Some((before, after)) = all.split_at_checked(bounds.flow_from) {
+                let mut glance = Glance::default();
+                glance.feed(before);
+                if glance.may_flow() && inspect.may_flow() {
+                    glance.feed(after);
+                    return if glance.may_flow() {
+                        Decision::Pass(Stage::Flowing(glance))
+                    } else {
+                        Decision::Cut
+                    };
+                }
+            }
+        }
+        if all.len() > bounds.limit {
+            return Decision::in_place(inspect.unread(Withheld::TooLarge));
+        }
+        if !is_last {
+            return Decision::Wait;
+        }
+        if is_cut_off(all) {
+            return Decision::in_place(inspect.unread(Withheld::CutOff));
+        }
+        match inspect.message(all) {
+            Ruling::Pass => Decision::Pass(Stage::Passing),
+            ruling => Decision::in_place(ruling),
+        }
+    }
+}
+
+impl Decision {
+    /// What was not read does not pass, whatever is said of it.
+    fn in_place(ruling: Ruling) -> Self {
+        Self::Instead(match ruling {
+            Ruling::Instead(text) => text,
+            Ruling::Drop | Ruling::Pass => Vec::new(),
+        })
+    }
+}
+
+/// Whether this is the beginning of a JSON text, and not all of one.
+fn is_cut_off(text: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(text).is_err_and(|error| error.is_eof())
+}
