@@ -5,7 +5,7 @@ use core::ops::Range;
 
 /// Blanks the member that a path of names leads to. `None`, and nothing is
 /// changed, if there is none. The text has to be strict JSON.
-pub(super) fn blank(text: &mut [u8], path: &[&str]) -> Option<()> {
+pub(crate) fn blank(text: &mut [u8], path: &[&str]) -> Option<()> {
     let (name, containers) = path.split_last()?;
     let mut object = skip_space(text, 0);
     for container in containers {

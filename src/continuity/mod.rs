@@ -11,6 +11,7 @@ mod retry;
 mod session;
 mod task;
 
+pub(crate) use blank::blank;
 pub use mac::{StateKeys, TAG_BYTES};
 pub use owner::Owner;
 pub use request_state::{CallDigest, Presented, STATE_SECONDS, issue as request_state, present};

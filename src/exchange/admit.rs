@@ -3,13 +3,15 @@
 use core::fmt;
 use std::rc::Rc;
 
+use super::declared;
 use super::expected;
 use super::head::{Head, Verb};
 use crate::config::Limits;
-use crate::continuity::{ForgedState, Owner, Retry, SessionFlags, StateKeys};
+use crate::continuity::{ForgedState, Owner, Retry, SessionFlags, StateKeys, blank};
+use crate::json::JsonError;
 use crate::mcp::agreement::{self, AgreementError};
 use crate::mcp::elicitation::declares_url;
-use crate::mcp::envelope::{self, Body, BodyLimits, Message};
+use crate::mcp::envelope::{self, Body, BodyLimits, EnvelopeError, Message};
 use crate::mcp::{Call, Era, Revision};
 use crate::oauth::Identity;
 use crate::policy::{Decision, Denied, Permit};
@@ -25,7 +27,8 @@ pub struct Admission {
     /// What it brings back from an earlier answer.
     pub(super) retry: Retry,
     /// The message to send on in place of the one that came: of the same
-    /// length, without what is the gate's own.
+    /// length, without what is the gate's own, and without the capabilities
+    /// of the client that the upstream may not use.
     message: Option<Vec<u8>>,
     /// For `initialize`: what the client declares with it.
     pub(super) opens: Option<SessionFlags>,
@@ -275,6 +278,11 @@ fn admit(
         .retry
         .rewritten(bytes)
         .map_err(|ForgedState| Denial::ForgedState)?;
+    let features = &head.site.server.client_features;
+    for path in declared::refused(features, method, params) {
+        let message = admission.message.get_or_insert_with(|| bytes.to_vec());
+        blank(message, &path).ok_or(Denial::Envelope(EnvelopeError::Json(JsonError::Syntax)))?;
+    }
     if method == "initialize" {
         admission.opens = Some(SessionFlags {
             elicitation_by_url: declares_url(params.get("capabilities")),

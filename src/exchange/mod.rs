@@ -9,6 +9,7 @@ mod admit;
 mod admitted;
 mod arrival;
 mod credential;
+mod declared;
 mod edits;
 mod expected;
 mod head;

@@ -64,7 +64,7 @@ impl UrlHost {
         };
         let port = url.port_or_known_default();
         let is_named = match (&self.name, &host) {
-            (Name::Exactly(name), host) => name.to_owned() == host.to_owned(),
+            (Name::Exactly(name), host) => *name == host.to_owned(),
             (Name::Below(suffix), Host::Domain(domain)) => {
                 domain.len() > suffix.len() && domain.ends_with(suffix.as_str())
             }
