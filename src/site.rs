@@ -25,9 +25,9 @@ pub struct Site {
     pub metadata_document: String,
     /// The challenge to a request without credentials.
     pub challenge: String,
-    /// Headers of a client's request that do not go on: the credentials, those
-    /// that the gate or the credential sets, and those that the configuration
-    /// names.
+    /// Headers of a client's request that do not go on: the credentials, the
+    /// encodings of a response (it has to be read), those that the gate or the
+    /// credential sets, and those that the configuration names.
     pub reserved_headers: Vec<String>,
 }
 
@@ -119,7 +119,7 @@ impl Site {
             metadata_url,
             metadata_document,
             challenge,
-            reserved_headers: ["authorization"]
+            reserved_headers: ["authorization", "accept-encoding"]
                 .into_iter()
                 .chain(server.identity_headers.names())
                 .chain(server.remove_headers.iter().map(String::as_str))

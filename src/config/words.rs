@@ -132,7 +132,8 @@ const FRAMING: [&str; 17] = [
 ];
 
 /// Headers that mean something else to an upstream.
-const MEANING: [&str; 4] = [
+const MEANING: [&str; 5] = [
+    "accept-encoding",
     "cookie",
     "forwarded",
     "proxy-authorization",

@@ -76,6 +76,8 @@ impl Admitted {
             return self.replace(&denial);
         }
         let rejection = rejection(headers).filter(|_| from_upstream);
+        let kept = &self.site.server.keep_response_headers;
+        let challenges_pass = kept.iter().any(|name| name == "www-authenticate");
         let denial = match (&self.found, rejection) {
             // The credential role knows which of them it was.
             (Found::Ready(..), Some(_)) if self.ticket.is_some() => Denial::CredentialRejected,
@@ -95,7 +97,9 @@ impl Admitted {
                     now_ms,
                 )
             }
-            (_, Some(Rejection { status: 401, .. })) => Denial::UpstreamUnauthorized,
+            (_, Some(Rejection { status: 401, .. })) if !challenges_pass => {
+                Denial::UpstreamUnauthorized
+            }
             (_, Some(_) | None) => {
                 let is_answer = self.expected != Expected::Anything;
                 let kind = match body_kind(headers, is_answer) {
@@ -103,7 +107,7 @@ impl Admitted {
                     Err(_) if !has_body => BodyKind::Untold,
                     Err(unreadable) => return self.replace(&Denial::Unreadable(unreadable)),
                 };
-                let mut edits = response_edits(headers, &self.origin, from_upstream);
+                let mut edits = response_edits(headers, &self.origin, from_upstream, kept);
                 let owner = Owner::of(&self.identity, &self.site);
                 let bound = self.session.edit_response(
                     headers,

@@ -48,7 +48,8 @@ impl HeaderEdits {
 /// The request as the upstream gets it: without the client's token, without
 /// anything that the client might pass off as the gate's word, with the
 /// identity, the upstream's own session and, where there is one, the
-/// credential.
+/// credential; and with the wish for an answer that can be read, which is one
+/// without a content coding (RFC 9110, section 12.5.3).
 pub(super) fn request_edits(
     head: &Head,
     identity: &Identity,
@@ -63,6 +64,8 @@ pub(super) fn request_edits(
     let mut edits = HeaderEdits::default();
     edits.remove_where(headers, |name| is_reserved(name, site));
     session.edit_request(headers, &mut edits);
+    let identity_coding = ("accept-encoding".to_owned(), "identity".to_owned());
+    edits.set.push(identity_coding);
     let names = &site.server.identity_headers;
     let mut add = |name: &Option<String>, value: &dyn Fn() -> Option<String>| {
         if let Some(name) = name
@@ -110,19 +113,41 @@ fn header_safe(value: &str) -> String {
     safe
 }
 
+/// Headers by which a server steers how a client authenticates to it, or what
+/// the client keeps for it (RFC 9110, section 11; RFC 6265; RFC 7615; Clear
+/// Site Data). For the client the gate is that server: an upstream's challenge
+/// would have it sign in elsewhere, and a cookie would go to every server
+/// behind the gate.
+const FOR_THE_UPSTREAM: [&str; 7] = [
+    "www-authenticate",
+    "proxy-authenticate",
+    "authentication-info",
+    "proxy-authentication-info",
+    "set-cookie",
+    "set-cookie2",
+    "clear-site-data",
+];
+
+/// Whether some of an upstream's headers must not reach the client.
+pub fn steers_the_client(headers: &Headers) -> bool {
+    FOR_THE_UPSTREAM.iter().any(|name| headers.has(name))
+}
+
 /// The response as the client gets it: the gate alone says who may read it
-/// in a browser, and where clients are to sign in.
+/// in a browser, and where clients are to sign in. `kept` are the names of
+/// headers that the configuration lets pass all the same.
 pub(super) fn response_edits(
     headers: &Headers,
     origin: &Origin,
     from_upstream: bool,
+    kept: &[String],
 ) -> HeaderEdits {
-    const CHALLENGES: [&str; 2] = ["www-authenticate", "proxy-authenticate"];
+    let is_removed = |name: &str| {
+        from_upstream && FOR_THE_UPSTREAM.contains(&name) && !kept.iter().any(|kept| kept == name)
+    };
     let mut remove: Vec<String> = headers
         .names()
-        .filter(|name| {
-            name.starts_with("access-control-") || (from_upstream && CHALLENGES.contains(name))
-        })
+        .filter(|name| name.starts_with("access-control-") || is_removed(name))
         .map(str::to_owned)
         .collect();
     remove.dedup();
@@ -153,6 +178,8 @@ fn with_upstream_vary(headers: &Headers, own: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
@@ -175,12 +202,32 @@ mod tests {
     }
 
     #[test]
-    fn an_upstreams_challenge_goes_nowhere_and_envoys_own_stays() {
-        let headers = Headers::from([("www-authenticate", "Bearer"), ("x-other", "1")]);
-        let edits = response_edits(&headers, &Origin::Absent, true);
-        assert_eq!(edits.remove, ["www-authenticate"]);
-        let edits = response_edits(&headers, &Origin::Absent, false);
+    fn what_steers_a_client_goes_nowhere_and_envoys_own_stays() {
+        let others = ["set-cookie", "x-other", "cookie"];
+        let names = FOR_THE_UPSTREAM.into_iter().chain(others);
+        let headers = Headers::new(names.map(|name| (name.to_owned(), b"x".to_vec())).collect());
+        assert!(steers_the_client(&headers));
+        let edits = response_edits(&headers, &Origin::Absent, true, &[]);
+        let removed: HashSet<&str> = edits.remove.iter().map(String::as_str).collect();
+        assert_eq!(removed, HashSet::from(FOR_THE_UPSTREAM));
+        let edits = response_edits(&headers, &Origin::Absent, false, &[]);
         assert!(edits.remove.is_empty());
+        assert!(!steers_the_client(&Headers::from([("x-other", "1")])));
+    }
+
+    #[test]
+    fn what_the_configuration_keeps_stays() {
+        let headers = Headers::from([
+            ("set-cookie", "a"),
+            ("www-authenticate", "Bearer"),
+            ("proxy-authenticate", "Basic"),
+            ("clear-site-data", "*"),
+        ]);
+        for kept in ["set-cookie", "www-authenticate", "proxy-authenticate"] {
+            let edits = response_edits(&headers, &Origin::Absent, true, &[kept.to_owned()]);
+            assert_eq!(edits.remove.len(), 3, "{kept}");
+            assert!(!edits.remove.iter().any(|name| name == kept), "{kept}");
+        }
     }
 
     #[test]
@@ -190,7 +237,7 @@ mod tests {
             ("vary", "accept-encoding"),
         ]);
         let origin = Origin::Allowed("https://a.example".to_owned());
-        let edits = response_edits(&headers, &origin, true);
+        let edits = response_edits(&headers, &origin, true, &[]);
         assert_eq!(edits.remove, ["access-control-allow-origin"]);
         assert!(edits.set.contains(&(
             "access-control-allow-origin".to_owned(),
@@ -201,7 +248,7 @@ mod tests {
                 .set
                 .contains(&("vary".to_owned(), "accept-encoding, Origin".to_owned()))
         );
-        let edits = response_edits(&headers, &Origin::Absent, true);
+        let edits = response_edits(&headers, &Origin::Absent, true, &[]);
         assert!(edits.set.is_empty());
     }
 }

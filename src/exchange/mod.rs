@@ -28,7 +28,7 @@ use std::rc::Rc;
 
 pub use admit::Admission;
 pub use admitted::Admitted;
-pub use edits::HeaderEdits;
+pub use edits::{HeaderEdits, steers_the_client};
 pub use permitted::{AwaitingCredential, Permitted};
 pub use reading::Reading;
 pub use responding::Responding;

@@ -8,7 +8,7 @@ use proxy_wasm::types::{Action, MapType};
 
 use super::host;
 use super::shared::Shared;
-use crate::exchange::{Exchange, Input};
+use crate::exchange::{Exchange, Input, steers_the_client};
 
 /// The stream of one HTTP exchange. Its state is shared with the root
 /// context, which wakes it when a callout has been answered.
@@ -76,10 +76,10 @@ impl HttpContext for Gate {
     fn on_http_response_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
         let headers = host::headers(MapType::HttpResponseHeaders);
         // It makes a difference only before the decision and where there is a
-        // challenge, and asking costs.
+        // challenge or the like, and asking costs.
         let matters = self.exchange.borrow().is_undecided()
             || headers.pseudo(":status") == "401"
-            || headers.has("www-authenticate");
+            || steers_the_client(&headers);
         self.feed(Input::ResponseHeaders {
             headers,
             from_upstream: !matters || host::is_from_upstream(),

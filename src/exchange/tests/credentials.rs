@@ -10,13 +10,21 @@ pub(super) const LATER_MS: u64 = NOW_MS + 20;
 
 /// A worker with a token service, and a server that needs credentials from it.
 pub(super) fn vault(mode: &str, credential: &Value) -> Worker {
+    vault_with(mode, credential, &json!({}))
+}
+
+/// With changes to the server's entry besides.
+pub(super) fn vault_with(mode: &str, credential: &Value, changes: &Value) -> Worker {
     let mut source = json!({"token_service": "vault"});
     for (name, value) in credential.as_object().unwrap() {
         source[name] = value.clone();
     }
     let rules = json!([{"id": "all", "what": {"tools": ["echo"], "prompts": ["*"], "resources": ["**"], "methods": ["*"]}}]);
-    let server =
+    let mut server =
         json!({"credential": source, "metadata": {"resource_name": "Notes"}, "rules": rules});
+    for (name, value) in changes.as_object().unwrap() {
+        server[name] = value.clone();
+    }
     let services = json!({"token_services": [{
         "id": "vault", "timeout_ms": TIMEOUT_MS, "cache_seconds": 60,
         "resolve": {"cluster": "vault", "url": "http://vault.example/v1/credentials/resolve", "key": "k3y"},
@@ -64,7 +72,11 @@ fn failure(code: &str) -> Value {
 
 /// The worker knows the credential of the usual caller.
 pub(super) fn with_credential(mode: &str, credential: &Value, token: &str) -> Worker {
-    let mut worker = vault(mode, credential);
+    knowing(vault(mode, credential), token)
+}
+
+/// With a credential in the cache.
+pub(super) fn knowing(mut worker: Worker, token: &str) -> Worker {
     let (exchange, _) = sent(&mut worker, "POST", &call("echo", "{}"));
     assert!(exchange.awaits().is_some());
     let (id, _) = asked(&mut worker);

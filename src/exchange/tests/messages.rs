@@ -11,6 +11,8 @@ fn an_allowed_call_goes_on_with_the_identity_and_without_the_token() {
             ("authorization", bearer.as_str()),
             ("x-mcp-subject", "root"),
             ("x_mcp_client", "forged"),
+            ("accept-encoding", "gzip, br"),
+            ("accept_encoding", "gzip"),
             ("x-other", "stays"),
         ];
         let end = run(
@@ -19,7 +21,13 @@ fn an_allowed_call_goes_on_with_the_identity_and_without_the_token() {
             call("echo", "{}").as_bytes(),
         );
         let (edits, record) = end.forwarded();
-        for name in ["authorization", "x-mcp-subject", "x_mcp_client"] {
+        for name in [
+            "authorization",
+            "x-mcp-subject",
+            "x_mcp_client",
+            "accept-encoding",
+            "accept_encoding",
+        ] {
             assert!(edits.remove.iter().any(|removed| removed == name), "{name}");
         }
         assert!(!edits.remove.iter().any(|removed| removed == "x-other"));
@@ -27,6 +35,7 @@ fn an_allowed_call_goes_on_with_the_identity_and_without_the_token() {
             ("x-mcp-subject", "alice"),
             ("x-mcp-issuer", ISSUER),
             ("x-mcp-client", "client-1"),
+            ("accept-encoding", "identity"),
         ] {
             assert!(
                 edits.set.contains(&(name.to_owned(), value.to_owned())),

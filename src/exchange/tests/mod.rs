@@ -3,6 +3,7 @@
 #![allow(clippy::arithmetic_side_effects, reason = "tests may panic")]
 
 mod arrival;
+mod capabilities;
 mod consent;
 mod credential_waits;
 mod credentials;

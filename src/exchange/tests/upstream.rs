@@ -1,6 +1,8 @@
 //! Responses of upstreams that do not take what they got.
 
-use super::credentials::{asked, consent, says, sent, vault, with_credential, woken};
+use super::credentials::{
+    asked, consent, knowing, says, sent, vault, vault_with, with_credential, woken,
+};
 use super::*;
 
 fn response(status: &str, challenge: &str) -> Headers {
@@ -147,6 +149,47 @@ fn where_the_gate_has_no_credential_401_is_502_and_no_client_is_sent_to_sign_in(
             panic!("{step:?}")
         };
         assert_eq!(edits.remove, ["www-authenticate"], "{mode}");
+    }
+}
+
+#[test]
+fn where_challenges_are_kept_a_401_passes_unless_the_gate_has_a_credential() {
+    let keep = json!({"response_headers": {"keep": ["www-authenticate"]}});
+    for mode in MODES {
+        let worker = &mut worker_with(mode, &inline_keys(), &keep);
+        for (status, challenge) in [("401", CHALLENGE), ("403", SCOPE)] {
+            let headers = response(status, challenge);
+            let step = responded(worker, "POST", &call("echo", "{}"), headers);
+            assert_eq!(step, Step::EditResponse(HeaderEdits::default()), "{mode}");
+        }
+        let worker = &mut knowing(vault_with(mode, &json!({}), &keep), "up");
+        let headers = response("401", CHALLENGE);
+        let step = responded(worker, "POST", &call("echo", "{}"), headers);
+        let (_, record) = replaced(step);
+        assert_eq!(record.reason, "credential_rejected", "{mode}");
+    }
+}
+
+#[test]
+fn cookies_are_removed_unless_they_are_kept() {
+    let cookie = || Headers::from([(":status", "200"), ("set-cookie", "a=b")]);
+    for (keep, removed) in [
+        (json!([]), &["set-cookie"][..]),
+        (json!(["set-cookie"]), &[]),
+    ] {
+        let changes = json!({"response_headers": {"keep": keep}});
+        let worker = &mut worker_with("holding", &inline_keys(), &changes);
+        let (exchange, _) = sent(worker, "POST", &call("echo", "{}"));
+        let input = Input::ResponseHeaders {
+            headers: cookie(),
+            from_upstream: true,
+            has_body: false,
+        };
+        let (_, step) = exchange.advance(input, worker, NOW_MS + 30);
+        let Step::EditResponse(edits) = step else {
+            panic!("{step:?}")
+        };
+        assert_eq!(edits.remove, removed);
     }
 }
 
