@@ -196,6 +196,8 @@ impl<'a> Inspector<'a> {
                         instead: Instead::Error(answered),
                     })
             }
+            // JSON, but no JSON-RPC: the text of an HTTP error, say.
+            (None, None, None) => Ok(Ruling::Pass),
             _ => Err(not_understood(answered)),
         }
     }
@@ -307,6 +309,10 @@ impl<'a> Inspector<'a> {
     }
 
     fn error(&self, error: &str) -> Result<(), Withheld> {
+        // Not JSON-RPC's: OAuth's errors, for one, are strings.
+        if !error.starts_with('{') {
+            return Ok(());
+        }
         let error = object(error)?;
         asks::judge_error(&self.ground.site.server.client_features, &error)
     }

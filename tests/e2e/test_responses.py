@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from harness.gate import ENDPOINT, HTTP1, Gate
 from harness.messages import call
@@ -46,11 +48,12 @@ def test_an_event_arrives_before_the_next_one_is_sent(
 
 
 def test_a_large_answer_passes_whole(gate: Gate, protocol: str) -> None:
-    large = b"x" * (5 << 20)
+    result = {"content": [{"type": "text", "text": "x" * (5 << 20)}]}
+    large = json.dumps({"jsonrpc": "2.0", "id": 1, "result": result}).encode()
 
     async def answer(wire: Wire) -> None:
         await wire.ended.wait()
-        await wire.answer(large, media="application/octet-stream")
+        await wire.answer(large)
 
     gate.recorder.script = answer
     outcome = gate.post(call("echo"), protocol=protocol)

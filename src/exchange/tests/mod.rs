@@ -10,6 +10,7 @@ mod credentials;
 mod keys;
 mod messages;
 mod modes;
+mod responses;
 mod sessions;
 mod upstream;
 
