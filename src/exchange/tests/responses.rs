@@ -207,8 +207,9 @@ fn on_the_stream_of_a_get_a_list_is_known_by_its_shape() {
     assert!(matches!(step, Step::Forward { .. }), "{step:?}");
     let pairs = [(":status", "200"), ("content-type", EVENTS)];
     let (exchange, _) = head(exchange, worker, &pairs);
+    let event_of_list = event(TOOLS);
     let input = Input::ResponseBody {
-        part: event(TOOLS).as_bytes(),
+        part: event_of_list.as_bytes(),
         is_last: false,
     };
     let (_, step) = exchange.advance(input, worker, NOW_MS);
