@@ -1,5 +1,5 @@
 //! The seeds of the fuzz targets `message`, `configuration`, `exchange`,
-//! `credential_answer` and `continuity`, as plain tests.
+//! `credential_answer`, `continuity` and `response_stream`, as plain tests.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::expect_used,
@@ -18,6 +18,8 @@ mod credential_answer;
 mod exchange;
 #[path = "../fuzz/checks/message.rs"]
 mod message;
+#[path = "../fuzz/checks/response_stream.rs"]
+mod response_stream;
 
 use std::fs;
 use std::path::Path;
@@ -63,4 +65,9 @@ fn every_seed_of_a_credential_answer_fails_closed() {
 #[test]
 fn no_seed_passes_for_what_the_gate_has_given_out() {
     each_seed("fuzz/seeds/continuity", continuity::check);
+}
+
+#[test]
+fn every_seed_of_a_response_gives_the_same_in_parts() {
+    each_seed("fuzz/seeds/response_stream", response_stream::check);
 }

@@ -143,6 +143,17 @@ impl ResponseBody {
         Fed::Instead(Vec::new())
     }
 
+    /// How many bytes are held, and in how much memory.
+    #[cfg(test)]
+    pub(super) const fn held(&self) -> (usize, usize) {
+        match &self.state {
+            State::Untold(held) => held.size(),
+            State::Document(document) => document.held(),
+            State::Events(events) => events.held(),
+            State::Over => (0, 0),
+        }
+    }
+
     /// What a body with this beginning is, once that can be told.
     fn tell(&self, beginning: &[u8]) -> Option<State> {
         let near = beginning.get(..TOLD_WITHIN).unwrap_or(beginning);

@@ -66,6 +66,14 @@ impl Document {
         }
     }
 
+    #[cfg(test)]
+    pub(super) const fn held(&self) -> (usize, usize) {
+        match &self.stage {
+            Stage::Waiting(waiting) => waiting.held.size(),
+            _ => (0, 0),
+        }
+    }
+
     pub(super) fn feed(&mut self, part: &[u8], is_last: bool, inspect: &mut dyn Inspect) -> Fed {
         match &mut self.stage {
             Stage::Waiting(waiting) => {
@@ -112,19 +120,23 @@ impl Waiting {
         bounds: Bounds,
         inspect: &mut dyn Inspect,
     ) -> Decision {
-        if !self.has_begun {
-            match Beginning::of(part) {
-                Beginning::Nothing if is_last => return Decision::Pass(Stage::Passing),
-                Beginning::Nothing => {}
-                Beginning::Text => return Decision::Pass(Stage::Passing),
-                Beginning::Message | Beginning::NotAscii => self.has_begun = true,
-            }
-        }
         let all = if self.held.is_empty() {
             part
         } else {
             self.held.bytes()
         };
+        if !self.has_begun {
+            let was_held = all.len().saturating_sub(part.len());
+            let near = part.get(..bounds.limit.saturating_sub(was_held));
+            match Beginning::of(near.unwrap_or(part)) {
+                Beginning::Nothing if is_last && all.len() <= bounds.limit => {
+                    return Decision::Pass(Stage::Passing);
+                }
+                Beginning::Nothing => {}
+                Beginning::Text => return Decision::Pass(Stage::Passing),
+                Beginning::Message | Beginning::NotAscii => self.has_begun = true,
+            }
+        }
         if !self.was_asked && all.len() > bounds.flow_from {
             self.was_asked = true;
             if let Some((before, after)) = all.split_at_checked(bounds.flow_from) {

@@ -120,6 +120,11 @@ impl Events {
         self.held.is_empty() && !matches!(self.stage, Stage::Flowing(_))
     }
 
+    #[cfg(test)]
+    pub(super) const fn held(&self) -> (usize, usize) {
+        self.held.size()
+    }
+
     pub(super) fn feed(&mut self, bytes: &[u8], is_last: bool, inspect: &mut dyn Inspect) -> Fed {
         let mut part = Part {
             bytes,

@@ -21,6 +21,7 @@ mod part;
 mod splice;
 #[cfg(test)]
 mod tests;
+mod utf8;
 mod withheld;
 
 pub use body::{BodyKind, Fed, ResponseBody};

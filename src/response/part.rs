@@ -113,8 +113,8 @@ impl Held {
     }
 
     #[cfg(test)]
-    pub(super) const fn capacity(&self) -> usize {
-        self.0.capacity()
+    pub(super) const fn size(&self) -> (usize, usize) {
+        (self.0.len(), self.0.capacity())
     }
 }
 
