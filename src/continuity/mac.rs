@@ -23,6 +23,8 @@ struct Key {
 pub(super) enum Purpose {
     Session,
     RequestState,
+    UpstreamState,
+    Task,
 }
 
 impl Purpose {
@@ -30,6 +32,8 @@ impl Purpose {
         match self {
             Self::Session => b"mcp-auth session 1",
             Self::RequestState => b"mcp-auth request state 1",
+            Self::UpstreamState => b"mcp-auth upstream state 1",
+            Self::Task => b"mcp-auth task 1",
         }
     }
 }

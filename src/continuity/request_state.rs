@@ -28,8 +28,7 @@ const CHARACTERS: usize = PREFIX.len() + (HEAD_BYTES + 1 + 255 + TAG_BYTES).div_
 /// What a `requestState` turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presented {
-    /// Not the gate's, or well-formed and under none of its keys. Another
-    /// gate behind this one may have made it.
+    /// Not the gate's own, or well-formed and under none of its keys.
     Foreign,
     /// The gate's, for this caller and this call.
     Valid,
@@ -62,6 +61,9 @@ impl CallDigest {
                 }
             }
             Target::Method => length(&mut hash, b'm', 0),
+        }
+        for task in &call.tasks {
+            text(&mut hash, b'k', task);
         }
         match &call.arguments {
             Some(arguments) => object(&mut hash, arguments),

@@ -2,10 +2,13 @@
 //! `inputResponses`; MCP 2026-07-28, multi round-trip requests), and whose
 //! answer that was.
 
-use super::blank::blank;
+use core::fmt;
+
 use super::mac::StateKeys;
 use super::owner::Owner;
 use super::request_state::{Presented, present};
+use super::upstream_state;
+use crate::json::overwrite::Overwrite;
 use crate::json::{Json, Object};
 use crate::mcp::{Call, Era};
 
@@ -28,7 +31,7 @@ pub enum ConsentAction {
 }
 
 /// What a request brings back.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Retry {
     /// Whether some of it belongs to the upstream.
     pub has_foreign_state: bool,
@@ -37,8 +40,19 @@ pub struct Retry {
     pub follows_ours: bool,
     /// The response to the gate's input request.
     pub consent: Option<ConsentAction>,
-    cut_state: bool,
+    state: StateUse,
     cut_responses: Cut,
+}
+
+#[derive(Clone, Default, PartialEq, Eq)]
+enum StateUse {
+    /// There is none, or it is none of the gate's business.
+    #[default]
+    Untouched,
+    /// It is the gate's.
+    Cut,
+    /// The upstream's own, as it is written in a JSON string.
+    Opened(String),
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,8 +65,18 @@ enum Cut {
     All,
 }
 
-/// A state that claims to be the gate's and is not this caller's for this
-/// call.
+/// Without the state, which is the upstream's.
+impl fmt::Debug for Retry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Retry")
+            .field("has_foreign_state", &self.has_foreign_state)
+            .field("follows_ours", &self.follows_ours)
+            .field("consent", &self.consent)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A state that was not given to this caller for this call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ForgedState;
 
@@ -62,7 +86,7 @@ impl Retry {
         has_foreign_state: false,
         follows_ours: false,
         consent: None,
-        cut_state: false,
+        state: StateUse::Untouched,
         cut_responses: Cut::Nothing,
     };
 
@@ -89,21 +113,25 @@ impl Retry {
                 ..Self::default()
             });
         }
-        let presented = state.map(|state| match state {
-            Json::String(state) => present(keys, owner, call, state, now_s),
-            _ => Presented::Foreign,
-        });
-        if presented == Some(Presented::Forged) {
-            return Err(ForgedState);
-        }
-        // Beside the state of somebody else's answer, the response is to that
-        // answer too: to a gate's behind this one, say.
-        if presented == Some(Presented::Foreign) {
-            return Ok(Self {
-                has_foreign_state: true,
-                ..Self::default()
-            });
-        }
+        let presented = match state {
+            None => None,
+            Some(Json::String(state)) => match present(keys, owner, call, state, now_s) {
+                Presented::Forged => return Err(ForgedState),
+                // Beside the state of somebody else's answer, the response is
+                // to that answer too: to a gate's behind this one, say.
+                Presented::Foreign => {
+                    let aim = (call.method, call.target_name());
+                    let opened = upstream_state::open(keys, owner, aim, state);
+                    return Ok(Self {
+                        has_foreign_state: true,
+                        state: StateUse::Opened(opened.ok_or(ForgedState)?),
+                        ..Self::default()
+                    });
+                }
+                presented => Some(presented),
+            },
+            Some(_) => return Err(ForgedState),
+        };
         let ours = responses.and_then(|responses| responses.as_object()?.get(CONSENT_KEY));
         let others = responses.is_some_and(|responses| {
             responses
@@ -114,7 +142,10 @@ impl Retry {
             has_foreign_state: others,
             follows_ours: presented == Some(Presented::Valid),
             consent: ours.and_then(ConsentAction::of),
-            cut_state: matches!(presented, Some(Presented::Valid | Presented::Expired)),
+            state: match presented {
+                Some(_) => StateUse::Cut,
+                None => StateUse::Untouched,
+            },
             cut_responses: match (ours, others) {
                 (None, _) => Cut::Nothing,
                 (Some(_), true) => Cut::Ours,
@@ -133,30 +164,27 @@ impl Retry {
         !self.has_foreign_state && !has_declined
     }
 
-    /// The message for the upstream, of the same length, without what is the
-    /// gate's; `None` if it can go on as it is.
+    /// Makes of the message what the upstream gets: without what is the
+    /// gate's, and with its own state.
     ///
     /// # Errors
     /// [`ForgedState`] if this is not the message that was read.
-    pub fn rewritten(&self, message: &[u8]) -> Result<Option<Vec<u8>>, ForgedState> {
-        let paths: [&[&str]; 2] = [
-            if self.cut_state {
-                &["params", STATE]
-            } else {
-                &[]
-            },
-            match self.cut_responses {
-                Cut::Nothing => &[],
-                Cut::Ours => &["params", RESPONSES, CONSENT_KEY],
-                Cut::All => &["params", RESPONSES],
-            },
-        ];
-        let mut rewritten = None;
-        for path in paths.into_iter().filter(|path| !path.is_empty()) {
-            let message = rewritten.get_or_insert_with(|| message.to_vec());
-            blank(message, path).ok_or(ForgedState)?;
+    pub fn rewrite(&self, message: &mut Overwrite<'_>) -> Result<(), ForgedState> {
+        const STATE_PATH: [&str; 2] = ["params", STATE];
+        match &self.state {
+            StateUse::Untouched => Some(()),
+            StateUse::Cut => message.blank(&STATE_PATH),
+            StateUse::Opened(state) => message
+                .string(&STATE_PATH)
+                .and_then(|bound| message.write(&bound, state)),
         }
-        Ok(rewritten)
+        .ok_or(ForgedState)?;
+        match self.cut_responses {
+            Cut::Nothing => Some(()),
+            Cut::Ours => message.blank(&["params", RESPONSES, CONSENT_KEY]),
+            Cut::All => message.blank(&["params", RESPONSES]),
+        }
+        .ok_or(ForgedState)
     }
 }
 
@@ -199,7 +227,9 @@ mod tests {
         let parsed = parsed.as_object().unwrap();
         let call = Call::of("tools/call", parsed).unwrap();
         let retry = Retry::read(keys, &ALICE, era, &call, parsed, NOW)?;
-        let rewritten = retry.rewritten(text.as_bytes())?;
+        let mut overwrite = Overwrite::new(text.as_bytes());
+        retry.rewrite(&mut overwrite)?;
+        let rewritten = overwrite.finish();
         let forwarded = match &rewritten {
             Some(rewritten) => {
                 assert_eq!(rewritten.len(), text.len());
@@ -217,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_ours_does_not_go_on_and_what_is_not_goes_on_untouched() {
+    fn what_is_ours_does_not_go_on_and_what_is_the_upstreams_is_opened() {
         let plain = json!({"name": "add", "arguments": {"requestState": "mine"}});
         let accept = json!({"action": "accept"});
         for (more, foreign, left) in [
@@ -234,19 +264,19 @@ mod tests {
                 json!({"inputResponses": {"x": 1, "y": 2}}),
             ),
             (
-                json!({"requestState": "theirs", "inputResponses": {CONSENT_KEY: accept}}),
+                json!({"requestState": bound("theirs"), "inputResponses": {CONSENT_KEY: accept}}),
                 true,
                 json!({"requestState": "theirs", "inputResponses": {CONSENT_KEY: accept}}),
             ),
             (
-                json!({"requestState": "theirs", "inputResponses": {"x": accept}}),
+                json!({"requestState": bound(r"th\u0065irs\n"), "inputResponses": {"x": accept}}),
                 true,
-                json!({"requestState": "theirs", "inputResponses": {"x": accept}}),
+                json!({"requestState": "theirs\n", "inputResponses": {"x": accept}}),
             ),
             (
-                json!({"requestState": 1, "inputResponses": [1]}),
+                json!({"inputResponses": [1]}),
                 true,
-                json!({"requestState": 1, "inputResponses": [1]}),
+                json!({"inputResponses": [1]}),
             ),
         ] {
             let (retry, forwarded) = retried(&keys(), Era::Modern, &more).unwrap();
@@ -257,6 +287,40 @@ mod tests {
             assert_eq!(forwarded, expected, "{more}");
             assert_eq!(retry.has_foreign_state, foreign, "{more}");
         }
+    }
+
+    fn bound(state: &str) -> String {
+        upstream_state::bind(&keys(), &ALICE, ("tools/call", "add"), state).unwrap()
+    }
+
+    #[test]
+    fn a_state_that_was_not_given_for_this_call_is_refused() {
+        let sub = upstream_state::bind(&keys(), &ALICE, ("tools/call", "sub"), "theirs").unwrap();
+        let rotated = StateKeys::new([("old", &[1; 32][..])]);
+        let old = upstream_state::bind(&rotated, &ALICE, ("tools/call", "add"), "theirs").unwrap();
+        for state in [
+            json!("theirs"),
+            json!(""),
+            json!(sub),
+            json!(old),
+            json!(1),
+            json!(null),
+            json!({"a": bound("theirs")}),
+        ] {
+            let more = json!({"requestState": state, "inputResponses": {}});
+            assert_eq!(
+                retried(&keys(), Era::Modern, &more),
+                Err(ForgedState),
+                "{more}"
+            );
+        }
+    }
+
+    #[test]
+    fn printed_it_does_not_say_what_the_state_is() {
+        let more = json!({"requestState": bound("theirs")});
+        let (retry, _) = retried(&keys(), Era::Modern, &more).unwrap();
+        assert!(!format!("{retry:?}").contains("theirs"));
     }
 
     #[test]

@@ -3,12 +3,12 @@
 use core::fmt;
 use std::rc::Rc;
 
-use super::declared;
-use super::expected;
 use super::head::{Head, Verb};
+use super::{declared, expected, tasks};
 use crate::config::Limits;
-use crate::continuity::{ForgedState, Owner, Retry, SessionFlags, StateKeys, blank};
+use crate::continuity::{ForgedState, Owner, Retry, SessionFlags, StateKeys, Task, open_task};
 use crate::json::JsonError;
+use crate::json::overwrite::Overwrite;
 use crate::mcp::agreement::{self, AgreementError};
 use crate::mcp::elicitation::declares_url;
 use crate::mcp::envelope::{self, Body, BodyLimits, EnvelopeError, Message};
@@ -17,7 +17,7 @@ use crate::oauth::Identity;
 use crate::policy::{Decision, Denied, Permit};
 use crate::record::CallRecord;
 use crate::reply::{Addressee, Asker, Denial, Reply, Subject, combine, refuse};
-use crate::response::Expected;
+use crate::response::{AskedRequest, Expected};
 
 /// The proof that every call of a request has a permit. Only this module
 /// makes one, and nothing is forwarded without.
@@ -74,8 +74,20 @@ pub(super) struct Ground<'a> {
     pub(super) now_s: u64,
 }
 
-/// A permit, and the call that it is for; none for a response.
-type Permitted<'a> = (Permit, Option<Call<'a>>);
+/// A permit, what it is for, and the tasks that this names.
+struct Permitted<'a> {
+    permit: Permit,
+    /// None for a response.
+    call: Option<Call<'a>>,
+    tasks: Vec<Rc<Task>>,
+}
+
+impl Permitted<'_> {
+    fn asked(&self, message: &Message, revision: Revision) -> Option<AskedRequest> {
+        let call = self.call.as_ref();
+        expected::asked(message, call, &self.tasks, &self.permit, revision)
+    }
+}
 
 /// What became of a request: admitted, or the answer and why.
 pub(super) struct Judgement {
@@ -210,31 +222,20 @@ fn judge_message(head: &Head, identity: &Identity, bytes: &[u8], ground: Ground<
         };
     match &body {
         Body::Single(message) => {
-            let (result, mut record) = judge_one(head, identity, message, revision, false);
+            let (result, mut record) =
+                judge_one(head, identity, message, revision, ground.keys, false);
             let mut asker = Asker::of(message, revision);
-            let result = result.and_then(|(permit, call)| {
-                let asked = expected::asked(message, call.as_ref(), &permit, revision);
-                let mut admission = admit(
-                    (permit, call.as_ref()),
-                    head,
-                    identity,
-                    message,
-                    revision,
-                    bytes,
-                    ground,
-                )
-                .map_err(|denial| {
-                    record.allowed = false;
-                    record.reason = denial.reason();
-                    answered(denial, head, subject(message, revision, None))
-                })?;
-                if let Some(asked) = asked {
-                    admission.expected = Expected::Answers(vec![asked]);
-                }
+            let result = result.and_then(|permitted| {
+                let admission = admit(&permitted, head, identity, message, revision, bytes, ground)
+                    .map_err(|denial| {
+                        record.allowed = false;
+                        record.reason = denial.reason();
+                        answered(denial, head, subject(message, revision, None))
+                    })?;
                 // Without a credential there is no consent to ask for.
                 if head.site.server.credential.is_some()
                     && admission.retry.may_be_asked()
-                    && let Some(call) = &call
+                    && let Some(call) = &permitted.call
                 {
                     let declared = head.session.flags().elicitation_by_url;
                     asker = Asker::who_may_be_asked(message, call, revision, declared);
@@ -248,13 +249,13 @@ fn judge_message(head: &Head, identity: &Identity, bytes: &[u8], ground: Ground<
                 asker,
             }
         }
-        Body::Batch(messages) => judge_batch(head, identity, messages, revision),
+        Body::Batch(messages) => judge_batch(head, identity, messages, revision, ground.keys),
     }
 }
 
 /// What goes on of a permitted message.
 fn admit(
-    (permit, call): (Permit, Option<&Call<'_>>),
+    permitted: &Permitted<'_>,
     head: &Head,
     identity: &Identity,
     message: &Message,
@@ -262,32 +263,39 @@ fn admit(
     bytes: &[u8],
     ground: Ground<'_>,
 ) -> Result<Admission, Denial> {
-    let mut admission = Admission::of(vec![permit]);
-    let (
-        Message::Request { method, params, .. } | Message::Notification { method, params },
-        Some(call),
-    ) = (message, call)
-    else {
-        return Ok(admission);
-    };
+    let mut admission = Admission::of(vec![permitted.permit.clone()]);
+    if let Some(asked) = permitted.asked(message, revision) {
+        admission.expected = Expected::Answers(vec![asked]);
+    }
     let owner = Owner::of(identity, &head.site);
     let Ground { keys, now_s, .. } = ground;
-    admission.retry = Retry::read(keys, &owner, revision.era(), call, params, now_s)
-        .map_err(|ForgedState| Denial::ForgedState)?;
-    admission.message = admission
-        .retry
-        .rewritten(bytes)
-        .map_err(|ForgedState| Denial::ForgedState)?;
-    let features = &head.site.server.client_features;
-    for path in declared::refused(features, method, params) {
-        let message = admission.message.get_or_insert_with(|| bytes.to_vec());
-        blank(message, &path).ok_or(Denial::Envelope(EnvelopeError::Json(JsonError::Syntax)))?;
+    let mut rewritten = Overwrite::new(bytes);
+    if let Message::Request { method, params, .. } | Message::Notification { method, params } =
+        message
+        && let Some(call) = &permitted.call
+    {
+        admission.retry = Retry::read(keys, &owner, revision.era(), call, params, now_s)
+            .map_err(|ForgedState| Denial::ForgedState)?;
+        admission
+            .retry
+            .rewrite(&mut rewritten)
+            .map_err(|ForgedState| Denial::ForgedState)?;
+        tasks::rewrite(&mut rewritten, call, &permitted.tasks).ok_or(Denial::UnknownTask)?;
+        let features = &head.site.server.client_features;
+        for path in declared::refused(features, method, params) {
+            let changed = rewritten.blank(&path);
+            changed.ok_or(Denial::Envelope(EnvelopeError::Json(JsonError::Syntax)))?;
+        }
+        if method == "initialize" {
+            admission.opens = Some(SessionFlags {
+                elicitation_by_url: declares_url(params.get("capabilities")),
+            });
+        }
     }
-    if method == "initialize" {
-        admission.opens = Some(SessionFlags {
-            elicitation_by_url: declares_url(params.get("capabilities")),
-        });
+    if !keys.is_empty() {
+        tasks::rewrite_related(&mut rewritten, message, |id| open_task(keys, &owner, id));
     }
+    admission.message = rewritten.finish();
     Ok(admission)
 }
 
@@ -297,6 +305,7 @@ fn judge_batch(
     identity: &Identity,
     messages: &[Message],
     revision: Revision,
+    keys: &StateKeys,
 ) -> Judgement {
     let mut permits = Vec::new();
     let mut calls = Vec::new();
@@ -304,12 +313,12 @@ fn judge_batch(
     let mut first_denial = None;
     let mut asked = Vec::new();
     for message in messages {
-        let (result, record) = judge_one(head, identity, message, revision, true);
+        let (result, record) = judge_one(head, identity, message, revision, keys, true);
         calls.push(record);
         let reply = match result {
-            Ok((permit, call)) => {
-                asked.extend(expected::asked(message, call.as_ref(), &permit, revision));
-                permits.push(permit);
+            Ok(permitted) => {
+                asked.extend(permitted.asked(message, revision));
+                permits.push(permitted.permit);
                 None
             }
             Err((denial, reply)) => {
@@ -334,13 +343,13 @@ fn judge_batch(
     }
 }
 
-/// The decision on a message, with the call that it is, unless it is a
-/// response.
+/// The decision on a message.
 fn judge_one<'a>(
     head: &Head,
     identity: &Identity,
     message: &'a Message,
     revision: Revision,
+    keys: &StateKeys,
     in_batch: bool,
 ) -> (Result<Permitted<'a>, (Denial, Reply)>, CallRecord) {
     let (Message::Request { method, params, .. } | Message::Notification { method, params }) =
@@ -353,7 +362,11 @@ fn judge_one<'a>(
         };
         return (
             match decision {
-                Ok(permit) => Ok((permit, None)),
+                Ok(permit) => Ok(Permitted {
+                    permit,
+                    call: None,
+                    tasks: Vec::new(),
+                }),
                 Err(denial) => Err(answered(denial, head, Subject::Unanswerable)),
             },
             record,
@@ -370,18 +383,39 @@ fn judge_one<'a>(
         let extra = &head.site.server.extra_methods;
         extra.iter().any(|pattern| pattern.matches(method))
     };
-    let (decision, record) = match &call {
-        _ if !is_known && !is_extra() => {
+    let is_absent = tasks::is_refused(method, &head.site, keys);
+    let (decision, mut record) = match &call {
+        _ if is_absent || !(is_known || is_extra()) => {
             refused(Denial::UnknownMethod, &Call::without_target(method))
         }
         _ if in_batch && method == "initialize" => {
             refused(Denial::InitializeInBatch, &Call::without_target(method))
         }
         Err(error) => refused(Denial::Params(error.clone()), &Call::without_target(method)),
+        // The one revision with batches has no tasks, and nothing in a batch
+        // is rewritten.
+        Ok(call) if in_batch && !call.tasks.is_empty() && !keys.is_empty() => {
+            refused(Denial::UnknownMethod, &Call::without_target(method))
+        }
         Ok(call) => decide(head, identity, call),
     };
+    let decision = decision.and_then(|permit| {
+        let tasks = match &call {
+            Ok(call) => tasks::decide(head, identity, call, keys, &mut record),
+            Err(_) => Ok(Vec::new()),
+        }
+        .inspect_err(|denial| {
+            record.allowed = false;
+            record.reason = denial.reason();
+        })?;
+        Ok((permit, tasks))
+    });
     let result = match decision {
-        Ok(permit) => Ok((permit, call.ok())),
+        Ok((permit, tasks)) => Ok(Permitted {
+            permit,
+            call: call.ok(),
+            tasks,
+        }),
         Err(denial) => {
             let subject = subject(message, revision, call.as_ref().ok());
             Err(answered(denial, head, subject))

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::head::{Head, Verb, json_body};
 use super::outcome::{deny, record_of, refused, request_id};
 use super::session::SessionUse;
+use super::tasks::TaskName;
 use super::{Arriving, Exchange, Identifying, Preparing, Reading, Step, Worker};
 use crate::config::HeaderMode;
 use crate::http::Headers;
@@ -56,6 +57,7 @@ pub(super) fn arrive(
                 headers,
                 arrived_ms: now_ms,
                 session: SessionUse::default(),
+                task_name: TaskName::default(),
             };
             if verb.is_none() {
                 other_method(&head, &method, now_ms)
@@ -257,6 +259,7 @@ fn identified(
         Ok(session) => head.session = session,
         Err(denial) => return deny(denial, &head, Some(identity), now_ms),
     }
+    head.task_name = TaskName::of(&head.headers, &head.site, &identity, &worker.state_keys);
     if head.verb == Verb::Post
         && let Err(wanted) = json_body(&head.headers)
     {

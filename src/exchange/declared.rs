@@ -97,8 +97,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::continuity::blank;
     use crate::http::UrlHost;
+    use crate::json::overwrite::Overwrite;
     use crate::json::parse;
 
     const NONE: ClientFeatures = ClientFeatures {
@@ -122,10 +122,11 @@ mod tests {
         let message = parsed.as_object().unwrap();
         let method = message.get("method").and_then(Json::as_str).unwrap();
         let params = member(message, "params").unwrap();
-        let mut bytes = text.clone().into_bytes();
+        let mut overwrite = Overwrite::new(text.as_bytes());
         for path in refused(features, method, params) {
-            blank(&mut bytes, &path).unwrap();
+            overwrite.blank(&path).unwrap();
         }
+        let bytes = overwrite.finish().unwrap_or_else(|| text.clone().into());
         assert_eq!(bytes.len(), text.len());
         serde_json::from_slice(&bytes).unwrap()
     }

@@ -59,11 +59,13 @@ pub(super) fn request_edits(
         site,
         headers,
         session,
+        task_name,
         ..
     } = head;
     let mut edits = HeaderEdits::default();
     edits.remove_where(headers, |name| is_reserved(name, site));
     session.edit_request(headers, &mut edits);
+    task_name.edit_request(headers, &mut edits);
     let identity_coding = ("accept-encoding".to_owned(), "identity".to_owned());
     edits.set.push(identity_coding);
     let names = &site.server.identity_headers;

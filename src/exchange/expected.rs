@@ -2,15 +2,18 @@
 
 use std::rc::Rc;
 
+use crate::continuity::Task;
 use crate::mcp::envelope::Message;
-use crate::mcp::{Call, Revision, Target};
+use crate::mcp::{Call, Era, Revision, Target};
 use crate::policy::Permit;
 use crate::response::{AskedKind, AskedRequest, ListKind};
 
-/// The request, if this message is one that wants an answer.
+/// The request, if this message is one that wants an answer. `tasks` are those
+/// that it names, opened; none where ids are not bound.
 pub(super) fn asked(
     message: &Message,
     call: Option<&Call<'_>>,
+    tasks: &[Rc<Task>],
     permit: &Permit,
     revision: Revision,
 ) -> Option<AskedRequest> {
@@ -20,20 +23,27 @@ pub(super) fn asked(
     Some(AskedRequest {
         id: id.clone(),
         era: revision.era(),
-        kind: call.map_or(AskedKind::Other, |call| kind_of(call, permit)),
+        kind: call.map_or(AskedKind::Other, |call| {
+            kind_of(call, tasks, permit, revision.era())
+        }),
     })
 }
 
-fn kind_of(call: &Call<'_>, permit: &Permit) -> AskedKind {
-    match &call.target {
-        Target::Tool(target) | Target::Prompt(target) | Target::Resource(target) => {
-            AskedKind::Call {
-                method: call.method.into(),
-                target: (*target).into(),
-                rule: permit.rule().map(Rc::from),
-            }
-        }
-        Target::Subscriptions(_) => AskedKind::Listen(Vec::new()),
-        Target::Method => ListKind::of(call.method).map_or(AskedKind::Other, AskedKind::List),
+fn kind_of(call: &Call<'_>, tasks: &[Rc<Task>], permit: &Permit, era: Era) -> AskedKind {
+    if let Some(list) = ListKind::of(call.method) {
+        return AskedKind::List(list);
+    }
+    match (&call.target, tasks) {
+        (Target::Subscriptions(_), tasks) => AskedKind::Listen(tasks.to_vec()),
+        (Target::Method, [task]) => AskedKind::Task(Rc::clone(task)),
+        (Target::Method, _) if call.method == "tasks/list" => AskedKind::Tasks,
+        // Of extensions, some may ask for input as calls do (MCP 2026-07-28,
+        // multi round-trip requests).
+        (Target::Method, _) if era == Era::Legacy => AskedKind::Other,
+        _ => AskedKind::Call {
+            method: call.method.into(),
+            target: call.target_name().into(),
+            rule: permit.rule().map(Rc::from),
+        },
     }
 }

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::edits::is_reserved;
 use super::session::{SESSION_HEADER, SessionUse};
+use super::tasks::TaskName;
 use crate::config::Limits;
 use crate::http::Headers;
 use crate::http::headers::{Keep, is_spelling_of};
@@ -20,6 +21,8 @@ pub(super) struct Head {
     pub(super) arrived_ms: u64,
     /// Known once the caller is.
     pub(super) session: SessionUse,
+    /// Known once the caller is.
+    pub(super) task_name: TaskName,
 }
 
 impl Head {

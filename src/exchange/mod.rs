@@ -19,6 +19,7 @@ mod reading;
 mod responding;
 mod session;
 mod step;
+mod tasks;
 mod worker;
 
 #[cfg(test)]

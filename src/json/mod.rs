@@ -7,6 +7,7 @@
 
 pub(crate) mod cursor;
 pub(crate) mod letters;
+pub mod overwrite;
 mod parse;
 pub mod raw;
 

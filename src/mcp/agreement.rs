@@ -26,6 +26,11 @@ pub enum AgreementError {
 }
 
 const VERSION_HEADER: &str = "mcp-protocol-version";
+/// Mirrors what a message is aimed at.
+pub const NAME_HEADER: &str = "mcp-name";
+/// How a mirrored value begins and ends that is in Base64.
+const ENCODED: &str = "=?base64?";
+const ENCODED_END: &str = "?=";
 const META_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 /// The member of `_meta` in which a request declares what its client can do.
 pub const META_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
@@ -151,7 +156,7 @@ fn standard_headers_agree(
     let name = method.and_then(|method| named_by(method, params?));
     agrees(
         headers,
-        "mcp-name",
+        NAME_HEADER,
         "Mcp-Name",
         name,
         demanded && name.is_some(),
@@ -188,11 +193,29 @@ fn agrees(
     }
 }
 
+/// What `Mcp-Name` says, if it is there once and can be read.
+pub fn mirrored_name(headers: &Headers) -> Option<String> {
+    decoded(headers.single(NAME_HEADER).ok()??)
+}
+
+/// A value as a header mirrors it: as it is, where every HTTP implementation
+/// leaves it so and nobody takes it for encoded, or else in Base64.
+pub fn mirrored(value: &str) -> String {
+    let is_safe = value.bytes().all(|byte| matches!(byte, 0x20..=0x7e))
+        && value.trim() == value
+        && !value.starts_with(ENCODED);
+    if is_safe {
+        value.to_owned()
+    } else {
+        format!("{ENCODED}{}{ENCODED_END}", STANDARD.encode(value))
+    }
+}
+
 /// A mirrored value, out of its `=?base64?…?=` form where it has it.
 fn decoded(value: &str) -> Option<String> {
     let Some(encoded) = value
-        .strip_prefix("=?base64?")
-        .and_then(|rest| rest.strip_suffix("?="))
+        .strip_prefix(ENCODED)
+        .and_then(|rest| rest.strip_suffix(ENCODED_END))
     else {
         return Some(value.to_owned());
     };

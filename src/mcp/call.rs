@@ -17,6 +17,9 @@ pub struct Call<'a> {
     pub target: Target<'a>,
     /// The arguments of a tool call or a prompt, if there are any.
     pub arguments: Option<Cow<'a, Object>>,
+    /// The tasks that it names, by the ids that the client has of them
+    /// (`tasks/get` and the like, `subscriptions/listen`).
+    pub tasks: Vec<&'a str>,
 }
 
 /// What a call is aimed at.
@@ -105,7 +108,17 @@ impl<'a> Call<'a> {
             method,
             target,
             arguments,
+            tasks: tasks(method, params)?,
         })
+    }
+
+    /// The name or the URI of the one tool, prompt or resource that it is
+    /// aimed at; empty if it is not aimed at one.
+    pub const fn target_name(&self) -> &'a str {
+        match self.target {
+            Target::Tool(name) | Target::Prompt(name) | Target::Resource(name) => name,
+            Target::Subscriptions(_) | Target::Method => "",
+        }
     }
 
     /// A call that has a pseudo-method only.
@@ -119,6 +132,7 @@ impl<'a> Call<'a> {
             method,
             target: Target::Method,
             arguments: None,
+            tasks: Vec::new(),
         }
     }
 
@@ -137,6 +151,7 @@ fn text<'a>(params: &'a Object, name: &'static str) -> Result<&'a str, ParamsErr
         .ok_or(ParamsError(match name {
             "name" => "\"name\" must be a string",
             "uri" => "\"uri\" must be a string",
+            "taskId" => "\"taskId\" must be a string",
             _ => "\"type\" must be a string",
         }))
 }
@@ -250,18 +265,35 @@ fn subscriptions(params: &Object) -> Result<Target<'_>, ParamsError> {
             .as_object()
             .ok_or(ParamsError("\"notifications\" must be an object"))?,
     };
-    if has_lookalike(filter, &["resourceSubscriptions"]) {
+    if has_lookalike(filter, &["resourceSubscriptions", "taskIds"]) {
         return Err(INVALID);
     }
-    let uris = match filter.get("resourceSubscriptions") {
-        None => &[][..],
-        Some(uris) => uris.as_array().ok_or(INVALID)?,
-    };
-    let uris = uris
-        .iter()
-        .map(|uri| uri.as_str().ok_or(INVALID))
-        .collect::<Result<_, _>>()?;
+    let uris = texts(filter, "resourceSubscriptions").ok_or(INVALID)?;
     Ok(Target::Subscriptions(uris))
+}
+
+/// The tasks that a method of `tasks/` or `subscriptions/listen` names; the
+/// prefix is the extension's own.
+fn tasks<'a>(method: &str, params: &'a Object) -> Result<Vec<&'a str>, ParamsError> {
+    match method {
+        "tasks/list" => Ok(Vec::new()),
+        "subscriptions/listen" => {
+            let filter = params.get("notifications").and_then(Json::as_object);
+            filter
+                .map_or(Some(Vec::new()), |filter| texts(filter, "taskIds"))
+                .ok_or(ParamsError("\"taskIds\" must be an array of strings"))
+        }
+        _ if method.starts_with("tasks/") => Ok(vec![text(params, "taskId")?]),
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// The strings of an array, which need not be there.
+fn texts<'a>(members: &'a Object, name: &str) -> Option<Vec<&'a str>> {
+    let Some(array) = members.get(name) else {
+        return Some(Vec::new());
+    };
+    array.as_array()?.iter().map(Json::as_str).collect()
 }
 
 #[cfg(test)]

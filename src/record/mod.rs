@@ -176,6 +176,16 @@ impl CallRecord {
     }
 }
 
+impl CallRecord {
+    /// It is about a task of this tool's.
+    pub fn name_tool(&mut self, tool: &str) {
+        if self.kind.is_empty() {
+            self.kind = "tool";
+            self.target = shortened(tool);
+        }
+    }
+}
+
 /// An argument's value, or that it is too long for a line.
 fn audited_value(value: &Json) -> Json {
     const LONGEST: usize = 1024;

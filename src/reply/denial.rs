@@ -32,9 +32,10 @@ pub enum Denial {
     KeysUnavailable,
     /// A session id that was not given to this caller.
     Session(SessionFault),
-    /// A `requestState` that claims to be the gate's, and was not given to
-    /// this caller for this call.
+    /// A `requestState` that was not given to this caller for this call.
     ForgedState,
+    /// A task id that was not given to this caller.
+    UnknownTask,
     /// The upstream gave a session id that is none, or is too long.
     UpstreamSession,
     /// The upstream's answer cannot be looked at.
@@ -61,6 +62,8 @@ pub enum Denial {
     Params(ParamsError),
     /// The policy says no.
     Policy(Denied),
+    /// The policy says no to a task.
+    Task(Denied),
     /// The upstream answered before the request was decided on.
     EarlyResponse,
     /// The user has to connect an account first.
@@ -105,9 +108,10 @@ impl Denial {
             Self::Agreement(AgreementError::Mismatch(_)) => "header_mismatch",
             Self::Agreement(AgreementError::MissingMeta(_)) | Self::Params(_) => "invalid_params",
             Self::UnknownMethod => "unknown_method",
-            Self::Policy(denied) => denied.reason(),
+            Self::Policy(denied) | Self::Task(denied) => denied.reason(),
             Self::Session(_) => "session",
             Self::ForgedState => "request_state",
+            Self::UnknownTask => "task",
             Self::UpstreamSession => "upstream_session",
             Self::Unreadable(Unreadable::Encoded) => "upstream_encoding",
             Self::Unreadable(Unreadable::ContentType) => "upstream_content_type",

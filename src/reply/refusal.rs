@@ -140,7 +140,8 @@ fn challenge(denial: &Denial, site: &Site) -> Option<String> {
         Denial::InvalidToken(error) => {
             Some(site.challenge_with(ChallengeError::InvalidToken, error.description(), base))
         }
-        Denial::Policy(Denied::MissingScopes { scopes, .. }) => {
+        Denial::Policy(Denied::MissingScopes { scopes, .. })
+        | Denial::Task(Denied::MissingScopes { scopes, .. }) => {
             Some(site.challenge_with(ChallengeError::InsufficientScope, MISSING_SCOPES, scopes))
         }
         Denial::Credential(CredentialFailure::InvalidSubjectToken) => {
@@ -229,6 +230,7 @@ fn status_and_body(denial: &Denial, to: Addressee<'_>) -> (u16, Option<Value>) {
                 "Invalid params: \"requestState\" was not given for this call",
             ),
         ),
+        Denial::UnknownTask => answer(to, 200, &unknown_task()),
         Denial::UpstreamSession => plain(
             502,
             json_rpc::REFUSED,
@@ -265,7 +267,8 @@ fn status_and_body(denial: &Denial, to: Addressee<'_>) -> (u16, Option<Value>) {
                 format!("Invalid params: {}", error.0),
             ),
         ),
-        Denial::Policy(denied) => policy(denied, to),
+        Denial::Policy(denied) => policy(denied, to, hidden),
+        Denial::Task(denied) => policy(denied, to, |to| answer(to, 200, &unknown_task())),
         Denial::Consent(missing) => missing_consent(missing, to),
         Denial::Credential(failure) => credential(*failure, to),
         Denial::CredentialRejected => credential_rejected(to),
@@ -339,7 +342,12 @@ fn unknown_method(to: Addressee<'_>) -> (u16, Option<Value>) {
     )
 }
 
-fn policy(denied: &Denied, to: Addressee<'_>) -> (u16, Option<Value>) {
+/// `hidden` are the words of what does not exist.
+fn policy(
+    denied: &Denied,
+    to: Addressee<'_>,
+    hidden: impl Fn(Addressee<'_>) -> (u16, Option<Value>),
+) -> (u16, Option<Value>) {
     let answers = to.site.map(|site| site.server.answers).unwrap_or_default();
     let (style, text) = match denied {
         Denied::MissingScopes { scopes, .. } => {
@@ -390,6 +398,15 @@ fn hidden(to: Addressee<'_>) -> (u16, Option<Value>) {
         Target::Subscriptions(_) | Target::Method => return unknown_method(to),
     };
     answer(to, 200, &error)
+}
+
+/// The words of MCP 2025-11-25 and of the tasks extension for a task that
+/// does not exist.
+fn unknown_task() -> Error {
+    Error::new(
+        json_rpc::INVALID_PARAMS,
+        "Failed to retrieve task: Task not found",
+    )
 }
 
 fn resource_not_found(era: Era, uri: Option<&str>) -> Error {

@@ -34,12 +34,12 @@ pub struct AskedRequest {
 pub enum AskedKind {
     /// A list.
     List(ListKind),
-    /// A tool, a prompt or a resource: the answer may be a task, or ask for
-    /// input.
+    /// A tool, a prompt or a resource, or in the modern era any other method:
+    /// the answer may be a task, or ask for input.
     Call {
         /// The method.
         method: Rc<str>,
-        /// The name or the URI.
+        /// The name or the URI; empty where it has none.
         target: Rc<str>,
         /// The `id` of the rule that allows it, if one does.
         rule: Option<Rc<str>>,

@@ -2,10 +2,11 @@
 //! it.
 
 use super::expected::{AskedKind, AskedRequest, Expected};
+use super::handles::Binder;
 use super::lists::filter;
 use super::splice::Splice;
 use super::withheld::Withheld;
-use super::{Inspect, Ruling, asks, handles};
+use super::{Inspect, Ruling, asks};
 use crate::continuity::{Owner, StateKeys};
 use crate::json::letters::same_letters;
 use crate::json::raw::{self, RawObject};
@@ -210,7 +211,8 @@ impl<'a> Inspector<'a> {
         };
         let params = object(params)?;
         let mut splice = Splice::new(text);
-        self.bind(&params, self.stream_kind(), &mut splice)?;
+        self.binder()
+            .params(method, &params, self.request_of_stream(), &mut splice)?;
         applied(splice)
     }
 
@@ -236,7 +238,8 @@ impl<'a> Inspector<'a> {
             self.ground.site,
             &mut splice,
         )?;
-        self.bind(&params, self.stream_kind(), &mut splice)?;
+        self.binder()
+            .params(method, &params, self.request_of_stream(), &mut splice)?;
         self.tally.hidden = self.tally.hidden.saturating_add(hidden);
         applied(splice)
     }
@@ -303,7 +306,7 @@ impl<'a> Inspector<'a> {
             let Ground { site, identity, .. } = self.ground;
             hidden = filter(&members, list, identity, site, &mut splice)?;
         }
-        self.bind(&members, kind, &mut splice)?;
+        self.binder().result(&members, asked, &mut splice)?;
         self.tally.hidden = self.tally.hidden.saturating_add(hidden);
         applied(splice)
     }
@@ -317,18 +320,16 @@ impl<'a> Inspector<'a> {
         asks::judge_error(&self.ground.site.server.client_features, &error)
     }
 
-    fn bind(
-        &self,
-        members: &RawObject<'_>,
-        kind: Option<&AskedKind>,
-        splice: &mut Splice<'_>,
-    ) -> Result<(), Withheld> {
+    fn binder(&self) -> Binder<'a> {
         let Ground {
             site,
             identity,
             keys,
         } = self.ground;
-        handles::bind(members, kind, &Owner::of(identity, site), keys, splice)
+        Binder {
+            owner: Owner::of(identity, site),
+            keys,
+        }
     }
 
     fn expects_list(&self) -> bool {
@@ -349,10 +350,6 @@ impl<'a> Inspector<'a> {
             },
             Expected::Anything => None,
         }
-    }
-
-    fn stream_kind(&self) -> Option<&'a AskedKind> {
-        self.request_of_stream().map(|request| &request.kind)
     }
 
     fn only_request(&self) -> Option<RequestId> {

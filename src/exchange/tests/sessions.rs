@@ -279,17 +279,19 @@ fn the_upstream_does_not_see_what_the_client_brings_back_for_the_gate() {
         assert_eq!(sent.len(), modern(&more).len());
         let parsed = |text: &str| serde_json::from_str::<Value>(text).unwrap();
         assert_eq!(parsed(&sent), parsed(&plain));
-        let theirs = json!({"requestState": "theirs", "inputResponses": {"a": {}}});
+        let theirs = json!({"inputResponses": {"a": {}}});
         assert_eq!(retried(worker, &theirs), Ok(modern(&theirs)));
     }
 }
 
 #[test]
-fn a_forged_request_state_is_refused() {
+fn a_request_state_that_was_not_given_for_this_call_is_refused() {
     for mode in MODES {
         let worker = &mut keyed(mode, &[KEY]);
-        let answer = retried(worker, &json!({"requestState": FORGED})).unwrap_err();
-        assert_eq!(answer["error"]["code"], -32602);
-        assert_eq!(answer["id"], 3);
+        for forged in [json!(FORGED), json!("theirs"), json!(1)] {
+            let answer = retried(worker, &json!({"requestState": forged})).unwrap_err();
+            assert_eq!(answer["error"]["code"], -32602, "{forged}");
+            assert_eq!(answer["id"], 3);
+        }
     }
 }

@@ -60,6 +60,7 @@ fn decide(
         method,
         target,
         arguments: arguments.as_object().map(std::borrow::Cow::Borrowed),
+        tasks: Vec::new(),
     };
     in_words(&policy.decide(&identity(who), &call))
 }

@@ -25,6 +25,7 @@ fn a_step_up_is_offered_only_for_what_this_caller_can_obtain() {
         method: "tools/call",
         target: Target::Tool("t"),
         arguments: None,
+        tasks: Vec::new(),
     };
     assert_eq!(
         in_words(&policy.decide(&someone_else, &call)),
