@@ -173,6 +173,7 @@ fn judge_bodiless(
     if !supported.contains(&revision) {
         let error = AgreementError::UnsupportedVersion {
             requested: revision.as_str().to_owned(),
+            form: Era::Legacy,
         };
         return Judgement::refused(Denial::Agreement(error), Some(revision), head, unanswerable);
     }

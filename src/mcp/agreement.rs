@@ -16,6 +16,8 @@ pub enum AgreementError {
     UnsupportedVersion {
         /// What was asked for.
         requested: String,
+        /// The era whose form the request has.
+        form: Era,
     },
     /// Header and body disagree (-32020); names the header.
     Mismatch(&'static str),
@@ -56,6 +58,11 @@ pub fn header_revision(
         .map(Some)
         .ok_or_else(|| AgreementError::UnsupportedVersion {
             requested: name.chars().take(64).collect(),
+            form: if headers.has("mcp-method") {
+                Era::Modern
+            } else {
+                Era::Legacy
+            },
         })
 }
 
@@ -327,15 +334,22 @@ mod tests {
     #[test]
     fn an_unsupported_version_is_named() {
         let body = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
-        assert_eq!(
-            check(
-                &Headers::from([("mcp-protocol-version", "1900-01-01")]),
-                body
+        let version = ("mcp-protocol-version", "1900-01-01");
+        for (headers, form) in [
+            (Headers::from([version]), Era::Legacy),
+            (
+                Headers::from([version, ("mcp-method", "ping")]),
+                Era::Modern,
             ),
-            Err(AgreementError::UnsupportedVersion {
-                requested: "1900-01-01".to_owned()
-            })
-        );
+        ] {
+            assert_eq!(
+                check(&headers, body),
+                Err(AgreementError::UnsupportedVersion {
+                    requested: "1900-01-01".to_owned(),
+                    form
+                })
+            );
+        }
         assert_eq!(check(&Headers::default(), body), Ok(Revision::V2025_03_26));
     }
 

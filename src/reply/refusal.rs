@@ -12,7 +12,7 @@ use crate::credential::CredentialFailure;
 use crate::http::origin::Origin;
 use crate::mcp::agreement::AgreementError;
 use crate::mcp::envelope::{EnvelopeError, RequestId};
-use crate::mcp::{Call, Era, Revision, Target};
+use crate::mcp::{Call, Era, Target};
 use crate::oauth::challenge::ChallengeError;
 use crate::policy::Denied;
 use crate::response::Unreadable;
@@ -292,18 +292,19 @@ fn answer(to: Addressee<'_>, status: u16, error: &Error) -> (u16, Option<Value>)
 /// where there is one.
 fn agreement(error: &AgreementError, to: Addressee<'_>) -> (u16, Option<Value>) {
     let error = match error {
-        AgreementError::UnsupportedVersion { requested } => {
-            let supported: Vec<&str> = to
+        AgreementError::UnsupportedVersion { requested, form } => {
+            let spoken = to
                 .site
-                .map(|site| {
-                    site.server
-                        .protocol_versions
-                        .iter()
-                        .copied()
-                        .map(Revision::as_str)
-                        .collect()
-                })
+                .map(|site| site.server.protocol_versions.as_slice())
                 .unwrap_or_default();
+            // A request of the modern form cannot be repeated in a legacy revision,
+            // and `server/discover` does not list those either.
+            let modern = *form == Era::Modern && spoken.iter().any(|each| each.era() == *form);
+            let supported: Vec<&str> = spoken
+                .iter()
+                .filter(|each| !modern || each.era() == *form)
+                .map(|each| each.as_str())
+                .collect();
             Error {
                 data: Some(json!({"supported": supported, "requested": requested})),
                 ..Error::new(

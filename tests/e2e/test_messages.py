@@ -180,6 +180,13 @@ def test_an_unknown_revision_is_answered_with_the_supported_ones(gate: Gate, ver
     assert outcome.error["data"] == {"supported": supported, "requested": version}
 
 
+def test_a_modern_request_of_an_unknown_revision_is_answered_with_the_modern_ones(gate: Gate) -> None:
+    headers = modern_headers(MODERN_ECHO)
+    outcome = gate.post(MODERN_ECHO, version="2027-01-01", headers=headers)
+    outcome.refused(400, "unsupported_version")
+    assert outcome.error["data"] == {"supported": [MODERN], "requested": "2027-01-01"}
+
+
 def test_a_server_can_have_the_modern_revision_alone(gate: Gate) -> None:
     outcome = gate.post(call("echo"), path="/modern/mcp").refused(400, "unsupported_version")
     assert outcome.error["data"]["supported"] == [MODERN]
