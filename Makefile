@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 # Every target is a command, none is a file.
 .PHONY: help run token connect disconnect build fmt lint check-module \
 	test test-native test-demo test-token-service test-e2e test-clients test-whole \
-	test-envoys test-func-e test-keycloak fuzz
+	test-conformance test-envoys test-func-e test-keycloak fuzz
 
 help: ## Explain every target
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ test-clients: ## The official clients, a browser, and both protocol eras through
 
 test-whole: ## Gate, token service and provider together: killed, slow, rotating, asked by many, two replicas
 	@$(TEST_PYTHON) -m pytest -q tests/whole
+
+test-conformance: ## The official conformance suite says the same with the gate as without it; the differences are printed
+	@$(TEST_PYTHON) -m tests.conformance.run
 
 test-envoys: ## The end-to-end tests on every supported Envoy, 1.36 to 1.40
 	@$(TEST_PYTHON) -m tests.e2e.envoys
