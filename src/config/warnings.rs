@@ -63,7 +63,7 @@ fn excepted(node: &Node<'_>, index: usize, rule: &Rule) {
 /// Whether some method that rules on methods decide may fit the pattern.
 fn names_a_method(pattern: &Pattern, extra_methods: &[Pattern]) -> bool {
     untargeted().any(|method| pattern.matches(method))
-        || extra_methods.iter().any(|extra| extra.may_overlap(pattern))
+        || extra_methods.iter().any(|extra| extra.overlaps(pattern))
 }
 
 fn out_of_reach(

@@ -10,6 +10,7 @@ mod glob;
 mod judge;
 mod overlap;
 mod pattern;
+mod possible;
 mod rule;
 mod task;
 mod template;

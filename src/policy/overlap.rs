@@ -104,3 +104,108 @@ impl Reach {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::glob::{matches, tokens};
+    use super::*;
+
+    fn of_name(text: &str) -> Vec<Token> {
+        tokens(text, Reach::Anything)
+    }
+
+    fn of_uri(text: &str) -> Vec<Token> {
+        tokens(text, Reach::Segment)
+    }
+
+    #[test]
+    fn two_globs_meet_where_some_text_matches_both() {
+        for (left, right) in [
+            ("a*", "*b"),
+            ("a*c", "ab*"),
+            ("*", "?"),
+            ("*a*", "b?*"),
+            ("a/**", "**/b"),
+            ("a/*/c", "*/b/*"),
+            ("**", "x"),
+        ] {
+            assert!(meet(&of_uri(left), &of_uri(right)), "{left} {right}");
+            assert!(meet(&of_uri(right), &of_uri(left)), "{right} {left}");
+        }
+        for (left, right) in [
+            ("a*", "b*"),
+            ("*a", "*b"),
+            ("a/*", "a/*/*"),
+            ("?", "ab*"),
+            ("*", "a/b"),
+            ("a?", "a/"),
+            ("*x", "*x/"),
+        ] {
+            assert!(!meet(&of_uri(left), &of_uri(right)), "{left} {right}");
+            assert!(!meet(&of_uri(right), &of_uri(left)), "{right} {left}");
+        }
+    }
+
+    #[test]
+    fn two_long_globs_are_compared_in_time() {
+        let left = of_name(&"a*".repeat(1024));
+        let right = of_name(&format!("{}b", "*a".repeat(255)));
+        assert!(meet(&left, &right));
+        assert!(!covers(&left, &right));
+        assert!(covers(&left, &left));
+    }
+
+    /// Every text of up to six characters.
+    fn texts() -> Vec<String> {
+        let mut all = vec![String::new()];
+        let mut longest = all.clone();
+        for _ in 0..6 {
+            longest = longest
+                .iter()
+                .flat_map(|text| ["a", "b", "/"].map(|more| format!("{text}{more}")))
+                .collect();
+            all.extend(longest.iter().cloned());
+        }
+        all
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(100))]
+
+        /// Wildcards in globs of up to three tokens need no more than six
+        /// characters to match what both match.
+        #[test]
+        fn globs_meet_exactly_where_some_text_matches_both(
+            left in "[ab/*?]{1,3}", right in "[ab/*?]{1,3}",
+        ) {
+            for make in [of_name, of_uri] {
+                let (left, right) = (make(&left), make(&right));
+                let both = texts()
+                    .iter()
+                    .any(|text| matches(&left, text.chars()) && matches(&right, text.chars()));
+                prop_assert_eq!(meet(&left, &right), both);
+                prop_assert_eq!(meet(&right, &left), both);
+            }
+        }
+
+        #[test]
+        fn what_matches_both_meets_and_what_is_covered_is_matched(
+            left in "[ab/*?]{1,8}", right in "[ab/*?]{1,8}", text in "[ab/]{0,9}",
+        ) {
+            for make in [of_name, of_uri] {
+                let (left, right) = (make(&left), make(&right));
+                let (on_left, on_right) =
+                    (matches(&left, text.chars()), matches(&right, text.chars()));
+                if on_left && on_right {
+                    prop_assert!(meet(&left, &right));
+                }
+                if on_right && covers(&left, &right) {
+                    prop_assert!(on_left);
+                }
+                prop_assert!(covers(&left, &left));
+            }
+        }
+    }
+}

@@ -11,6 +11,7 @@
 use core::fmt;
 
 use super::glob::{Reach, Token, matches, tokens};
+use super::overlap;
 
 /// A glob pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,43 +101,13 @@ impl Pattern {
 
     /// Whether everything that `other` matches is matched by this one too.
     /// `false` where that is not obvious. Both are of the same kind.
-    ///
-    /// A wildcard of `other` can only be matched by a run of this pattern,
-    /// and what that run reaches over, it reaches over in every text.
     pub(crate) fn covers(&self, other: &Self) -> bool {
-        if self.text == other.text || other.is_exact() {
-            return self.matches(&other.text);
-        }
-        let stops = other.has(Token::Run(Reach::Anything)) && self.has(Token::Run(Reach::Segment));
-        !stops && !self.text.contains('?') && self.matches(&other.text)
+        overlap::covers(&self.tokens(), &other.tokens())
     }
 
-    /// Whether some text may match both. `true` where that is not certain.
-    pub(crate) fn may_overlap(&self, other: &Self) -> bool {
-        if self.is_exact() {
-            return other.matches(&self.text);
-        }
-        if other.is_exact() {
-            return self.matches(&other.text);
-        }
-        let (left, right) = (self.head(), other.head());
-        left.starts_with(right) || right.starts_with(left)
-    }
-
-    /// What every match begins with.
-    pub(super) fn head(&self) -> &str {
-        match &self.shape {
-            Shape::Exact => &self.text,
-            Shape::Prefix(head) | Shape::Tokens { head, .. } => head,
-        }
-    }
-
-    fn has(&self, token: Token) -> bool {
-        match &self.shape {
-            Shape::Exact => false,
-            Shape::Prefix(_) => token == Token::Run(Reach::Anything),
-            Shape::Tokens { tokens, .. } => tokens.contains(&token),
-        }
+    /// Whether some text matches both.
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
+        overlap::meet(&self.tokens(), &other.tokens())
     }
 
     fn compile(text: &str, reach: Reach) -> Result<Self, InvalidPattern> {
@@ -326,7 +297,7 @@ mod tests {
                     prop_assert!(left.matches(&text));
                 }
                 if left.matches(&text) && right.matches(&text) {
-                    prop_assert!(left.may_overlap(&right));
+                    prop_assert!(left.overlaps(&right));
                 }
             }
         }

@@ -113,13 +113,3 @@ impl Judge<'_> {
             .filter(|rule| rule.effect == Effect::Deny && !rule.audit_only)
     }
 }
-
-impl Rule {
-    /// Whether some arguments meet its conditions. The configuration has no
-    /// conditions that contradict each other; what a claim says may.
-    fn arguments_can_hold(&self, identity: &Identity) -> bool {
-        self.arguments
-            .iter()
-            .all(|condition| condition.can_hold(&self.arguments, identity))
-    }
-}

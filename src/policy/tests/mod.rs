@@ -4,6 +4,8 @@ mod demonstration;
 mod effects;
 mod foreign_input;
 mod reasons;
+mod tasks;
+mod visibility;
 mod who;
 
 use super::*;
