@@ -1,5 +1,6 @@
 //! The seeds of the fuzz targets `message`, `configuration`, `exchange`,
-//! `credential_answer`, `continuity` and `response_stream`, as plain tests.
+//! `credential_answer`, `continuity`, `response_stream` and `list_filter`, as
+//! plain tests.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::expect_used,
@@ -16,6 +17,8 @@ mod continuity;
 mod credential_answer;
 #[path = "../fuzz/checks/exchange.rs"]
 mod exchange;
+#[path = "../fuzz/checks/list_filter.rs"]
+mod list_filter;
 #[path = "../fuzz/checks/message.rs"]
 mod message;
 #[path = "../fuzz/checks/response_stream.rs"]
@@ -70,4 +73,9 @@ fn no_seed_passes_for_what_the_gate_has_given_out() {
 #[test]
 fn every_seed_of_a_response_gives_the_same_in_parts() {
     each_seed("fuzz/seeds/response_stream", response_stream::check);
+}
+
+#[test]
+fn every_seed_of_a_list_is_filtered_to_the_byte_or_not_understood() {
+    each_seed("fuzz/seeds/list_filter", list_filter::check);
 }

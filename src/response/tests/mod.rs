@@ -5,6 +5,7 @@ mod cuts;
 mod documents;
 mod events;
 mod flow;
+mod lists;
 mod reference;
 
 use proptest::prelude::*;
