@@ -7,6 +7,7 @@ mod capabilities;
 mod consent;
 mod credential_waits;
 mod credentials;
+mod handles;
 mod keys;
 mod messages;
 mod modes;
