@@ -245,3 +245,202 @@ fn replace(splice: &mut Splice<'_>, part: &str, bound: &str) -> Result<(), Withh
         .replace(part, format!("\"{bound}\""))
         .ok_or(Withheld::NotUnderstood)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{Just, Strategy, prop_assert_eq, prop_oneof, proptest};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::continuity::{open_task, open_upstream_state};
+    use crate::mcp::envelope::RequestId;
+
+    const ALICE: Owner<'_> = Owner {
+        issuer: "https://issuer.example",
+        subject: "alice",
+        subject_type: "user",
+        client: None,
+        resource: "https://gate.example/mcp",
+    };
+
+    fn keys() -> StateKeys {
+        StateKeys::new([("2026-11", &[7; 32][..])])
+    }
+
+    fn asked(era: Era, kind: AskedKind) -> AskedRequest {
+        let id = RequestId::Integer(1);
+        AskedRequest { id, era, kind }
+    }
+
+    fn call(method: &str, target: &str) -> AskedKind {
+        AskedKind::Call {
+            method: method.into(),
+            target: target.into(),
+            rule: Some("r".into()),
+        }
+    }
+
+    /// What becomes of a result.
+    fn bound(
+        text: &str,
+        asked: Option<&AskedRequest>,
+        keys: &StateKeys,
+    ) -> Result<String, Withheld> {
+        let members = raw::object(text.as_bytes()).unwrap();
+        let mut splice = Splice::new(text.as_bytes());
+        let binder = Binder { owner: ALICE, keys };
+        binder.result(&members, asked, &mut splice)?;
+        Ok(String::from_utf8(splice.apply().unwrap()).unwrap())
+    }
+
+    #[test]
+    fn a_new_task_knows_the_call_that_made_it() {
+        let asked = asked(Era::Modern, call("tools/call", "add"));
+        let text = r#"{"resultType":"task","taskId":"\u0061\n","status":"working"}"#;
+        let after = bound(text, Some(&asked), &keys()).unwrap();
+        let after: Value = serde_json::from_str(&after).unwrap();
+        let task = open_task(&keys(), &ALICE, after["taskId"].as_str().unwrap()).unwrap();
+        assert_eq!(task.upstream_id, r"\u0061\n");
+        let origin = task.origin.unwrap();
+        assert_eq!((&*origin.tool, origin.rule.as_deref()), ("add", Some("r")));
+    }
+
+    #[test]
+    fn what_stands_elsewhere_is_left_as_it_is() {
+        let tool = || call("tools/call", "add");
+        for (text, era, kind) in [
+            (
+                r#"{"content":[{"taskId":"a","requestState":"b"}]}"#,
+                Era::Modern,
+                tool(),
+            ),
+            (
+                r#"{"structuredContent":{"task":{"taskId":"a"}}}"#,
+                Era::Legacy,
+                tool(),
+            ),
+            (
+                r#"{"taskId":"a","resultType":"complete"}"#,
+                Era::Modern,
+                tool(),
+            ),
+            (r#"{"task":"a","taskId":"a"}"#, Era::Legacy, tool()),
+            (r#"{"resultType":"task"}"#, Era::Modern, tool()),
+            (r#"{"requestState":"a"}"#, Era::Legacy, tool()),
+            (
+                r#"{"task":{"taskId":"a"}}"#,
+                Era::Legacy,
+                call("prompts/get", "p"),
+            ),
+            (r#"{"task":{"taskId":"a"}}"#, Era::Legacy, AskedKind::Other),
+            (
+                r#"{"taskId":"a"}"#,
+                Era::Modern,
+                AskedKind::Listen(Vec::new()),
+            ),
+        ] {
+            let asked = asked(era, kind);
+            assert_eq!(bound(text, Some(&asked), &keys()).as_deref(), Ok(text));
+        }
+        let text = r#"{"resultType":"task","taskId":"a","requestState":1}"#;
+        assert_eq!(bound(text, None, &keys()).as_deref(), Ok(text));
+        let asked = asked(Era::Modern, tool());
+        let without = StateKeys::default();
+        assert_eq!(bound(text, Some(&asked), &without).as_deref(), Ok(text));
+    }
+
+    #[test]
+    fn what_cannot_be_bound_is_withheld() {
+        let long = format!(r#"{{"task":{{"taskId":"{}"}}}}"#, "a".repeat(1025));
+        for (text, why) in [
+            (
+                r#"{"resultType":"task","taskId":1}"#,
+                Withheld::NotUnderstood,
+            ),
+            (
+                r#"{"resultType":"task","taskId":null}"#,
+                Withheld::NotUnderstood,
+            ),
+            (
+                r#"{"resultType":"task","taskId":"\ud800"}"#,
+                Withheld::NotUnderstood,
+            ),
+            (r#"{"resultType":"task","taskId":""}"#, Withheld::Unbound),
+            (
+                r#"{"task":{"taskId":"a","taskId":"b"}}"#,
+                Withheld::NotUnderstood,
+            ),
+            (r#"{"requestState":{}}"#, Withheld::NotUnderstood),
+            (&long, Withheld::Unbound),
+        ] {
+            let asked = asked(Era::Modern, call("tools/call", "add"));
+            assert_eq!(bound(text, Some(&asked), &keys()), Err(why), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_known_task_is_named_as_the_client_knows_it_wherever_it_stands() {
+        let task = Task {
+            bound_id: "bound".to_owned(),
+            upstream_id: "up".to_owned(),
+            origin: None,
+        };
+        let asked = asked(Era::Legacy, AskedKind::Task(Rc::new(task)));
+        for (text, expected) in [
+            (
+                r#"{"taskId": "\u0075p", "result": {"taskId": "up"}}"#,
+                Ok(r#"{"taskId": "bound", "result": {"taskId": "up"}}"#),
+            ),
+            (
+                r#"{"task": {"taskId": "up"}, "_meta": {"io.modelcontextprotocol/related-task": {"taskId": "up"}}}"#,
+                Ok(
+                    r#"{"task": {"taskId": "bound"}, "_meta": {"io.modelcontextprotocol/related-task": {"taskId": "bound"}}}"#,
+                ),
+            ),
+            (
+                r#"{"_meta": 1, "task": []}"#,
+                Ok(r#"{"_meta": 1, "task": []}"#),
+            ),
+            (r#"{"taskId": "UP"}"#, Err(Withheld::Unbound)),
+            (
+                r#"{"taskId": "up", "task": {"taskId": "other"}}"#,
+                Err(Withheld::Unbound),
+            ),
+            (r#"{"taskId": ["up"]}"#, Err(Withheld::NotUnderstood)),
+        ] {
+            let after = bound(text, Some(&asked), &keys());
+            assert_eq!(after.as_deref(), expected.as_deref(), "{text}");
+        }
+    }
+
+    fn id() -> impl Strategy<Value = String> {
+        prop_oneof![Just("up".to_owned()), proptest::prelude::any::<String>()]
+    }
+
+    proptest! {
+        #[test]
+        fn only_the_id_and_the_state_of_an_answer_change(id in id(), state: String, other: String) {
+            let text = json!({
+                "resultType": "task", "taskId": id, "requestState": state, "x": {"taskId": other},
+            });
+            let asked = asked(Era::Modern, call("tools/call", "add"));
+            match bound(&text.to_string(), Some(&asked), &keys()) {
+                Ok(after) => {
+                    let mut after: Value = serde_json::from_str(&after).unwrap();
+                    let given = after["taskId"].take();
+                    let task = open_task(&keys(), &ALICE, given.as_str().unwrap()).unwrap();
+                    let given = after["requestState"].take();
+                    let call = ("tools/call", "add");
+                    let opened =
+                        open_upstream_state(&keys(), &ALICE, call, given.as_str().unwrap());
+                    let opened: String =
+                        serde_json::from_str(&format!("\"{}\"", opened.unwrap())).unwrap();
+                    after["taskId"] = json!(task.upstream_name());
+                    after["requestState"] = json!(opened);
+                    prop_assert_eq!(after, text);
+                }
+                Err(why) => prop_assert_eq!((why, id.is_empty()), (Withheld::Unbound, true)),
+            }
+        }
+    }
+}

@@ -82,7 +82,7 @@ enum Instead {
 
 impl Inspect for Inspector<'_> {
     fn may_flow(&self) -> bool {
-        !self.expects_list()
+        !self.expects_list() && !self.expects_tasks()
     }
 
     fn message(&mut self, text: &[u8]) -> Ruling {
@@ -333,12 +333,19 @@ impl<'a> Inspector<'a> {
     }
 
     fn expects_list(&self) -> bool {
-        let Expected::Answers(requests) = self.expected else {
-            return false;
-        };
-        requests
-            .iter()
-            .any(|request| matches!(request.kind, AskedKind::List(_)))
+        self.expects(|kind| matches!(kind, AskedKind::List(_)))
+    }
+
+    /// Whether an answer names tasks: one in `_meta`, behind a long result, too.
+    fn expects_tasks(&self) -> bool {
+        self.expects(|kind| matches!(kind, AskedKind::Task(_) | AskedKind::Tasks))
+    }
+
+    fn expects(&self, wanted: impl Fn(&AskedKind) -> bool) -> bool {
+        match self.expected {
+            Expected::Answers(requests) => requests.iter().any(|request| wanted(&request.kind)),
+            Expected::Anything => false,
+        }
     }
 
     /// The request on whose stream this is, if it is one alone.

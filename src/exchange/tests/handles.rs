@@ -80,9 +80,12 @@ impl Went {
     }
 }
 
+/// Status, answer and record.
+type Refused = Box<(u16, Value, Record)>;
+
 /// A message, and the response to it: a result as JSON, or events. Otherwise
 /// the status, the answer and the record of a refusal.
-fn go(worker: &mut Worker, sent: &Sent, answer: &Answer) -> Result<Went, (u16, Value, Record)> {
+fn go(worker: &mut Worker, sent: &Sent, answer: &Answer) -> Result<Went, Refused> {
     let claims = claims_with(&json!({"scope": sent.scope, "sub": sent.subject}));
     let bearer = format!("Bearer {}", sign(HEADER, &claims));
     let mut all = vec![
@@ -127,7 +130,7 @@ fn go(worker: &mut Worker, sent: &Sent, answer: &Answer) -> Result<Went, (u16, V
         }
         Step::Reply { reply, record, .. } => {
             let body = serde_json::from_str(&reply.body).unwrap_or(Value::Null);
-            return Err((reply.status, body, *record.unwrap()));
+            return Err(Box::new((reply.status, body, *record.unwrap())));
         }
         step => panic!("{step:?}"),
     };
@@ -238,7 +241,7 @@ fn a_task_belongs_to_whoever_made_it() {
             assert_eq!(call.rule.as_deref(), Some("read"));
             let other = asked(&bound).of("bob");
             for refused in [other, asked("upstream-1"), asked("")] {
-                let (status, body, record) = go(worker, &refused, &nothing()).unwrap_err();
+                let (status, body, record) = *go(worker, &refused, &nothing()).unwrap_err();
                 assert_eq!((status, record.reason), (200, "task"));
                 assert_eq!(body["error"]["code"], -32602);
                 assert_eq!(body["error"]["message"], NOT_FOUND);
@@ -258,13 +261,13 @@ fn a_task_is_subject_to_the_rule_of_the_call_that_made_it() {
         let asked = Sent::new(LEGACY, "tasks/result", &json!({"taskId": bound}));
         let allowed = asked.clone().with_scope("mcp:read mcp:write");
         assert!(go(worker, &allowed, &nothing()).is_ok());
-        let (status, _, record) = go(worker, &asked, &nothing()).unwrap_err();
+        let (status, _, record) = *go(worker, &asked, &nothing()).unwrap_err();
         assert_eq!((status, record.reason), (403, "insufficient_scope"));
         assert_eq!(record.calls.first().unwrap().target, "sum");
         let without =
             json!({"rules": [{"id": "read", "what": {"tools": ["echo"], "methods": ["*"]}}]});
         let (status, body, record) =
-            go(&mut keyed(mode, &without), &allowed, &nothing()).unwrap_err();
+            *go(&mut keyed(mode, &without), &allowed, &nothing()).unwrap_err();
         assert_eq!((status, record.reason), (200, "no_rule"));
         assert_eq!(body["error"]["message"], NOT_FOUND);
     }
@@ -375,7 +378,7 @@ fn a_subscription_names_tasks_of_the_caller_and_hears_of_no_others() {
             listen(&[&first, "upstream-2"]),
             listen(&[&first, &second]).of("bob"),
         ] {
-            let (_, body, record) = go(worker, &refused, &nothing()).unwrap_err();
+            let (_, body, record) = *go(worker, &refused, &nothing()).unwrap_err();
             assert_eq!(record.reason, "task");
             assert_eq!(body["error"]["message"], NOT_FOUND);
         }
@@ -389,7 +392,7 @@ fn a_list_of_tasks_is_there_only_where_the_upstream_is_trusted_with_it() {
         let tasks = json!({"tasks": [{"taskId": "upstream-1"}, {"taskId": "upstream-2"}]});
         let answer = Answer::Result(tasks.clone());
         let refusing = &mut keyed(mode, &json!({}));
-        let (_, body, record) = go(refusing, &list, &answer).unwrap_err();
+        let (_, body, record) = *go(refusing, &list, &answer).unwrap_err();
         assert_eq!(record.reason, "unknown_method");
         assert_eq!(body["error"]["code"], -32601);
         let trusting = &mut keyed(mode, &json!({"tasks_list": "trusted"}));
@@ -401,7 +404,7 @@ fn a_list_of_tasks_is_there_only_where_the_upstream_is_trusted_with_it() {
         let went = go(trusting, &get, &nothing()).unwrap();
         assert_eq!(went.message["params"]["taskId"], "upstream-2");
         for (worker, get) in [(&mut *trusting, get.clone().of("bob")), (refusing, get)] {
-            let (_, _, record) = go(worker, &get, &nothing()).unwrap_err();
+            let (_, _, record) = *go(worker, &get, &nothing()).unwrap_err();
             assert_eq!(record.reason, "task");
         }
         let odd = Answer::Result(json!({"tasks": [{"id": "upstream-1"}]}));
@@ -426,7 +429,7 @@ fn a_header_names_the_task_as_the_upstream_does_or_not_at_all() {
         assert!(went.edits.remove.iter().any(|name| name == "mcp-name"));
         let mut disagreeing = get.clone();
         disagreeing.message["params"]["taskId"] = json!("t\u{e2}che\n1");
-        let (status, _, record) = go(worker, &disagreeing, &nothing()).unwrap_err();
+        let (status, _, record) = *go(worker, &disagreeing, &nothing()).unwrap_err();
         assert_eq!((status, record.reason), (400, "header_mismatch"));
     }
 }
@@ -439,7 +442,7 @@ fn in_a_batch_there_are_no_tasks() {
     let get =
         json!({"jsonrpc": "2.0", "id": 3, "method": "tasks/get", "params": {"taskId": bound}});
     batch.message = json!([get]);
-    let (_, body, _) = go(worker, &batch, &nothing()).unwrap_err();
+    let (_, body, _) = *go(worker, &batch, &nothing()).unwrap_err();
     assert_eq!(body[0]["error"]["code"], -32601, "{body}");
 }
 
@@ -463,7 +466,7 @@ fn a_state_of_the_upstream_comes_back_to_it_as_it_was() {
         let went = go(worker, &retry(&bound), &nothing()).unwrap();
         assert_eq!(went.message, retry(&json!(theirs)).message);
         for refused in [retry(&bound).of("bob"), retry(&json!(theirs))] {
-            let (status, body, record) = go(worker, &refused, &nothing()).unwrap_err();
+            let (status, body, record) = *go(worker, &refused, &nothing()).unwrap_err();
             assert_eq!((status, record.reason), (200, "request_state"));
             assert_eq!(body["error"]["code"], -32602);
         }
