@@ -402,7 +402,8 @@ fn judge_one<'a>(
     };
     let decision = decision.and_then(|permit| {
         let tasks = match &call {
-            Ok(call) => tasks::decide(head, identity, call, keys, &mut record),
+            Ok(call) => tasks::decide(head, identity, call, keys, &mut record)
+                .map_err(|denial| tasks::undeclared_first(denial, params, revision)),
             Err(_) => Ok(Vec::new()),
         }
         .inspect_err(|denial| {

@@ -9,11 +9,13 @@ use crate::config::TasksList;
 use crate::continuity::{Owner, StateKeys, Task, open_task};
 use crate::http::Headers;
 use crate::http::headers::is_spelling_of;
-use crate::json::Json;
 use crate::json::overwrite::Overwrite;
-use crate::mcp::agreement::{NAME_HEADER, mirrored, mirrored_name};
+use crate::json::{Json, Object};
+use crate::mcp::agreement::{
+    META_CAPABILITIES, NAME_HEADER, TASKS_EXTENSION, mirrored, mirrored_name,
+};
 use crate::mcp::envelope::Message;
-use crate::mcp::{Call, Target};
+use crate::mcp::{Call, Era, Revision, Target};
 use crate::oauth::Identity;
 use crate::policy::{Decision, Denied};
 use crate::record::CallRecord;
@@ -95,6 +97,24 @@ pub(super) fn decide(
         tasks.push(Rc::new(task));
     }
     Ok(tasks)
+}
+
+/// That a client cannot have tasks comes before that there is no such task, as
+/// it does at an upstream (SEP-2663, "Required Capabilities").
+pub(super) fn undeclared_first(denial: Denial, params: &Object, revision: Revision) -> Denial {
+    let is_unknown = matches!(denial, Denial::UnknownTask);
+    if is_unknown && revision.era() == Era::Modern && !declares_tasks(params) {
+        return Denial::UndeclaredTask;
+    }
+    denial
+}
+
+fn declares_tasks(params: &Object) -> bool {
+    let meta = params.get("_meta").and_then(Json::as_object);
+    let capabilities = meta.and_then(|meta| meta.get(META_CAPABILITIES)?.as_object());
+    let extensions =
+        capabilities.and_then(|capabilities| capabilities.get("extensions")?.as_object());
+    extensions.is_some_and(|extensions| extensions.get(TASKS_EXTENSION).is_some())
 }
 
 fn decide_on(

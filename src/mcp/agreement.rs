@@ -36,6 +36,8 @@ const ENCODED_END: &str = "?=";
 const META_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 /// The member of `_meta` in which a request declares what its client can do.
 pub const META_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
+/// SEP-2663: what a client of the modern era declares that can have tasks.
+pub const TASKS_EXTENSION: &str = "io.modelcontextprotocol/tasks";
 
 /// The revision that the header names. Absent, it stands for
 /// [`Revision::ASSUMED`].

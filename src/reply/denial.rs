@@ -36,6 +36,8 @@ pub enum Denial {
     ForgedState,
     /// A task id that was not given to this caller.
     UnknownTask,
+    /// The same, from a client that has not declared that it can have tasks.
+    UndeclaredTask,
     /// The upstream gave a session id that is none, or is too long.
     UpstreamSession,
     /// The upstream's answer cannot be looked at.
@@ -111,7 +113,7 @@ impl Denial {
             Self::Policy(denied) | Self::Task(denied) => denied.reason(),
             Self::Session(_) => "session",
             Self::ForgedState => "request_state",
-            Self::UnknownTask => "task",
+            Self::UnknownTask | Self::UndeclaredTask => "task",
             Self::UpstreamSession => "upstream_session",
             Self::Unreadable(Unreadable::Encoded) => "upstream_encoding",
             Self::Unreadable(Unreadable::ContentType) => "upstream_content_type",

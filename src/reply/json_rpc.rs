@@ -23,6 +23,7 @@ pub(super) const URL_ELICITATION_REQUIRED: i32 = -32042;
 /// Legacy only: MCP 2026-07-28 forbids it.
 pub(super) const RESOURCE_NOT_FOUND: i32 = -32002;
 pub(super) const HEADER_MISMATCH: i32 = -32020;
+pub(super) const MISSING_CLIENT_CAPABILITY: i32 = -32021;
 pub(super) const UNSUPPORTED_PROTOCOL_VERSION: i32 = -32022;
 /// The gate's own, outside of the ranges that JSON-RPC and MCP reserve.
 pub(super) const REFUSED: i32 = 403;

@@ -10,7 +10,7 @@ use super::{ConsentForm, Denial, Reply, SessionFault};
 use crate::config::AnswerStyle;
 use crate::credential::CredentialFailure;
 use crate::http::origin::Origin;
-use crate::mcp::agreement::AgreementError;
+use crate::mcp::agreement::{AgreementError, TASKS_EXTENSION};
 use crate::mcp::envelope::{EnvelopeError, RequestId};
 use crate::mcp::{Call, Era, Target};
 use crate::oauth::challenge::ChallengeError;
@@ -231,6 +231,7 @@ fn status_and_body(denial: &Denial, to: Addressee<'_>) -> (u16, Option<Value>) {
             ),
         ),
         Denial::UnknownTask => answer(to, 200, &unknown_task()),
+        Denial::UndeclaredTask => answer(to, 400, &undeclared_task()),
         Denial::UpstreamSession => plain(
             502,
             json_rpc::REFUSED,
@@ -408,6 +409,17 @@ fn unknown_task() -> Error {
         json_rpc::INVALID_PARAMS,
         "Failed to retrieve task: Task not found",
     )
+}
+
+/// Tasks extension (SEP-2663), "Required Capabilities".
+fn undeclared_task() -> Error {
+    Error {
+        data: Some(json!({"requiredCapabilities": {"extensions": {TASKS_EXTENSION: {}}}})),
+        ..Error::new(
+            json_rpc::MISSING_CLIENT_CAPABILITY,
+            "The client has not declared that it can have tasks",
+        )
+    }
 }
 
 fn resource_not_found(era: Era, uri: Option<&str>) -> Error {

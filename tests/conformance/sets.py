@@ -15,6 +15,8 @@ GATE_REFUSES = {
     "header_mismatch",
     "invalid_params",
     "no_server",
+    "request_state",
+    "task",
     "unknown_method",
     "unsupported_version",
 }

@@ -95,3 +95,50 @@ fn nothing_is_copied_where_nothing_is_refused_or_declared() {
     let (admission, _) = forwarded(worker, &MODERN, &modern(&json!({}), &json!({})));
     assert_eq!(admission.message(), None);
 }
+
+/// The answer to a request about a task that is nobody's.
+fn unknown_task(worker: &mut Worker, capabilities: &Value) -> (u16, Value) {
+    let message = json!({"jsonrpc": "2.0", "id": 4, "method": "tasks/get", "params": {
+        "taskId": "made-up", "_meta": {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28", CAPABILITIES: capabilities}}});
+    let bearer = bearer("mcp:read");
+    let headers = headers(
+        "POST",
+        &[
+            ("authorization", bearer.as_str()),
+            ("mcp-protocol-version", "2026-07-28"),
+            ("mcp-method", "tasks/get"),
+            ("mcp-name", "made-up"),
+        ],
+    );
+    let (_, step) = super::credentials::sent_with(worker, headers, &message.to_string());
+    let Step::Reply { reply, record, .. } = step else {
+        panic!("{step:?}")
+    };
+    assert_eq!(record.unwrap().reason, "task");
+    let answer: Value = serde_json::from_str(&reply.body).unwrap();
+    (reply.status, answer["error"].clone())
+}
+
+#[test]
+fn that_a_client_has_not_declared_tasks_comes_before_that_there_is_no_such_task() {
+    let tasks = json!({"extensions": {"io.modelcontextprotocol/tasks": {}}});
+    for mode in MODES {
+        let worker = &mut worker_of(mode, &json!({}));
+        for undeclared in [
+            json!({}),
+            json!({"extensions": {}}),
+            json!({"extensions": []}),
+        ] {
+            let (status, error) = unknown_task(worker, &undeclared);
+            assert_eq!(
+                (status, &error["code"]),
+                (400, &json!(-32021)),
+                "{undeclared}"
+            );
+            assert_eq!(error["data"], json!({"requiredCapabilities": tasks}));
+        }
+        let (status, error) = unknown_task(worker, &tasks);
+        assert_eq!((status, &error["code"]), (200, &json!(-32602)));
+    }
+}
