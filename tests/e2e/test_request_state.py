@@ -105,7 +105,7 @@ def test_the_same_when_the_body_comes_in_pieces(keyed: Gate) -> None:
 
 
 def test_what_is_the_upstreams_goes_on_to_the_byte(keyed: Gate, protocol: str) -> None:
-    message = retry(requestState="theirs", inputResponses={"theirs": {"action": "accept"}})
+    message = retry(inputResponses={"theirs": {"action": "accept"}})
     assert send(keyed, message, protocol=protocol).passed().body == json.dumps(message).encode()
 
 
@@ -117,6 +117,12 @@ def test_a_forged_state_is_refused(keyed: Gate, protocol: str) -> None:
     outcome = send(keyed, message, protocol=protocol).refused(200, "request_state")
     assert outcome.error["code"] == -32602
     assert outcome.json["id"] == 1
+
+
+def test_a_state_that_nobody_here_has_given_is_refused(keyed: Gate, protocol: str) -> None:
+    message = retry(requestState="theirs", inputResponses={"theirs": {"action": "accept"}})
+    outcome = send(keyed, message, protocol=protocol).refused(200, "request_state")
+    assert outcome.error["code"] == -32602
 
 
 def asked_to_connect(gate: Gate, service: TokenService) -> Json:
@@ -177,5 +183,5 @@ def test_the_gate_does_not_ask_where_its_state_would_take_the_place_of_the_upstr
     connected: Gate, service: TokenService
 ) -> None:
     service.script = lambda _: consent()
-    outcome = send(connected, retry(requestState="theirs"))
+    outcome = send(connected, retry(inputResponses={"theirs": {"action": "accept"}}))
     assert outcome.json["result"]["isError"] is True
