@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 from sdk import configuration, node
 from sdk.configuration import Mode
-from sdk.gate import Gate, Gates, Servers, both_eras, find_module
+from sdk.client import OfficialClient
+from sdk.gate import Gate, Gates, Servers, both_eras, find_module, quiet
+from sdk.portal import PythonClient
 from sdk.typescript import TypeScriptClient
+from sdk.way import Way
 
 from demo.stack import (
     authorization_server,
@@ -56,12 +59,17 @@ def gates(
     plain = replace(holding, gate=gate_port, envoy_admin=admin_port)
     settings = Settings(
         port=holding.authorization_server,
-        jwt_resources=[holding.everything, both_eras(holding), plain.everything, both_eras(plain)],
+        jwt_resources=[
+            resource
+            for ports in (holding, plain)
+            for resource in (ports.everything, both_eras(ports), quiet(ports))
+        ],
     )
     authorization_server.start(processes, settings, tmp_path_factory.mktemp("state"))
     servers = Servers(
         everything_server.start(processes, holding.everything_server),
         node.start_both_eras_server(processes, both_eras_port),
+        both_eras_port,
     )
 
     with ExitStack() as envoys:
@@ -111,6 +119,33 @@ def typescript(tmp_path: Path) -> Iterator[TypeScriptClient]:
     """A TypeScript client that has never been here."""
     with TypeScriptClient(tmp_path / "client.log") as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def typescript_again(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TypeScriptClient]:
+    """A TypeScript client that can begin anew; a process for each takes longer than a test."""
+    with TypeScriptClient(tmp_path_factory.mktemp("typescript") / "log") as client:
+        yield client
+
+
+@pytest.fixture(params=["typescript", "python"])
+def client(
+    request: pytest.FixtureRequest, typescript_again: TypeScriptClient
+) -> Iterator[OfficialClient]:
+    """Each of the official clients, one after the other."""
+    if request.param == "typescript":
+        yield typescript_again
+        typescript_again.begin()
+    else:
+        with PythonClient() as python:
+            yield python
+
+
+@pytest.fixture(params=["itself", "holding", "plain"])
+def way(request: pytest.FixtureRequest, gates: Gates) -> Way:
+    """To the servers themselves, as the reference, and through each of the gates."""
+    direct = request.param == "itself"
+    return Way(gates.holding if direct else getattr(gates, request.param), direct)
 
 
 @pytest.fixture

@@ -4,41 +4,17 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from sdk.gate import Gate, Gates
+from sdk.gate import Gate
 from sdk.typescript import TypeScriptClient
+from sdk.way import Way
 
 DOCUMENT = "demo://resource/static/document/features.md"
 
 
-@pytest.fixture(params=["itself", "holding", "plain"])
-def everything(request: pytest.FixtureRequest, gates: Gates) -> str:
+@pytest.fixture
+def everything(way: Way) -> str:
     """The everything server's endpoint: its own, as the reference, and those of the gates."""
-    if request.param == "itself":
-        return gates.holding.everything_itself
-    gate: Gate = getattr(gates, request.param)
-    return gate.everything
-
-
-def test_progress_is_told_while_a_tool_runs(everything: str, typescript: TypeScriptClient) -> None:
-    typescript.sign_in(everything, "reader")
-    result, progress = typescript.call_tool_with_progress(
-        "trigger-long-running-operation", duration=0.3, steps=3
-    )
-    assert [(step["progress"], step["total"]) for step in progress] == [(1, 3), (2, 3), (3, 3)]
-    assert "completed" in result["content"][0]["text"]
-
-
-def test_notifications_come_on_the_stream_that_belongs_to_no_request(
-    gate: Gate, everything: str, typescript: TypeScriptClient
-) -> None:
-    typescript.sign_in(everything, "reader")
-
-    def came() -> bool:
-        # The server tells of each subscription, on that stream if it is open by now.
-        typescript.request("subscribeResource", {"uri": DOCUMENT})
-        return "notifications/message" in [each["method"] for each in typescript.notifications()]
-
-    gate.processes.wait_until("a notification has come", came)
+    return way.everything
 
 
 def test_a_call_during_which_the_server_asks_the_client_is_finished(

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
-
-import anyio
 import httpx
 import pytest
 from mcp import MCPError
-from mcp.client.subscriptions import ResourceUpdated
 from sdk.gate import Gate, both_modes
 from sdk import python
 from sdk.python import User, connected
@@ -119,34 +115,6 @@ async def test_the_python_client_is_told_what_it_may_not(gate: Gate) -> None:
         with pytest.raises(MCPError, match="Unknown tool: secret") as unknown:
             await client.call_tool("secret")
         assert unknown.value.code == -32602
-
-
-@both_modes
-@pytest.mark.anyio
-async def test_a_client_that_goes_away_is_passed_on_to_the_server(gate: Gate) -> None:
-    abandoned = f"abandoned {uuid4()}"
-
-    async def go_away(progress: float, total: float | None, message: str | None) -> None:
-        patience.cancel()
-
-    async with connected(gate.both_eras, User("reader")) as client:
-        with anyio.CancelScope() as patience:
-            await client.call_tool("wait", {"say": abandoned}, progress_callback=go_away)
-        log = gate.servers.both_eras.log
-        with anyio.fail_after(10):
-            while abandoned not in await anyio.Path(log).read_text():
-                await anyio.sleep(0.05)
-
-
-@pytest.mark.anyio
-async def test_a_subscription_tells_changes_of_what_may_be_read(gate: Gate) -> None:
-    readable = "notes://open/1"
-    async with (
-        connected(gate.both_eras, User("reader")) as client,
-        client.listen(resource_subscriptions=[readable]) as subscription,
-    ):
-        await client.call_tool("touch", {"uri": readable})
-        assert await anext(aiter(subscription)) == ResourceUpdated(uri=readable)
 
 
 @pytest.mark.anyio

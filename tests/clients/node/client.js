@@ -7,29 +7,38 @@ import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/cli
 
 import { Provider } from "./provider.js";
 import { serve } from "./serve.js";
+import { Wire } from "./wire.js";
 
 // The test is the user: it is told the address instead of being sent there.
 let authorizationUrl;
+const store = new Map();
 const provider = new Provider({
   name: "the TypeScript client",
   redirectUrl: "http://127.0.0.1:7777/callback",
   redirect: (url) => {
     authorizationUrl = url.href;
   },
-  store: new Map(),
+  store,
 });
-const notifications = [];
+let wire = new Wire();
 let client;
 let transport;
 
+// What happened since the client was begun.
+const notifications = [];
+const asked = [];
+const calls = [];
+const subscriptions = [];
+
 // With what the provider knows by now, as after a restart.
 // `opens` is how the user opens an address; without it they decline what they are asked.
-function connection(url, options, resumed, opens) {
+function connection(url, options, resumed, opens, answers) {
   const made = new Client({ name: "typescript-client", version: "1" }, options);
   made.fallbackNotificationHandler = async (notification) => {
     notifications.push(notification);
   };
-  if (options.capabilities?.elicitation) {
+  if (answers) answering(made, answers);
+  else if (options.capabilities?.elicitation) {
     made.setRequestHandler("elicitation/create", async ({ params }) => {
       if (!opens || params.mode !== "url") return { action: "decline" };
       const [program, ...before] = opens;
@@ -37,12 +46,40 @@ function connection(url, options, resumed, opens) {
       return { action: "accept" };
     });
   }
-  return [made, new StreamableHTTPClientTransport(new URL(url), { authProvider: provider, ...resumed })];
+  const overWire = { authProvider: provider, fetch: wire.fetch, ...resumed };
+  return [made, new StreamableHTTPClientTransport(new URL(url), overWire)];
+}
+
+// The user and the application behind the client, where they have an answer.
+function answering(made, { words, guess, roots }) {
+  const handlers = {
+    "elicitation/create":
+      words && (({ mode }) => ({ action: "accept", ...(mode !== "url" && { content: { word: words.shift() } }) })),
+    "sampling/createMessage":
+      guess && (() => ({ model: "none", role: "assistant", content: { type: "text", text: guess } })),
+    "roots/list": roots && (() => ({ roots: roots.map((uri) => ({ uri })) })),
+  };
+  for (const [method, answer] of Object.entries(handlers)) {
+    if (!answer) continue;
+    made.setRequestHandler(method, async ({ params }) => {
+      asked.push({ method, params });
+      return answer(params ?? {});
+    });
+  }
 }
 
 const commands = {
-  async connect({ url, options, opens }) {
-    [client, transport] = connection(url, options, undefined, opens);
+  // Becomes a client that has never been here, but may have kept a token.
+  async begin({ token }) {
+    await client?.close();
+    wire = new Wire();
+    for (const happened of [notifications, asked, calls, subscriptions]) happened.length = 0;
+    store.clear();
+    if (token) provider.saveTokens({ access_token: token, token_type: "Bearer" });
+  },
+
+  async connect({ url, options, opens, answers }) {
+    [client, transport] = connection(url, options, undefined, opens, answers);
     await client.connect(transport);
     return { protocolVersion: client.getNegotiatedProtocolVersion(), sessionId: transport.sessionId };
   },
@@ -66,6 +103,32 @@ const commands = {
     return { result, progress };
   },
 
+  // Makes a call that goes on while other commands are done.
+  start({ params }) {
+    const progress = [];
+    const abort = new AbortController();
+    const options = { onprogress: (step) => progress.push(step), signal: abort.signal };
+    const outcome = client.callTool(params, options).then((result) => ({ result }), (error) => ({ error }));
+    return calls.push({ progress, abort, outcome }) - 1;
+  },
+
+  progress: ({ call }) => calls[call].progress,
+
+  cancel: ({ call }) => calls[call].abort.abort("the user has lost patience"),
+
+  async outcome({ call }) {
+    const { result, error } = await calls[call].outcome;
+    if (error) throw error;
+    return result;
+  },
+
+  async listen({ filter }) {
+    const subscription = await client.listen(filter);
+    return { subscription: subscriptions.push(subscription) - 1, honored: subscription.honoredFilter };
+  },
+
+  unlisten: ({ subscription }) => subscriptions[subscription].close(),
+
   // Makes a call; then, on a new connection of the same session, asks for what
   // came after the call's first event.
   async callAndReplay({ url, params }) {
@@ -83,6 +146,12 @@ const commands = {
   },
 
   notifications: () => notifications,
+
+  asked: () => asked,
+
+  requests: () => wire.requests,
+
+  cut: () => wire.cut(),
 
   async close() {
     await transport.terminateSession();

@@ -1,9 +1,11 @@
 """Envoy's configuration in these tests: the shipped one, with what they add.
 
-Added are a second server, one of both protocol eras, the origin of the tests'
-own page, and a state key, so that sessions are bound to their clients. Left out
-is the server that wants credentials. What the shipped policy says about the everything server stays
-as it is: these tests are about that policy too.
+Added are a second server, one of both protocol eras, once more the same one where
+it may ask its clients for little, the origin of the tests' own page, a host that
+users may be sent to, and a state key, so that sessions are bound to their
+clients. Left out is the server that wants credentials. What else the shipped
+policy says about the everything server stays as it is: these tests are about that
+policy too.
 """
 
 from __future__ import annotations
@@ -24,6 +26,27 @@ Mode = Literal["holding", "plain"]
 # The server of both eras: in the policy, in Envoy's clusters, and in the path.
 BOTH_ERAS = "both-eras"
 BOTH_ERAS_PATH = f"/{BOTH_ERAS}/mcp"
+QUIET = "quiet"
+QUIET_PATH = f"/{QUIET}/mcp"
+
+# Where users may be asked to go, of both servers.
+LINKED_HOST = "connect.example.com"
+
+# Its tools for everybody who may read.
+OPEN_TOOLS = [
+    "ask",
+    "capabilities",
+    "count",
+    "extra",
+    "interview",
+    "link",
+    "listeners",
+    "poll",
+    "publish",
+    "say",
+    "touch",
+    "wait",
+]
 
 
 def write(
@@ -34,11 +57,21 @@ def write(
     plugin = _plugin(configuration)
     policy = json.loads(plugin["configuration"]["value"])
     without_credentials(configuration, policy)
-    _add_upstream(configuration, both_eras_port)
+    for server in (BOTH_ERAS, QUIET):
+        _add_upstream(configuration, server, both_eras_port)
     policy["header_mode"] = mode
     policy["servers"][0]["allowed_origins"].append(page_origin)
     policy["state_keys"] = [{"id": "tests", "secret": "the-state-key-of-the-clients-tests"}]
-    policy["servers"].append(_both_eras_policy(f"{ports.gate_url}{BOTH_ERAS_PATH}"))
+    both_eras = _both_eras_policy(f"{ports.gate_url}{BOTH_ERAS_PATH}")
+    quiet = {
+        **both_eras,
+        "id": QUIET,
+        "resource": f"{ports.gate_url}{QUIET_PATH}",
+        "client_features": {"sampling": False, "roots": False},
+    }
+    policy["servers"] += [both_eras, quiet]
+    for server in policy["servers"][:2]:
+        server["client_features"] = {"url_elicitation_hosts": [LINKED_HOST]}
     plugin["configuration"]["value"] = json.dumps(policy)
     if mode == "plain":
         # This mode is for hosts that cannot be told to hold the headers back.
@@ -57,13 +90,14 @@ def _both_eras_policy(resource: str) -> dict:
         "issuers": ["demo"],
         "scopes": ["mcp:read"],
         "obtainable_scopes": [{"scopes": ["mcp:write"]}],
+        "lists": {"obtainable": "hidden"},
         "rules": [
             {
                 "id": "read",
                 "who": {"scopes": ["mcp:read"]},
                 "what": {
-                    "tools": ["ask", "count", "touch", "wait"],
-                    "prompts": ["summary"],
+                    "tools": OPEN_TOOLS,
+                    "prompts": ["summary", "extra-prompt"],
                     "resources": ["notes://open/*"],
                 },
             },
@@ -77,8 +111,8 @@ def _both_eras_policy(resource: str) -> dict:
                 "id": "secret",
                 "who": {"claims": [{"claim": "roles", "contains": "admin"}]},
                 "what": {
-                    "tools": ["secret"],
-                    "prompts": ["secret-prompt"],
+                    "tools": ["secret", "secret-extra"],
+                    "prompts": ["secret-prompt", "secret-extra-prompt"],
                     "resources": ["notes://secret/*"],
                 },
             },
@@ -87,17 +121,17 @@ def _both_eras_policy(resource: str) -> dict:
     }
 
 
-def _add_upstream(configuration: dict, port: int) -> None:
-    """A route and a cluster for it, like those of the everything server."""
+def _add_upstream(configuration: dict, name: str, port: int) -> None:
+    """A route and a cluster for a server, like those of the everything server."""
     routes = _manager(configuration)["route_config"]["virtual_hosts"][0]["routes"]
     route = copy.deepcopy(routes[0])
-    route["name"] = route["route"]["cluster"] = BOTH_ERAS
-    route["match"]["path"] = BOTH_ERAS_PATH
+    route["name"] = route["route"]["cluster"] = name
+    route["match"]["path"] = f"/{name}/mcp"
     routes.insert(0, route)
 
     clusters = configuration["static_resources"]["clusters"]
     cluster = copy.deepcopy(clusters[0])
-    cluster["name"] = cluster["load_assignment"]["cluster_name"] = BOTH_ERAS
+    cluster["name"] = cluster["load_assignment"]["cluster_name"] = name
     [endpoint] = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"]
     endpoint["endpoint"]["address"]["socket_address"]["port_value"] = port
     clusters.append(cluster)

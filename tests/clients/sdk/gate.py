@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -17,7 +18,7 @@ from demo.stack.places import LOOPBACK, Ports
 from demo.stack.processes import Child, Processes
 from demo.stack.sign_in import Client
 
-from .configuration import BOTH_ERAS_PATH
+from .configuration import BOTH_ERAS_PATH, QUIET_PATH
 
 # For a test whose `gate` is to be one of each header mode, one after the other.
 both_modes = pytest.mark.parametrize("gate", ["holding", "plain"], indirect=True)
@@ -29,9 +30,10 @@ class Servers:
 
     everything: Child
     both_eras: Child
+    both_eras_port: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Gate:
     """A running Envoy with the filter, and the servers behind it."""
 
@@ -55,10 +57,25 @@ class Gate:
         """The endpoint of the server that speaks both eras."""
         return both_eras(self.ports)
 
+    @property
+    def both_eras_itself(self) -> str:
+        """The same server without the gate."""
+        return f"http://{LOOPBACK}:{self.servers.both_eras_port}/mcp"
+
+    @property
+    def quiet(self) -> str:
+        """The same server, where it may ask its clients for little."""
+        return quiet(self.ports)
+
+    @cache
+    def kept_token(self, account: str, resource: str) -> str:
+        """One token of an account for all tests."""
+        return self.token(account, resource)
+
     def token(self, account: str, resource: str) -> str:
         """An access token with all that an account may have, got without an MCP client."""
         answer = Client.for_tokens(self.ports.issuer).sign_in(
-            self.ports.issuer, account, scope="mcp:read mcp:write", resource=resource
+            self.ports.issuer, account, scope="mcp:read mcp:write", resource=resource, ttl=3600
         )
         return str(answer["access_token"])
 
@@ -103,6 +120,11 @@ class Gates:
 def both_eras(ports: Ports) -> str:
     """The resource identifier of the server of both eras."""
     return f"{ports.gate_url}{BOTH_ERAS_PATH}"
+
+
+def quiet(ports: Ports) -> str:
+    """The resource identifier of the same server, where it may ask its clients for little."""
+    return f"{ports.gate_url}{QUIET_PATH}"
 
 
 def find_module(processes: Processes) -> Path:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import anyio
@@ -82,10 +83,15 @@ async def connected(
     *,
     mode: str = "auto",
     opens: Callable[[str], object] | None = None,
+    transport: httpx2.AsyncBaseTransport | None = None,
+    watch: Callable[[httpx2.Response], Awaitable[None]] | None = None,
+    **callbacks: Any,
 ) -> AsyncIterator[Client]:
     """A client that has never been here, but may have kept a token, connected.
 
-    One whose user `opens` the addresses that a server asks them to says so.
+    One whose user `opens` the addresses that a server asks them to says so. Its
+    requests go over the `transport`, and `watch` sees the answers as they begin;
+    `callbacks` are those of the SDK's `Client`.
     """
 
     async def elicited(
@@ -106,13 +112,16 @@ async def connected(
         redirect_handler=user.redirected,
         callback_handler=user.came_back,
     )
+    if opens is not None:
+        callbacks["elicitation_callback"] = elicited
     async with (
-        httpx2.AsyncClient(auth=provider, timeout=30) as http,
-        Client(
-            streamable_http_client(url, http_client=http),
-            mode=mode,
-            elicitation_callback=elicited if opens else None,
-        ) as client,
+        httpx2.AsyncClient(
+            auth=provider,
+            timeout=30,
+            transport=transport,
+            event_hooks={"response": [watch] if watch else []},
+        ) as http,
+        Client(streamable_http_client(url, http_client=http), mode=mode, **callbacks) as client,
     ):
         yield client
 
