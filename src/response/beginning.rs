@@ -27,6 +27,14 @@ impl Beginning {
         }
     }
 
+    /// As [`of`](Self::of), of what comes after all that is not ASCII: byte
+    /// order marks, spaces of other scripts, and what is neither.
+    pub(super) fn after_unusual(text: &[u8]) -> Self {
+        let is_usual = |byte: &u8| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0x80..);
+        let start = text.iter().position(is_usual).unwrap_or(text.len());
+        Self::of(text.get(start..).unwrap_or_default())
+    }
+
     /// Whether a complete text may be taken for a message.
     pub(super) const fn may_be_message(self) -> bool {
         matches!(self, Self::Message | Self::NotAscii)

@@ -12,12 +12,12 @@ const FLOW_FROM: usize = 64 * 1024;
 /// How many bytes may come before what a body is.
 const TOLD_WITHIN: usize = 1024;
 
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
 /// How the messages in a body are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyKind {
-    /// `application/json`: one message, or an array of them.
+    /// `application/json`: one message, or an array of them. As some clients
+    /// do not look at the content type, a body that is neither is read as
+    /// what it turns out to be.
     Json,
     /// `text/event-stream`
     Events,
@@ -58,7 +58,7 @@ pub(super) struct Bounds {
 
 #[derive(Debug)]
 enum State {
-    /// White space only so far.
+    /// White space only so far, or what some reader may take for it.
     Untold(Held),
     Document(Document),
     Events(Events),
@@ -82,9 +82,8 @@ impl ResponseBody {
         let flow_from = if flow_from < limit { flow_from } else { limit };
         let bounds = Bounds { limit, flow_from };
         let state = match kind {
-            BodyKind::Json => State::Document(Document::new(bounds)),
             BodyKind::Events => State::Events(Events::new(bounds)),
-            BodyKind::Untold => State::Untold(Held::new()),
+            BodyKind::Json | BodyKind::Untold => State::Untold(Held::new()),
         };
         Self { bounds, state }
     }
@@ -154,28 +153,17 @@ impl ResponseBody {
         }
     }
 
-    /// What a body with this beginning is, once that can be told.
+    /// What a body with this beginning is, once that can be told: by its first
+    /// character that is neither white space nor outside of ASCII. What has
+    /// none is neither a message nor an event.
     fn tell(&self, beginning: &[u8]) -> Option<State> {
         let near = beginning.get(..TOLD_WITHIN).unwrap_or(beginning);
-        let text = near.trim_ascii_start();
-        let after_mark = text.strip_prefix(BYTE_ORDER_MARK);
-        let is_message = match Beginning::of(after_mark.unwrap_or(text)) {
-            Beginning::Message => Some(true),
-            Beginning::Text => Some(false),
-            Beginning::NotAscii if BYTE_ORDER_MARK.starts_with(text) => None,
-            // The byte order marks of UTF-16.
-            Beginning::NotAscii => Some(matches!(text.first(), Some(0xfe | 0xff))),
-            Beginning::Nothing => None,
-        };
-        let is_message = is_message.or((beginning.len() > TOLD_WITHIN).then_some(true))?;
-        Some(self.told(is_message))
-    }
-
-    const fn told(&self, is_message: bool) -> State {
-        if is_message {
-            State::Document(Document::new(self.bounds))
-        } else {
-            State::Events(Events::of_text(self.bounds))
+        match Beginning::after_unusual(near) {
+            Beginning::Text => Some(State::Events(Events::of_text(self.bounds))),
+            Beginning::Message => Some(State::Document(Document::new(self.bounds))),
+            Beginning::Nothing | Beginning::NotAscii => {
+                (beginning.len() > TOLD_WITHIN).then(|| State::Document(Document::new(self.bounds)))
+            }
         }
     }
 }

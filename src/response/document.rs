@@ -1,13 +1,11 @@
 //! A body that is one JSON text.
 
-use serde::de::IgnoredAny;
-
-use super::beginning::Beginning;
 use super::body::{Bounds, Fed};
 use super::glance::Glance;
 use super::part::Held;
 use super::withheld::Withheld;
 use super::{Inspect, Ruling};
+use crate::json::cursor::Cursor;
 
 /// The JSON text of a body, as it comes.
 #[derive(Debug)]
@@ -19,20 +17,16 @@ pub(super) struct Document {
 #[derive(Debug)]
 enum Stage {
     Waiting(Waiting),
-    /// No message: it passes.
-    Passing,
     /// A message that goes on before it is complete.
     Flowing(Glance),
-    /// Something else has gone on in its place.
-    Swallowed,
+    /// It has gone on, or something else has in its place.
+    Over,
 }
 
 /// What has come is held.
 #[derive(Debug, Default)]
 struct Waiting {
     held: Held,
-    /// More than white space has come.
-    has_begun: bool,
     /// Whether it may go on before it is complete has been asked.
     was_asked: bool,
 }
@@ -49,7 +43,6 @@ impl Document {
     pub(super) const fn new(bounds: Bounds) -> Self {
         let waiting = Waiting {
             held: Held::new(),
-            has_begun: false,
             was_asked: false,
         };
         Self {
@@ -61,7 +54,7 @@ impl Document {
     pub(super) const fn is_settled(&self) -> bool {
         match &self.stage {
             Stage::Waiting(waiting) => waiting.held.is_empty(),
-            Stage::Passing | Stage::Swallowed => true,
+            Stage::Over => true,
             Stage::Flowing(_) => false,
         }
     }
@@ -91,13 +84,12 @@ impl Document {
                     }
                     Decision::Pass(next) if was_empty => (next, Fed::AsItCame),
                     Decision::Pass(next) => (next, Fed::Instead(waiting.held.take())),
-                    Decision::Instead(text) => (Stage::Swallowed, Fed::Instead(text)),
-                    Decision::Cut => (Stage::Swallowed, Fed::Cut(Vec::new())),
+                    Decision::Instead(text) => (Stage::Over, Fed::Instead(text)),
+                    Decision::Cut => (Stage::Over, Fed::Cut(Vec::new())),
                 };
                 self.stage = next;
                 fed
             }
-            Stage::Passing => Fed::AsItCame,
             Stage::Flowing(glance) => {
                 glance.feed(part);
                 if glance.may_flow() {
@@ -106,7 +98,7 @@ impl Document {
                     Fed::Cut(Vec::new())
                 }
             }
-            Stage::Swallowed => Fed::Instead(Vec::new()),
+            Stage::Over => Fed::Instead(Vec::new()),
         }
     }
 }
@@ -125,18 +117,6 @@ impl Waiting {
         } else {
             self.held.bytes()
         };
-        if !self.has_begun {
-            let was_held = all.len().saturating_sub(part.len());
-            let near = part.get(..bounds.limit.saturating_sub(was_held));
-            match Beginning::of(near.unwrap_or(part)) {
-                Beginning::Nothing if is_last && all.len() <= bounds.limit => {
-                    return Decision::Pass(Stage::Passing);
-                }
-                Beginning::Nothing => {}
-                Beginning::Text => return Decision::Pass(Stage::Passing),
-                Beginning::Message | Beginning::NotAscii => self.has_begun = true,
-            }
-        }
         if !self.was_asked && all.len() > bounds.flow_from {
             self.was_asked = true;
             if let Some((before, after)) = all.split_at_checked(bounds.flow_from) {
@@ -162,7 +142,7 @@ impl Waiting {
             return Decision::in_place(inspect.unread(Withheld::CutOff));
         }
         match inspect.message(all) {
-            Ruling::Pass => Decision::Pass(Stage::Passing),
+            Ruling::Pass => Decision::Pass(Stage::Over),
             ruling => Decision::in_place(ruling),
         }
     }
@@ -178,7 +158,14 @@ impl Decision {
     }
 }
 
-/// Whether this is the beginning of a JSON text, and not all of one.
+/// Whether this is the beginning of an object or an array, and not all of one.
 fn is_cut_off(text: &[u8]) -> bool {
-    serde_json::from_slice::<IgnoredAny>(text).is_err_and(|error| error.is_eof())
+    match str::from_utf8(text) {
+        Ok(text) => {
+            let mut cursor = Cursor::new(text);
+            matches!(cursor.peek(), Some(b'{' | b'[')) && cursor.skip_value().is_none()
+        }
+        // Within a character.
+        Err(error) => error.error_len().is_none(),
+    }
 }

@@ -2,14 +2,13 @@
 
 use memchr::memchr2;
 
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+use super::uniform::Uniform;
+
 const DATA: &[u8] = b"data";
 
 /// Which field a line is of, as far as it has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Field {
-    /// Nothing of the stream has come, or so many bytes of a byte order mark.
-    Mark(u8),
     /// So many bytes of the name `data`; nothing, at 0.
     Name(u8),
     /// `data`, and its value has begun.
@@ -36,27 +35,7 @@ impl Field {
     /// More of a line, without its end. Where in it the value of `data`
     /// begins, if it does.
     pub(super) fn advance(&mut self, run: &[u8]) -> Option<usize> {
-        let mut bytes = run.iter().enumerate();
-        if let Self::Mark(matched) = *self {
-            let mut matched = matched;
-            for (_, byte) in bytes.by_ref() {
-                if BYTE_ORDER_MARK.get(usize::from(matched)) != Some(byte) {
-                    *self = Self::Other;
-                    if matched == 0 {
-                        *self = Self::Name(0);
-                        return self.advance(run);
-                    }
-                    return None;
-                }
-                matched = matched.saturating_add(1);
-                *self = Self::Mark(matched);
-                if usize::from(matched) == BYTE_ORDER_MARK.len() {
-                    *self = Self::Name(0);
-                    break;
-                }
-            }
-        }
-        for (at, byte) in bytes {
+        for (at, byte) in run.iter().enumerate() {
             let Self::Name(matched) = *self else {
                 return None;
             };
@@ -76,7 +55,7 @@ impl Field {
 
     /// Whether nothing of the line has come.
     pub(super) const fn is_blank(self) -> bool {
-        matches!(self, Self::Name(0) | Self::Mark(0))
+        matches!(self, Self::Name(0))
     }
 
     /// Whether the line, if it ends here, is of the field `data`.
@@ -88,7 +67,7 @@ impl Field {
     /// the field `data`.
     pub(super) fn undecided_len(self) -> usize {
         match self {
-            Self::Name(matched) | Self::Mark(matched) => matched.into(),
+            Self::Name(matched) => matched.into(),
             Self::Data | Self::Other => 0,
         }
     }
@@ -123,12 +102,9 @@ pub(super) fn without_space(value: &[u8]) -> &[u8] {
     value.strip_prefix(b" ").unwrap_or(value)
 }
 
-/// The lines of an event; `is_first` in its stream.
-pub(super) fn lines(event: &[u8], is_first: bool) -> Lines<'_> {
-    match event.strip_prefix(BYTE_ORDER_MARK) {
-        Some(rest) if is_first => Lines(rest),
-        _ => Lines(event),
-    }
+/// The lines of an event.
+pub(super) const fn lines(event: &[u8]) -> Lines<'_> {
+    Lines(event)
 }
 
 impl<'a> Iterator for Lines<'a> {
@@ -195,7 +171,7 @@ fn put_data(out: &mut Vec<u8>, text: &[u8]) {
     if text.is_empty() {
         put_line(out, &[b"data: "]);
     }
-    for line in lines(text, false) {
+    for line in lines(&Uniform::whole(text)) {
         put_line(out, &[b"data: ", line.text]);
     }
 }

@@ -7,6 +7,7 @@
 //! comes.
 
 use core::ops::Range;
+use std::borrow::Cow;
 
 use memchr::memchr2;
 
@@ -15,6 +16,7 @@ use super::body::{Bounds, Fed};
 use super::event::{self, Field, Lines};
 use super::glance::Glance;
 use super::part::{Held, Out};
+use super::uniform::Uniform;
 use super::withheld::Withheld;
 use super::{Inspect, Ruling};
 
@@ -24,16 +26,17 @@ pub(super) struct Events {
     bounds: Bounds,
     /// No event stream by its type, so what has no blank line after it counts.
     is_text: bool,
+    uniform: Uniform,
     /// What of the current event has come in earlier parts and not gone on.
     held: Held,
     stage: Stage,
     /// The current line.
     field: Field,
     end: LineEnd,
-    /// No event has ended.
-    is_first: bool,
-    /// Something has gone on.
+    /// More than white space has gone on.
     has_started: bool,
+    /// Something has not gone on, and nothing in its place.
+    has_gap: bool,
 }
 
 /// What becomes of the current event.
@@ -100,12 +103,13 @@ impl Events {
         Self {
             bounds,
             is_text: false,
+            uniform: Uniform::new(),
             held: Held::new(),
             stage: Stage::Held(Undecided::new()),
-            field: Field::Mark(0),
+            field: Field::Name(0),
             end: LineEnd::Whole,
-            is_first: true,
             has_started: false,
+            has_gap: false,
         }
     }
 
@@ -117,7 +121,9 @@ impl Events {
     }
 
     pub(super) const fn is_settled(&self) -> bool {
-        self.held.is_empty() && !matches!(self.stage, Stage::Flowing(_))
+        self.held.is_empty()
+            && self.uniform.is_settled()
+            && !matches!(self.stage, Stage::Flowing(_))
     }
 
     #[cfg(test)]
@@ -125,7 +131,17 @@ impl Events {
         self.held.size()
     }
 
-    pub(super) fn feed(&mut self, bytes: &[u8], is_last: bool, inspect: &mut dyn Inspect) -> Fed {
+    pub(super) fn feed(&mut self, part: &[u8], is_last: bool, inspect: &mut dyn Inspect) -> Fed {
+        match self.uniform.read(part, is_last) {
+            Cow::Borrowed(part) => self.feed_uniform(part, is_last, inspect),
+            Cow::Owned(part) => match self.feed_uniform(&part, is_last, inspect) {
+                Fed::AsItCame => Fed::Instead(part),
+                fed => fed,
+            },
+        }
+    }
+
+    fn feed_uniform(&mut self, bytes: &[u8], is_last: bool, inspect: &mut dyn Inspect) -> Fed {
         let mut part = Part {
             bytes,
             out: Out::new(bytes),
@@ -315,7 +331,6 @@ impl Events {
         }
         self.stage = Stage::Held(Undecided::new());
         self.field = Field::Name(0);
-        self.is_first = false;
     }
 
     /// What becomes of the current event, if it is held and has data.
@@ -406,13 +421,15 @@ impl Events {
     /// What is undecided goes on as it came.
     fn let_go(&mut self, part: &mut Part<'_>) {
         self.gather(part);
-        let Some(first) = self.window(part).first().copied() else {
+        let window = self.window(part);
+        let Some(first) = window.first().copied() else {
             return;
         };
-        if !self.is_first {
+        let starts = self.has_started || window.iter().any(u8::is_ascii_graphic);
+        if self.has_gap {
             self.begin(first, part);
         }
-        self.has_started = true;
+        self.has_started |= starts;
         let has_lone_cr = matches!(&self.stage, Stage::Held(event) if event.has_lone_cr);
         if has_lone_cr {
             let lines = event::with_line_feeds(self.window(part));
@@ -456,20 +473,33 @@ impl Events {
             Ruling::Instead(text) => event::with_data(self.lines(part), &text, keeps_id),
             Ruling::Drop | Ruling::Pass => event::without_data(self.lines(part), has_begun),
         };
-        if let Some(first) = fresh.first() {
-            self.begin(*first, part);
-            self.has_started = true;
+        match fresh.first() {
+            Some(first) => {
+                self.begin(*first, part);
+                self.has_started = true;
+            }
+            None => self.has_gap = true,
         }
         part.out.put_all(fresh);
         self.held.take();
         part.leave_out();
     }
 
-    /// Where nothing of what was before goes on, this must not become the
-    /// beginning of the stream: a byte order mark means something only there.
-    fn begin(&self, first: u8, part: &mut Part<'_>) {
-        if !self.has_started && first == 0xef {
-            part.out.put(b"\n");
+    /// Where what was before does not go on, the beginning of this must not
+    /// become that of the stream: a byte order mark means something there, and
+    /// a text may turn into JSON.
+    fn begin(&mut self, first: u8, part: &mut Part<'_>) {
+        if self.has_started {
+            return;
+        }
+        match first {
+            b':' | b'a'..=b'z' => {}
+            _ if self.is_text => {
+                part.out.put(b":\n");
+                self.has_started = true;
+            }
+            0xef | 0xc3 => part.out.put(b"\n"),
+            _ => {}
         }
     }
 
@@ -493,7 +523,7 @@ impl Events {
     }
 
     fn lines<'a>(&'a self, part: &Part<'a>) -> Lines<'a> {
-        event::lines(self.window(part), self.is_first && !self.has_started)
+        event::lines(self.window(part))
     }
 
     fn change(&mut self, change: impl FnOnce(&mut Undecided)) {

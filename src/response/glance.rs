@@ -1,6 +1,7 @@
 //! What can be said of a JSON-RPC message before all of it is there.
 
 use super::utf8::Utf8;
+use super::words;
 use crate::json::letters::same_letters;
 
 /// Members of a result in which something may have to be changed: lists, and
@@ -152,7 +153,7 @@ impl Glance {
         while let [byte, after @ ..] = rest {
             rest = match self.lex {
                 Lex::String(text, utf8) if utf8.is_whole() => {
-                    let end = rest.iter().position(|byte| ends_plain(*byte));
+                    let end = words::position(rest, may_end_plain, ends_plain);
                     let plain;
                     (plain, rest) = rest
                         .split_at_checked(end.unwrap_or(rest.len()))
@@ -415,6 +416,10 @@ fn is_one_of(name: &str, names: &[&str]) -> bool {
 /// Whether more than going on has to be done at this byte of a string.
 const fn ends_plain(byte: u8) -> bool {
     matches!(byte, b'"' | b'\\' | 0..=0x1f | 0x80..)
+}
+
+const fn may_end_plain(word: words::Word) -> bool {
+    word.has_less(0x20) || word.has_high() || word.has(b'"', 0xff) || word.has(b'\\', 0xff)
 }
 
 // === impl Number ===

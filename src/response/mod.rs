@@ -21,8 +21,10 @@ mod part;
 mod splice;
 #[cfg(test)]
 mod tests;
+mod uniform;
 mod utf8;
 mod withheld;
+mod words;
 
 pub use body::{BodyKind, Fed, ResponseBody};
 pub use content::{Unreadable, body_kind};

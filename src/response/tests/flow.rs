@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::reference::{Ends, is_json, is_plain_answer, read};
+use super::reference::{CLIENTS, is_json, is_plain_answer, read};
 use super::*;
 use crate::response::glance::Glance;
 
@@ -309,8 +309,8 @@ proptest! {
         let setting = Setting { flow_from, ..EVENTS };
         let parts = cut_at(&stream, &cuts);
         let outcome = run(setting, slices(&parts), &by_answer);
-        for ends in [Ends::All, Ends::LineFeeds] {
-            let client = read(&outcome.out, ends);
+        for client in CLIENTS {
+            let client = read(&outcome.out, client);
             let data = client.events.into_iter().map(|event| event.data);
             for data in data.chain([client.rest]) {
                 prop_assert!(

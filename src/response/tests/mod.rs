@@ -173,6 +173,11 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
             b"{", b"}", b"[1]", b"\"drop\"", b"\"swap\"", b"x", b" ", b"\xef\xbb\xbf", b"\xef", b"\xc3",
             b"\xff", b"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{", b"\"content\":[", b"\"tools\":[",
         ]),
+        1 => prop::sample::select(vec![
+            &b"\x0b"[..], b"\x0c", b"\x1c", b"\x1d", b"\x1e", b"\xc2\x85", b"\xe2\x80\xa8",
+            b"\xe2\x80\xa9", b"\xc2", b"\x85", b"\xe2\x80", b"\xa8", b"\xc3\xaf\xc2\xbb\xc2\xbf",
+            b": x\xe2\x80\xa8data: {\"drop\":1}\xe2\x80\xa8\xc2\x85", b"\xc3\xaf\xc2\xbb", b"\xc2\xa0",
+        ]),
         1 => prop::sample::select(vec![&b"data: \xc3\xa9\n\n"[..], b"\xef\xbb\xbfdata: {\"drop\":1}\n\n"]),
     ];
     prop::collection::vec(piece, 0..16).prop_map(|pieces| pieces.concat())

@@ -25,25 +25,89 @@ pub(super) struct Read {
     pub(super) rest: Vec<u8>,
 }
 
-/// Which bytes end a line.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ends {
-    /// LF, CRLF, CR: the standard.
-    All,
-    /// LF, CRLF.
+/// How a client reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Client {
+    /// Lines end with LF, CRLF or CR: the standard.
+    Standard,
+    /// With LF or CRLF.
     LineFeeds,
+    /// As the standard, but what follows a byte order mark may be one that was
+    /// decoded wrongly (eventsource-parser).
+    TwoMarks,
+    /// Where `str.splitlines` of Python has it, and a byte order mark is part
+    /// of the text (httpx-sse before 0.4.1).
+    SplitLines,
+}
+
+pub(super) const CLIENTS: [Client; 4] = [
+    Client::Standard,
+    Client::LineFeeds,
+    Client::TwoMarks,
+    Client::SplitLines,
+];
+
+pub(super) const MARK: &[u8] = b"\xef\xbb\xbf";
+pub(super) const WRONG_MARK: &[u8] = "\u{ef}\u{bb}\u{bf}".as_bytes();
+
+/// The characters at which only `str.splitlines` ends lines, and what becomes
+/// of them.
+const LINE_ENDS: [(&str, &str); 8] = [
+    ("\u{b}", "\u{1f}"),
+    ("\u{c}", "\u{1f}"),
+    ("\u{1c}", "\u{1f}"),
+    ("\u{1d}", "\u{1f}"),
+    ("\u{1e}", "\u{1f}"),
+    ("\u{85}", "\\u0085"),
+    ("\u{2028}", "\\u2028"),
+    ("\u{2029}", "\\u2029"),
+];
+
+fn line_end(text: &[u8]) -> Option<(&'static str, &'static str)> {
+    LINE_ENDS
+        .into_iter()
+        .find(|(end, _)| text.starts_with(end.as_bytes()))
+}
+
+/// The stream as every client is to read it.
+pub(super) fn uniform(stream: &[u8]) -> Vec<u8> {
+    let mut rest = stream;
+    while let Some(after) = rest
+        .strip_prefix(MARK)
+        .or_else(|| rest.strip_prefix(WRONG_MARK))
+    {
+        rest = after;
+    }
+    let mut out = Vec::new();
+    while let Some(byte) = rest.first() {
+        if let Some((end, instead)) = line_end(rest) {
+            out.extend(instead.bytes());
+            rest = &rest[end.len()..];
+        } else {
+            out.push(*byte);
+            rest = &rest[1..];
+        }
+    }
+    out
 }
 
 /// WHATWG HTML, "Parsing an event stream" and "Interpreting an event stream".
-pub(super) fn read(stream: &[u8], ends: Ends) -> Read {
-    let stream = stream.strip_prefix(b"\xef\xbb\xbf").unwrap_or(stream);
+pub(super) fn read(stream: &[u8], client: Client) -> Read {
+    let mut stream = stream;
+    if client != Client::SplitLines {
+        stream = stream.strip_prefix(MARK).unwrap_or(stream);
+    }
+    if client == Client::TwoMarks {
+        stream = stream.strip_prefix(WRONG_MARK).unwrap_or(stream);
+    }
     let mut lines = vec![Vec::new()];
     let mut at = 0;
     while at < stream.len() {
         let width = match &stream[at..] {
             [b'\r', b'\n', ..] => 2,
             [b'\n', ..] => 1,
-            [b'\r', ..] if ends == Ends::All => 1,
+            [b'\r', ..] if client != Client::LineFeeds => 1,
+            rest if client == Client::SplitLines => line_end(rest).map_or(0, |(end, _)| end.len()),
             _ => 0,
         };
         if width > 0 {
@@ -99,13 +163,8 @@ fn field(line: &[u8], id: &mut Vec<u8>, data: &mut Vec<u8>, kind: &mut Vec<u8>) 
 
 /// The beginning of a stream up to the end of its last blank line.
 pub(super) fn up_to_blank_line(stream: &[u8]) -> &[u8] {
-    let mark = if stream.starts_with(b"\xef\xbb\xbf") {
-        3
-    } else {
-        0
-    };
     let (mut end, mut is_blank) = (0, true);
-    let mut at = mark;
+    let mut at = 0;
     while at < stream.len() {
         let width = match &stream[at..] {
             [b'\r', b'\n', ..] => 2,
