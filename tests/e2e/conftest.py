@@ -13,7 +13,7 @@ from harness.bootstrap import HOLDING, PLAIN, Setup
 from harness.gate import HTTP1, HTTP2, Gate, StartGate
 from harness.issuer import ALGORITHMS, Issuer
 from harness.recorder import Recorder
-from harness.sites import BARE, HOSTILE, SHARED
+from harness.sites import BARE, HOSTILE, KEYED, SHARED
 from harness.token_service import TokenService
 from harness.tokens import Key
 from harness.vault import SECRETS, Vault
@@ -121,6 +121,26 @@ def holding(shared_gates: Callable[[str], Gate], recorder: Recorder) -> Gate:
 def plain(shared_gates: Callable[[str], Gate], recorder: Recorder) -> Gate:
     """The gate in plain mode, for what is different there."""
     return shared_gates(PLAIN)
+
+
+@pytest.fixture(params=[HOLDING, PLAIN])
+def keyed(
+    request: pytest.FixtureRequest, shared_gates: Callable[[str], Gate], recorder: Recorder
+) -> Gate:
+    """A gate with state keys, in each header mode."""
+    return shared_gates(KEYED[request.param])
+
+
+@pytest.fixture
+def holding_keyed(shared_gates: Callable[[str], Gate], recorder: Recorder) -> Gate:
+    """The same where the mode makes no difference to what is tested."""
+    return shared_gates(KEYED[HOLDING])
+
+
+@pytest.fixture
+def plain_keyed(shared_gates: Callable[[str], Gate], recorder: Recorder) -> Gate:
+    """The same in plain mode, with two workers, for what is different there."""
+    return shared_gates(KEYED[PLAIN])
 
 
 @pytest.fixture

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from harness.bootstrap import HOLDING, PLAIN, Json, Setup
 from harness.gate import MODERN, Gate, Outcome, StartGate
 from harness.messages import call, modern, modern_headers
-from harness.recorder import Recorder
-from harness.sites import KEYED, STATE_KEY
+from harness.sites import STATE_KEY
 from harness.token_service import CONNECT, TokenService, consent
 from harness.wire import Connection
 
@@ -19,14 +18,6 @@ from demo.stack.ports import free_ports
 
 CONSENT = "mcp-auth.consent"
 ACCEPTED: Json = {CONSENT: {"action": "accept"}}
-
-
-@pytest.fixture(params=[HOLDING, PLAIN])
-def keyed(
-    request: pytest.FixtureRequest, shared_gates: Callable[[str], Gate], recorder: Recorder
-) -> Gate:
-    """A gate with state keys, in each header mode."""
-    return shared_gates(KEYED[request.param])
 
 
 @pytest.fixture
@@ -37,9 +28,7 @@ def service() -> Iterator[TokenService]:
 
 
 @pytest.fixture(params=[HOLDING, PLAIN])
-def connected(
-    request: pytest.FixtureRequest, start_gate: StartGate, service: TokenService
-) -> Gate:
+def connected(request: pytest.FixtureRequest, start_gate: StartGate, service: TokenService) -> Gate:
     """A gate whose upstream wants each user's own credential."""
 
     def policy(policy: Json) -> None:
@@ -68,9 +57,7 @@ def send(gate: Gate, message: Json, **more: str) -> Outcome:
 
 
 @pytest.mark.parametrize("size", [1, 100_000])
-def test_the_body_goes_on_without_what_is_the_gates(
-    keyed: Gate, protocol: str, size: int
-) -> None:
+def test_the_body_goes_on_without_what_is_the_gates(keyed: Gate, protocol: str, size: int) -> None:
     text = "é" * size
     message = retry(text, inputResponses=ACCEPTED)
     seen = send(keyed, message, protocol=protocol).passed()

@@ -9,7 +9,7 @@ import pytest
 from harness.bootstrap import HOLDING, PLAIN, Json, Setup
 from harness.gate import ENDPOINT, Gate, Outcome, StartGate
 from harness.messages import call, modern, modern_headers, request
-from harness.recorder import Recorder, Script, Wire, answer_result
+from harness.recorder import Recorder, Script, Wire
 from harness.sites import KEYED, STATE_KEY
 from harness.wire import http1, http2
 
@@ -31,9 +31,6 @@ def opening(upstream_id: str, media: str = "application/json") -> Script:
 
     async def script(wire: Wire) -> None:
         await wire.ended.wait()
-        if wire.seen.header("x-fence") is not None:
-            await answer_result(wire)
-            return
         message = json.loads(wire.seen.body) if wire.seen.body else {"id": 0}
         body = json.dumps({"jsonrpc": "2.0", "id": message.get("id"), "result": {}})
         if media == "text/event-stream":
@@ -90,13 +87,23 @@ def test_the_client_and_the_upstream_each_have_an_id_of_their_own(
 
 
 @pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
-def test_a_session_of_somebody_else_is_not_found(
-    keyed: Gate, method: str, protocol: str
-) -> None:
+def test_a_session_of_somebody_else_is_not_found(keyed: Gate, method: str, protocol: str) -> None:
     session = opened(keyed, protocol=protocol)
     outcome = within(keyed, session, method, account="writer", protocol=protocol)
     outcome.refused(404, "session").unseen()
     within(keyed, session, method, protocol=protocol).passed()
+
+
+def test_a_stream_of_somebody_elses_session_cannot_be_resumed(keyed: Gate, protocol: str) -> None:
+    session = opened(keyed)
+    for each, account in ((session, "writer"), (UPSTREAM_ID, "reader"), ("AAAA", "reader")):
+        headers = {SESSION: each, "last-event-id": "event-7", "mcp-protocol-version": "2025-11-25"}
+        outcome = keyed.send("GET", headers=headers, account=account, protocol=protocol)
+        outcome.refused(404, "session").unseen()
+    headers[SESSION] = session
+    seen = keyed.send("GET", headers=headers, account="reader", protocol=protocol).passed()
+    assert seen.header("last-event-id") == "event-7"
+    assert seen.header(SESSION) == UPSTREAM_ID
 
 
 @pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
@@ -148,9 +155,7 @@ def test_a_session_header_that_is_not_one_text_is_a_bad_request(
     else:
         pseudo = {":method": "POST", ":scheme": "http", ":authority": keyed.authority}
         head = [(name.encode(), value.encode()) for name, value in pseudo.items()]
-        answer = http2(
-            keyed.ports.gate, [*head, (b":path", ENDPOINT.encode()), *headers], body
-        )
+        answer = http2(keyed.ports.gate, [*head, (b":path", ENDPOINT.encode()), *headers], body)
     assert answer.status == 400
     assert keyed.upstream_since(before) == []
 

@@ -20,7 +20,7 @@ from demo.stack.processes import Child, Processes
 from . import bootstrap
 from .bootstrap import HOLDING, Json, Setup
 from .issuer import Issuer
-from .recorder import PATIENCE, Recorder, Seen
+from .recorder import FENCE, PATIENCE, Recorder, Seen
 
 ENDPOINT = "/everything/mcp"
 LEGACY = "2025-11-25"
@@ -220,13 +220,13 @@ class Gate:
         token = self.token("reader")
         self.client().post(
             ENDPOINT,
-            headers={"authorization": f"Bearer {token}", "x-fence": fence},
+            headers={"authorization": f"Bearer {token}", FENCE: fence},
             json={"jsonrpc": "2.0", "id": fence, "method": "ping"},
         )
         self.recorder.wait(
-            "the fence", lambda: any(seen.header("x-fence") == fence for seen in self.recorder.seen)
+            "the fence", lambda: any(seen.header(FENCE) == fence for seen in self.recorder.seen)
         )
-        return [seen for seen in self.recorder.seen[before:] if seen.header("x-fence") is None]
+        return [seen for seen in self.recorder.seen[before:] if seen.header(FENCE) is None]
 
     def audit(self, request_id: str) -> Json:
         """The audit line of a request; there is exactly one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -15,6 +16,9 @@ import h11
 LOOPBACK = "127.0.0.1"
 PATIENCE = 10.0
 POLL = 0.05
+
+# Marks a request that a test sends for no other reason than to see it arrive.
+FENCE = "x-fence"
 
 
 @dataclass
@@ -53,6 +57,11 @@ class Wire:
         self.writer.write(data)
         await self.writer.drain()
 
+    def no_delay(self) -> None:
+        """From now on, each `send` is a segment of its own."""
+        connection = self.writer.get_extra_info("socket")
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
     async def gone(self) -> None:
         """Wait until Envoy has closed the connection."""
         with suppress(OSError):
@@ -89,6 +98,7 @@ class Recorder:
         self.seen: list[Seen] = []
         self.raw = bytearray()
         self.connections = 0
+        self.gone = 0
         self.script: Script = answer_result
         self._changed = threading.Condition()
         self._loop = asyncio.new_event_loop()
@@ -102,7 +112,7 @@ class Recorder:
 
     def forget(self) -> None:
         """A new test begins."""
-        self.seen, self.raw, self.connections = [], bytearray(), 0
+        self.seen, self.raw, self.connections, self.gone = [], bytearray(), 0, 0
         self._go_on = []
         self.script = answer_result
 
@@ -114,6 +124,18 @@ class Recorder:
                 assert time.monotonic() < deadline, f"not seen: {what}; but {self.seen}"
                 self._changed.wait(POLL)
 
+    def pauses(self, value: Callable[[], int]) -> int:
+        """Wait until a number does not change any more; the number."""
+        deadline = time.monotonic() + PATIENCE
+        last, same = value(), 0
+        while same < 6:
+            assert time.monotonic() < deadline, "it does not pause"
+            time.sleep(POLL)
+            now = value()
+            same = same + 1 if now == last else 0
+            last = now
+        return last
+
     def cue(self) -> Callable[[], None]:
         """Something for a script to wait for (`await_cue`), and a call that gives it."""
         event = asyncio.Event()
@@ -124,6 +146,13 @@ class Recorder:
         """Wait for the next cue."""
         await asyncio.wait_for(self._go_on[0].wait(), PATIENCE)
         self._go_on.pop(0)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait, in a script, until something holds that other scripts bring about."""
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.001)
 
     def close(self) -> None:
         """End the thread; what is still open goes with it."""
@@ -159,7 +188,7 @@ class Recorder:
         self.seen.append(seen)
         self._notify()
         wire = Wire(seen, reader, writer)
-        script = asyncio.ensure_future(self.script(wire))
+        script = asyncio.ensure_future(self._script(seen)(wire))
         try:
             while not (seen.complete or seen.cut):
                 event = await self._event(parser, reader)
@@ -178,6 +207,10 @@ class Recorder:
             return seen.complete and not writer.is_closing()
         finally:
             script.cancel()
+
+    def _script(self, seen: Seen) -> Script:
+        """The test's script, but not for the request that shows that no more is on its way."""
+        return answer_result if seen.header(FENCE) is not None else self.script
 
     async def _event(self, parser: h11.Connection, reader: asyncio.StreamReader) -> object:
         while True:

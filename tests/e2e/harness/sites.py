@@ -65,9 +65,24 @@ def bare(config: Json) -> None:
 
 
 def with_state_keys(policy: Json) -> None:
-    """What travels with the client is bound to it."""
+    """What travels with the client is bound to it; and servers whose answers are treated
+    otherwise than the demonstration's."""
     demonstration(policy)
     policy["state_keys"] = [STATE_KEY]
+    everything = policy["servers"][0]
+    origin = everything["resource"].removesuffix("/everything/mcp")
+
+    def like_everything(name: str, **changes: object) -> Json:
+        return {**everything, "id": name, "resource": f"{origin}/{name}/mcp", **changes}
+
+    refused = {"sampling": False, "elicitation": False, "roots": False}
+    hosts = ["connect.example.com", "*.example.com:8443"]
+    policy["servers"] += [
+        like_everything("sparse", lists={"obtainable": "hidden"}),
+        like_everything("asks-nothing", client_features=refused),
+        like_everything("opens-urls", client_features={"url_elicitation_hosts": hosts}),
+        like_everything("lists-tasks", tasks_list="trusted"),
+    ]
 
 
 STATE_KEY: Json = {"id": "2026-11", "secret": "the-state-key-of-the-tests-in-2026-11"}

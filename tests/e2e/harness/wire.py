@@ -25,6 +25,7 @@ class Answer:
     status: int
     headers: list[tuple[str, str]] = field(default_factory=list)
     body: bytes = b""
+    is_whole: bool = True
 
     def header(self, name: str) -> str | None:
         """The first value of a header."""
@@ -120,12 +121,27 @@ class Http2:
         self._h2.reset_stream(stream, error_code=8)
         self._flush()
 
+    def head(self, stream: int) -> None:
+        """Wait until a response has begun."""
+        for event in self._events():
+            if isinstance(event, h2.events.ResponseReceived) and event.stream_id == stream:
+                return
+
     def answer(self, stream: int) -> Answer:
         """The response on a stream; status 0 if the stream was reset before one came."""
-        answer = Answer(0)
+        return self.answers(stream)[0]
+
+    def answers(self, *streams: int) -> list[Answer]:
+        """The responses on several streams, in whatever order they come."""
+        answers = {stream: Answer(0, is_whole=False) for stream in streams}
+        open_streams = set(streams)
         for event in self._events():
-            if getattr(event, "stream_id", stream) != stream:
+            stream = getattr(event, "stream_id", None)
+            if isinstance(event, h2.events.ConnectionTerminated):
+                break
+            if stream not in open_streams:
                 continue
+            answer = answers[stream]
             if isinstance(event, h2.events.ResponseReceived):
                 fields = [(str(name), str(value)) for name, value in event.headers]
                 answer.status = int(fields[0][1])
@@ -134,12 +150,12 @@ class Http2:
                 answer.body += event.data
                 self._h2.acknowledge_received_data(event.flow_controlled_length, stream)
                 self._flush()
-            elif isinstance(
-                event,
-                h2.events.StreamEnded | h2.events.StreamReset | h2.events.ConnectionTerminated,
-            ):
-                return answer
-        return answer
+            elif isinstance(event, h2.events.StreamEnded | h2.events.StreamReset):
+                answer.is_whole = isinstance(event, h2.events.StreamEnded)
+                open_streams.remove(stream)
+                if not open_streams:
+                    break
+        return list(answers.values())
 
     def _events(self) -> Iterable[h2.events.Event]:
         while data := self._wire.receive():
