@@ -39,22 +39,25 @@ class Report:
     problems: list[str] = field(default_factory=list)
 
     def compare(self, scenarios: ScenarioSet, direct: Leg, gates: Sequence[Leg]) -> None:
-        """Print the verdicts on one set, and note what a gate has changed."""
+        """Print the verdicts on one set, and note where the server or a gate is to blame."""
         title = scenarios.name
         legs = [direct, *gates]
         names = sorted({*scenarios.scenarios, *(name for leg in legs for name in leg.results)})
         width = max(len(name) for name in names)
         print(f"\n{title}\n")
-        print(f"  {'scenario':{width}}", *(f"{leg.name:8}" for leg in legs))
+        print(_row("scenario", [leg.name for leg in legs], width))
         for name in names:
             different = [leg for leg in gates if leg.outcomes(name) != direct.outcomes(name)]
-            cells = [f"{leg.verdict(name):8}" for leg in legs]
-            print(f"  {name:{width}}", *cells, "<-- different" if different else "")
+            mark = ["<-- different"] if different else []
+            print(_row(name, [leg.verdict(name) for leg in legs] + mark, width))
             for leg in different:
                 self._different(f"{title}, {name}", name, direct, leg)
         print()
         for leg in legs:
             print(f"  {leg.name}: {len(names)} scenarios, {_counted(leg.verdict(name) for name in names)}")
+
+        for name, known in scenarios.known.items():
+            print(f"  {name} is {known.verdict} without the gate too: {known.reason}")
 
         for name in scenarios.scenarios:
             expected, found = scenarios.expected(name), direct.verdict(name)
@@ -90,3 +93,7 @@ class Report:
 
 def _counted(words: Iterable[str]) -> str:
     return ", ".join(f"{count} {word}" for word, count in Counter(words).most_common())
+
+
+def _row(name: str, cells: Sequence[str], width: int) -> str:
+    return " ".join([f"  {name:{width}}", *(f"{cell:8}" for cell in cells)]).rstrip()
