@@ -77,6 +77,11 @@ pub(super) fn upstream_unauthorized(to: Addressee<'_>) -> (u16, Option<Value>) {
 }
 
 /// An error with this status, with the id of the request if it has one.
-fn with_status(to: Addressee<'_>, status: u16, code: i32, message: &str) -> (u16, Option<Value>) {
+pub(super) fn with_status(
+    to: Addressee<'_>,
+    status: u16,
+    code: i32,
+    message: &str,
+) -> (u16, Option<Value>) {
     (status, Some(Error::new(code, message).answer(to.id())))
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::credential::{
     SUBJECT_TOKEN, credential, credential_rejected, missing_consent, upstream_unauthorized,
+    with_status,
 };
 use super::json_rpc::{self, Error, tool_error};
 use super::{ConsentForm, Denial, Reply, SessionFault};
@@ -237,21 +238,18 @@ fn status_and_body(denial: &Denial, to: Addressee<'_>) -> (u16, Option<Value>) {
             json_rpc::REFUSED,
             "The server has sent a session id that cannot be used",
         ),
-        Denial::Unreadable(Unreadable::Encoded) => answer(
+        Denial::Unreadable(unreadable) => with_status(
             to,
             502,
-            &Error::new(
-                json_rpc::BAD_GATEWAY,
-                "The server has sent a compressed answer, which cannot be checked",
-            ),
-        ),
-        Denial::Unreadable(Unreadable::ContentType) => answer(
-            to,
-            502,
-            &Error::new(
-                json_rpc::BAD_GATEWAY,
-                "The server has sent an answer that is neither JSON nor an event stream",
-            ),
+            json_rpc::BAD_GATEWAY,
+            match unreadable {
+                Unreadable::Encoded => {
+                    "The server has sent a compressed answer, which cannot be checked"
+                }
+                Unreadable::ContentType => {
+                    "The server has sent an answer that is neither JSON nor an event stream"
+                }
+            },
         ),
         Denial::EarlyResponse => plain(
             502,

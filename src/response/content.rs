@@ -40,9 +40,15 @@ pub fn body_kind(headers: &Headers, is_answer: bool) -> Result<BodyKind, Unreada
     }
 }
 
-/// One of MCP's content types, in UTF-8.
+/// One of MCP's content types, in UTF-8. Some clients only look whether a
+/// type's name is somewhere in the value, so none may be in a parameter.
 fn media_type(value: &str) -> Option<BodyKind> {
+    const NAMES: [&str; 2] = ["json", "event-stream"];
     let (essence, parameters) = value.split_once(';').unwrap_or((value, ""));
+    let lower = parameters.to_ascii_lowercase();
+    if NAMES.iter().any(|name| lower.contains(name)) {
+        return None;
+    }
     let is_utf_8 = parameters.split(';').all(|parameter| {
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         let charset = value.trim().trim_matches('"');
@@ -93,6 +99,8 @@ mod tests {
             "text/html",
             "application/json; charset=utf-16",
             "application/json-seq",
+            "application/json; x=text/event-stream",
+            "text/event-stream; x=\"Application/JSON\"",
             "application/octet-stream",
             "application/json, text/html",
         ] {
