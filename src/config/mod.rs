@@ -125,7 +125,7 @@ fn read<T>(
     const DEPTH: usize = 32;
     let report = Report::default();
     let document = json::parse(bytes, DEPTH)
-        .map_err(|problem| report.error("", "one JSON object", problem))
+        .map_err(|problem| report.error("", &"one JSON object", &problem))
         .ok();
     let made = document
         .as_ref()

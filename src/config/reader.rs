@@ -29,9 +29,10 @@ pub(super) struct Members<'a> {
     report: &'a Report,
 }
 
+// Dynamic dispatch: a copy of this for each pair of types would be large.
 impl Report {
     #[inline(never)]
-    pub(super) fn error(&self, pointer: &str, expected: impl Display, found: impl Display) {
+    pub(super) fn error(&self, pointer: &str, expected: &dyn Display, found: &dyn Display) {
         self.errors.borrow_mut().push(ConfigError {
             pointer: pointer.to_owned(),
             expected: expected.to_string(),
@@ -40,7 +41,7 @@ impl Report {
     }
 
     #[inline(never)]
-    pub(super) fn warning(&self, pointer: &str, problem: impl Display) {
+    pub(super) fn warning(&self, pointer: &str, problem: &dyn Display) {
         self.warnings.borrow_mut().push(ConfigWarning {
             pointer: pointer.to_owned(),
             problem: problem.to_string(),
@@ -64,27 +65,29 @@ impl<'a> Node<'a> {
     }
 
     /// Reports that something else belongs here; the value is described.
-    #[inline(never)]
     pub(super) fn expected(&self, expected: impl Display) {
-        self.error(expected, describe(self.value));
+        self.unexpected(&expected);
+    }
+
+    #[inline(never)]
+    fn unexpected(&self, expected: &dyn Display) {
+        self.report
+            .error(&self.pointer, expected, &describe(self.value));
     }
 
     /// Reports that something else belongs here.
-    #[inline(never)]
     pub(super) fn error(&self, expected: impl Display, found: impl Display) {
-        self.report.error(&self.pointer, expected, found);
+        self.report.error(&self.pointer, &expected, &found);
     }
 
-    #[inline(never)]
     pub(super) fn warning(&self, problem: impl Display) {
-        self.report.warning(&self.pointer, problem);
+        self.report.warning(&self.pointer, &problem);
     }
 
     /// A warning about something further down; `path` goes on from here.
-    #[inline(never)]
     pub(super) fn warning_at(&self, path: &str, problem: impl Display) {
         self.report
-            .warning(&format!("{}/{path}", self.pointer), problem);
+            .warning(&format!("{}/{path}", self.pointer), &problem);
     }
 
     /// The members of an object that has no others than the known ones.
@@ -97,8 +100,8 @@ impl<'a> Node<'a> {
         for (name, _) in object.iter().filter(|(name, _)| !known.contains(name)) {
             self.report.error(
                 &child(&self.pointer, name),
-                format_args!("one of the fields {}", known.join(", ")),
-                "a field that is not known",
+                &format_args!("one of the fields {}", known.join(", ")),
+                &"a field that is not known",
             );
         }
         Some(Members {
@@ -299,9 +302,8 @@ impl<'a> Members<'a> {
     }
 
     /// Reports about the object as a whole.
-    #[inline(never)]
     pub(super) fn error(&self, expected: impl Display, found: impl Display) {
-        self.report.error(&self.pointer, expected, found);
+        self.report.error(&self.pointer, &expected, &found);
     }
 }
 

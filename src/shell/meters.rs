@@ -1,6 +1,5 @@
 //! The gate's metrics in Envoy's stats.
 
-use core::hash::Hash;
 use std::collections::HashMap;
 
 use proxy_wasm::types::MetricType;
@@ -17,25 +16,28 @@ use crate::record::{Outcome, Record};
 /// that stops nothing.
 #[derive(Debug, Default)]
 pub(super) struct Meters {
-    decisions: HashMap<DecisionCounter, Option<u32>>,
-    credentials: HashMap<CredentialCounter, Option<u32>>,
-    withheld: HashMap<WithheldCounter, Option<u32>>,
-    failed_calls: HashMap<String, Option<u32>>,
-    others: HashMap<&'static str, Option<u32>>,
+    ids: HashMap<Metric, Option<u32>>,
     /// What of this VM's memory is in the gauge already.
     memory_bytes: usize,
+}
+
+/// One table for all of them: the code of a table is larger than this.
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum Metric {
+    Decision(DecisionCounter),
+    Credential(CredentialCounter),
+    Withheld(WithheldCounter),
+    FailedCall(String),
+    Fixed(&'static str),
 }
 
 impl Meters {
     /// Counts a decision.
     pub(super) fn count(&mut self, record: &Record) {
-        let decision = DecisionCounter::of(record);
-        count(&mut self.decisions, decision, DecisionCounter::name);
+        self.add_one(Metric::Decision(DecisionCounter::of(record)));
         self.count_credential(record);
-        if record.calls.iter().any(|call| call.unenforced.is_some())
-            && let Some(id) = self.id(MetricType::Counter, UNENFORCED)
-        {
-            abi::increment_metric(id, 1);
+        if record.calls.iter().any(|call| call.unenforced.is_some()) {
+            self.add_one(Metric::Fixed(UNENFORCED));
         }
         if matches!(record.outcome, Outcome::Answered | Outcome::Aborted) {
             return;
@@ -49,20 +51,20 @@ impl Meters {
     /// Counts what became of an upstream credential.
     pub(super) fn count_credential(&mut self, record: &Record) {
         if let Some(credential) = CredentialCounter::of(record) {
-            count(&mut self.credentials, credential, CredentialCounter::name);
+            self.add_one(Metric::Credential(credential));
         }
     }
 
     /// Counts a response of which something was withheld.
     pub(super) fn count_withheld(&mut self, record: &Record) {
         if let Some(withheld) = WithheldCounter::of(record) {
-            count(&mut self.withheld, withheld, WithheldCounter::name);
+            self.add_one(Metric::Withheld(withheld));
         }
     }
 
     /// Counts a call to a token service that brought nothing.
     pub(super) fn count_failed_call(&mut self, event: &CredentialEvent) {
-        count(&mut self.failed_calls, failed_call(event), String::clone);
+        self.add_one(Metric::FailedCall(failed_call(event)));
     }
 
     /// Adds what this VM's memory has grown by to the gauge, which all VMs of
@@ -73,7 +75,7 @@ impl Meters {
         let growth = bytes.saturating_sub(self.memory_bytes);
         self.memory_bytes = bytes;
         if let (Some(id), Ok(growth)) = (
-            self.id(MetricType::Gauge, MEMORY_BYTES),
+            self.id(MetricType::Gauge, Metric::Fixed(MEMORY_BYTES)),
             i64::try_from(growth),
         ) {
             abi::increment_metric(id, growth);
@@ -81,36 +83,36 @@ impl Meters {
     }
 
     fn observe(&mut self, name: &'static str, value: u64) {
-        if let Some(id) = self.id(MetricType::Histogram, name) {
+        if let Some(id) = self.id(MetricType::Histogram, Metric::Fixed(name)) {
             abi::record_metric(id, value);
         }
     }
 
-    fn id(&mut self, kind: MetricType, name: &'static str) -> Option<u32> {
-        if let Some(id) = self.others.get(name) {
+    fn add_one(&mut self, metric: Metric) {
+        if let Some(id) = self.id(MetricType::Counter, metric) {
+            abi::increment_metric(id, 1);
+        }
+    }
+
+    /// The id of a metric, which is defined where it is new.
+    fn id(&mut self, kind: MetricType, metric: Metric) -> Option<u32> {
+        if let Some(id) = self.ids.get(&metric) {
             return *id;
         }
-        let id = abi::define_metric(kind, name);
-        self.others.insert(name, id);
+        let id = abi::define_metric(kind, &metric.name());
+        self.ids.insert(metric, id);
         id
     }
 }
 
-/// Counts one more, and defines the counter where it is the first.
-fn count<K: Eq + Hash>(
-    counters: &mut HashMap<K, Option<u32>>,
-    key: K,
-    name: impl FnOnce(&K) -> String,
-) {
-    let id = match counters.get(&key) {
-        Some(id) => *id,
-        None => {
-            let id = abi::define_metric(MetricType::Counter, &name(&key));
-            counters.insert(key, id);
-            id
+impl Metric {
+    fn name(&self) -> String {
+        match self {
+            Self::Decision(counter) => counter.name(),
+            Self::Credential(counter) => counter.name(),
+            Self::Withheld(counter) => counter.name(),
+            Self::FailedCall(name) => name.clone(),
+            Self::Fixed(name) => (*name).to_owned(),
         }
-    };
-    if let Some(id) = id {
-        abi::increment_metric(id, 1);
     }
 }
