@@ -157,32 +157,20 @@ impl<'a> Node<'a> {
     /// An element that comes twice is an error.
     #[inline(never)]
     pub(super) fn unique<T: PartialEq>(&self, read: impl Fn(&Self) -> Option<T>) -> Option<Vec<T>> {
-        Some(Self::distinct(self.elements()?, read))
+        let mut values = Vec::new();
+        each_once(&self.elements()?, &mut |element| {
+            is_new(&mut values, read(element))
+        });
+        Some(values)
     }
 
     /// Like `unique`, of an array with at least one element.
-    #[inline(never)]
     pub(super) fn some_unique<T: PartialEq>(
         &self,
         read: impl Fn(&Self) -> Option<T>,
     ) -> Option<Vec<T>> {
-        Some(Self::distinct(self.some_elements()?, read))
-    }
-
-    #[inline(never)]
-    fn distinct<T: PartialEq>(elements: Vec<Self>, read: impl Fn(&Self) -> Option<T>) -> Vec<T> {
-        let mut values = Vec::new();
-        for element in elements {
-            let Some(value) = read(&element) else {
-                continue;
-            };
-            if values.contains(&value) {
-                element.error("each element once", "one that was there before");
-            } else {
-                values.push(value);
-            }
-        }
-        values
+        self.some_elements()?;
+        self.unique(read)
     }
 
     #[inline(never)]
@@ -305,6 +293,26 @@ impl<'a> Members<'a> {
     pub(super) fn error(&self, expected: impl Display, found: impl Display) {
         self.report.error(&self.pointer, &expected, &found);
     }
+}
+
+/// Takes up each element, and reports those that were there before.
+#[inline(never)]
+fn each_once<'a>(elements: &[Node<'a>], take: &mut dyn FnMut(&Node<'a>) -> bool) {
+    for element in elements {
+        if !take(element) {
+            element.error("each element once", "one that was there before");
+        }
+    }
+}
+
+/// Adds a value, if there is one; `false` if it was there before.
+fn is_new<T: PartialEq>(values: &mut Vec<T>, value: Option<T>) -> bool {
+    match value {
+        Some(value) if values.contains(&value) => return false,
+        Some(value) => values.push(value),
+        None => {}
+    }
+    true
 }
 
 fn whole(number: f64) -> Option<u64> {

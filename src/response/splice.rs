@@ -28,7 +28,11 @@ impl<'a> Splice<'a> {
 
     /// Puts something in place of a range of the text.
     pub(super) fn replace_range(&mut self, range: Range<usize>, with: impl Into<Vec<u8>>) {
-        self.edits.push((range, with.into()));
+        // Nearly always they come in order.
+        let after = self
+            .edits
+            .partition_point(|(earlier, _)| earlier.start <= range.start);
+        self.edits.insert(after, (range, with.into()));
     }
 
     /// Whether nothing is replaced.
@@ -38,8 +42,7 @@ impl<'a> Splice<'a> {
 
     /// The text with its replacements. `None` if two of them overlap, or one
     /// is not within the text.
-    pub(super) fn apply(mut self) -> Option<Vec<u8>> {
-        self.edits.sort_by_key(|(range, _)| range.start);
+    pub(super) fn apply(self) -> Option<Vec<u8>> {
         let mut out = Vec::with_capacity(self.text.len());
         let mut at = 0;
         for (range, with) in self.edits {
