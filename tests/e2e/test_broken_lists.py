@@ -31,6 +31,7 @@ from harness.listings import (
     withheld,
 )
 from harness.messages import call, request
+from harness.sites import impatient
 
 LIST = TOOLS.request()
 LIMIT = 4 << 20
@@ -242,7 +243,12 @@ def test_a_list_that_ends_with_trailers_is_filtered_or_replaced(
 ) -> None:
     """With trailers, no part of the body says that it is the last one."""
     upstream = Http2Upstream(Reply([]))
-    gate = start_gate(Setup(mode, envoy=upstream.serve_cluster))
+
+    def envoy(config: Json) -> None:
+        impatient(config)
+        upstream.serve_cluster(config)
+
+    gate = start_gate(Setup(mode, envoy=envoy))
     trailers = [("x-checksum", "1")]
     for media, whole, cut in (
         (JSON, LISTED, LISTED[:-1]),

@@ -166,7 +166,7 @@ def test_a_long_result_of_a_call_begins_to_pass_before_its_end_is_sent(
 
 SHORT = b"".join(
     [
-        b"\xef\xbb\xbf: hi\n\n",
+        b": hi\n\n",
         event(LOG, b"id: 1", end=b"\r\n"),
         event(request("ping", "p"), end=b"\r"),
         b'data: {"jsonrpc":"2.0",\r\ndata:"method":"x/y"}\r\r\n',

@@ -232,17 +232,18 @@ class Gate:
         """The audit line of a request; there is exactly one."""
         deadline = time.monotonic() + PATIENCE
         while True:
-            lines = [line for line in self.audit_lines() if line.get("request_id") == request_id]
+            lines = self.audit_lines(request_id)
             if lines:
                 assert len(lines) == 1, lines
                 return lines[0]
             assert time.monotonic() < deadline, f"no audit line for {request_id}"
             time.sleep(0.005)
 
-    def audit_lines(self) -> list[Json]:
-        """All complete lines of the audit log."""
-        text = self.text("audit.log")
-        return [json.loads(line) for line in text.split("\n")[:-1]]
+    def audit_lines(self, request_id: str = "") -> list[Json]:
+        """All complete lines of the audit log, or those of one request."""
+        lines = self.text("audit.log").split("\n")[:-1]
+        parsed = [json.loads(line) for line in lines if request_id in line]
+        return [line for line in parsed if not request_id or line.get("request_id") == request_id]
 
     def text(self, name: str) -> str:
         """One of the logs."""

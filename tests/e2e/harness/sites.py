@@ -50,7 +50,7 @@ def demonstration(policy: Json) -> None:
 
 
 def impatient(config: Json) -> None:
-    """Envoy lets a second pass before it closes a connection with what is no HTTP."""
+    """Envoy lets a second pass before it closes a connection, with what is no HTTP, say."""
     connection_manager(config)["delayed_close_timeout"] = "0.005s"
 
 
@@ -95,6 +95,6 @@ SHARED = {
     PLAIN: Setup(PLAIN, concurrency=2, policy=demonstration),
     BARE: Setup(HOLDING, policy=demonstration, envoy=bare),
     HOSTILE: Setup(PLAIN, policy=demonstration, envoy=impatient),
-    KEYED[HOLDING]: Setup(HOLDING, policy=with_state_keys),
-    KEYED[PLAIN]: Setup(PLAIN, concurrency=2, policy=with_state_keys),
+    KEYED[HOLDING]: Setup(HOLDING, policy=with_state_keys, envoy=impatient),
+    KEYED[PLAIN]: Setup(PLAIN, concurrency=2, policy=with_state_keys, envoy=impatient),
 }
