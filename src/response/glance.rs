@@ -154,10 +154,15 @@ impl Glance {
             rest = match self.lex {
                 Lex::String(text, utf8) if utf8.is_whole() => {
                     let end = words::position(rest, may_end_plain, ends_plain);
+                    let run = rest.get(..end.unwrap_or(rest.len())).unwrap_or(rest);
+                    let whole = match str::from_utf8(run) {
+                        Ok(_) => run.len(),
+                        // The last character may not have come.
+                        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+                        Err(_) => return Err(Refused),
+                    };
                     let plain;
-                    (plain, rest) = rest
-                        .split_at_checked(end.unwrap_or(rest.len()))
-                        .unwrap_or((rest, &[]));
+                    (plain, rest) = rest.split_at_checked(whole).unwrap_or((rest, &[]));
                     self.word.push(plain);
                     let [byte, after @ ..] = rest else {
                         return Ok(());
@@ -415,11 +420,11 @@ fn is_one_of(name: &str, names: &[&str]) -> bool {
 
 /// Whether more than going on has to be done at this byte of a string.
 const fn ends_plain(byte: u8) -> bool {
-    matches!(byte, b'"' | b'\\' | 0..=0x1f | 0x80..)
+    matches!(byte, b'"' | b'\\' | 0..=0x1f)
 }
 
 const fn may_end_plain(word: words::Word) -> bool {
-    word.has_less(0x20) || word.has_high() || word.has(b'"', 0xff) || word.has(b'\\', 0xff)
+    word.has_less(0x20) || word.has(b'"', 0xff) || word.has(b'\\', 0xff)
 }
 
 // === impl Number ===

@@ -19,11 +19,6 @@ impl Word {
         let masked = self.0 & ONES.wrapping_mul(mask as u64);
         Self(masked ^ ONES.wrapping_mul(byte as u64)).has_less(1)
     }
-
-    /// Whether a byte in it is no ASCII.
-    pub(super) const fn has_high(self) -> bool {
-        self.0 & HIGH != 0
-    }
 }
 
 /// Where the first of the bytes is that are looked for: `is_it`, which are in
@@ -74,9 +69,6 @@ mod tests {
                         position(bytes, |word| word.has(0xc2, 0xdf), |byte| byte & 0xdf == 0xc2),
                         |byte| byte & 0xdf == 0xc2,
                     ),
-                    (position(bytes, Word::has_high, |byte| !byte.is_ascii()), |byte| {
-                        !byte.is_ascii()
-                    }),
                 ] {
                     assert_eq!(found, bytes.iter().position(|byte| is_it(*byte)));
                 }
