@@ -92,11 +92,18 @@ pub fn parse(bytes: &[u8], limits: BodyLimits) -> Result<Body, EnvelopeError> {
         Json::Array(elements) if elements.len() > limits.batch_elements => {
             Err(EnvelopeError::BatchTooLong)
         }
-        Json::Array(elements) => elements
-            .into_iter()
-            .map(message)
-            .collect::<Result<_, _>>()
-            .map(Body::Batch),
+        Json::Array(elements) => {
+            let messages: Vec<Message> = elements
+                .into_iter()
+                .map(message)
+                .collect::<Result<_, _>>()?;
+            if has_repeated_id(&messages) {
+                return Err(EnvelopeError::Invalid(
+                    "two requests of the batch have the same \"id\"",
+                ));
+            }
+            Ok(Body::Batch(messages))
+        }
         value => message(value).map(Body::Single),
     }
 }
@@ -146,6 +153,22 @@ fn message(value: Json) -> Result<Message, EnvelopeError> {
         Some(id) => Message::Request { id, method, params },
         None => Message::Notification { method, params },
     })
+}
+
+/// Whether the answer to one request of a batch could be taken for that to
+/// another. Some implementations take `"1"` for `1`.
+fn has_repeated_id(messages: &[Message]) -> bool {
+    let mut ids: Vec<String> = messages
+        .iter()
+        .filter_map(Message::id)
+        .map(|id| match id {
+            RequestId::String(text) => text.clone(),
+            RequestId::Integer(number) => number.to_string(),
+        })
+        .collect();
+    ids.sort_unstable();
+    ids.windows(2)
+        .any(|pair| matches!(pair, [left, right] if left == right))
 }
 
 /// Whether a member is spelled like one of the names but for letter case.
@@ -268,8 +291,23 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_says_which_answer_belongs_to_which_request() {
+        let ping = |id: &str| format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#);
+        let notification = r#"{"jsonrpc":"2.0","method":"x"}"#;
+        for (left, right) in [("1", "1"), ("\"a\"", "\"\\u0061\""), ("1", "\"1\"")] {
+            let batch = format!("[{},{}]", ping(left), ping(right));
+            assert!(
+                matches!(parsed(&batch), Err(EnvelopeError::Invalid(_))),
+                "{batch}"
+            );
+        }
+        let batch = format!("[{},{notification},{notification}]", ping("1"));
+        assert!(parsed(&batch).is_ok());
+    }
+
+    #[test]
     fn a_batch_is_bounded() {
-        let ping = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+        let ping = r#"{"jsonrpc":"2.0","method":"ping"}"#;
         assert!(
             matches!(parsed(&format!("[{ping},{ping},{ping}]")), Ok(Body::Batch(batch)) if batch.len() == 3)
         );

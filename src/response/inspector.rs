@@ -297,8 +297,9 @@ impl<'a> Inspector<'a> {
         let mut splice = Splice::new(text);
         let list = match kind {
             Some(AskedKind::List(list)) => Some(Some(*list)),
-            // Whose answer it is, is not known: what looks like a list is one.
-            None => Some(None),
+            // Whose answer it is, is not known, or no list belongs there: what
+            // looks like a list is one.
+            Some(AskedKind::Other) | None => Some(None),
             Some(_) => None,
         };
         let mut hidden = 0;

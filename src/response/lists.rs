@@ -125,6 +125,11 @@ fn filter_by(
         let Some(kind) = kind_of_member(name)? else {
             continue;
         };
+        // How servers in Go write an empty list.
+        if value == "null" {
+            hidden.get_or_insert(0);
+            continue;
+        }
         let list = List::read(kind, value).ok_or(Withheld::NotUnderstood)?;
         if asked.is_none() && !list.is_one_by_its_shape() {
             continue;

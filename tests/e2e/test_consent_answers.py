@@ -238,7 +238,7 @@ def test_methods_that_may_go_on_without_do_and_the_others_do_not(
         arrived(outcome, None)
         assert outcome.audit["credential"] == "consent"
     assert URL in tool_text(vault.post(user, ECHO, LISTS_FIRST))
-    batch = [request("tools/list", 1), ECHO]
+    batch = [request("tools/list", 2), ECHO]
     refused(
         vault.post(user, batch, LISTS_FIRST, version="2025-03-26"), 403, "consent_needed"
     )

@@ -33,7 +33,8 @@ impl Sent {
         let mut headers = Vec::new();
         if revision == MODERN {
             params["_meta"]["io.modelcontextprotocol/protocolVersion"] = json!(MODERN);
-            params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({});
+            params["_meta"]["io.modelcontextprotocol/clientCapabilities"] =
+                json!({"extensions": {"io.modelcontextprotocol/tasks": {}}});
             headers.push(("mcp-method", method.to_owned()));
             let name = params.get("taskId").or_else(|| params.get("name"));
             if let Some(name) = name.and_then(Value::as_str) {

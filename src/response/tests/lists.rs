@@ -129,7 +129,6 @@ fn a_list_that_cannot_be_understood_is_withheld() {
 fn what_was_asked_for_has_to_be_a_list_and_what_was_not_need_not_be() {
     for result in [
         r#"{"tools":{"a":{"name":"X"}}}"#,
-        r#"{"tools":null}"#,
         r#"{"tools":["X"]}"#,
         r#"{"tools":[[{"name":"X"}]]}"#,
         r#"{"prompts":[],"tools":1}"#,
@@ -150,6 +149,21 @@ fn what_was_asked_for_has_to_be_a_list_and_what_was_not_need_not_be() {
             .1,
         0
     );
+}
+
+#[test]
+fn null_is_a_list_without_entries() {
+    for asked in [None, Some(ListKind::Tools)] {
+        for (result, passes) in [
+            (r#"{"tools":null}"#, r#"{"tools":null}"#),
+            (
+                r#"{"tools":null,"cacheScope":"public"}"#,
+                r#"{"tools":null,"cacheScope":"private"}"#,
+            ),
+        ] {
+            assert_eq!(filtered(result, asked), Ok((passes.to_owned(), 0)));
+        }
+    }
 }
 
 fn site(fields: &str) -> Rc<Site> {
