@@ -2,6 +2,7 @@
 //! message that is not to pass is never complete in it.
 
 use mcp_auth_filter::response::{BodyKind, Fed, Inspect, ResponseBody, Ruling, Withheld};
+use serde_json::value::RawValue;
 
 /// What a client could have read of a response.
 #[derive(Default)]
@@ -11,7 +12,7 @@ struct Outcome {
     seen: Vec<Vec<u8>>,
 }
 
-/// Keeps back lists.
+/// Keeps back lists, and what is no JSON.
 struct Keep<'a>(&'a mut Outcome);
 
 impl Inspect for Keep<'_> {
@@ -21,7 +22,8 @@ impl Inspect for Keep<'_> {
 
     fn message(&mut self, text: &[u8]) -> Ruling {
         self.0.seen.push(text.to_vec());
-        if is_secret(text) {
+        let is_json = serde_json::from_slice::<&RawValue>(text).is_ok();
+        if !is_json || is_secret(text) {
             Ruling::Instead(b"{\"error\":\n1}".to_vec())
         } else {
             Ruling::Pass
@@ -86,9 +88,10 @@ fn run<'a>(kind: BodyKind, limit: usize, parts: impl IntoIterator<Item = &'a [u8
     outcome
 }
 
-/// A JSON object whose result has a list in it.
+/// A JSON object whose result has a list in it, as clients decode it.
 fn is_secret(text: &[u8]) -> bool {
-    let Ok(message) = serde_json::from_slice::<serde_json::Value>(text) else {
+    let text = String::from_utf8_lossy(text);
+    let Ok(message) = serde_json::from_str::<serde_json::Value>(&text) else {
         return false;
     };
     let result = message.get("result");

@@ -33,7 +33,7 @@ pub(super) struct Events {
     /// The current line.
     field: Field,
     end: LineEnd,
-    /// More than white space has gone on.
+    /// Something has gone on; of a text, more than white space.
     has_started: bool,
     /// Something has not gone on, and nothing in its place.
     has_gap: bool,
@@ -425,7 +425,7 @@ impl Events {
         let Some(first) = window.first().copied() else {
             return;
         };
-        let starts = self.has_started || window.iter().any(u8::is_ascii_graphic);
+        let starts = !self.is_text || window.iter().any(u8::is_ascii_graphic);
         if self.has_gap {
             self.begin(first, part);
         }
