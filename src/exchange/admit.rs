@@ -294,7 +294,7 @@ fn admit(
         }
     }
     if !keys.is_empty() {
-        tasks::rewrite_related(&mut rewritten, message, |id| open_task(keys, &owner, id));
+        tasks::rewrite_related(&mut rewritten, message, |id| open_task(keys, &owner, id))?;
     }
     admission.message = rewritten.finish();
     Ok(admission)

@@ -4,9 +4,9 @@ use std::rc::Rc;
 
 use super::credential::Found;
 use super::edits::response_edits;
-use super::head::Head;
+use super::head::{Head, Verb};
 use super::outcome::missing_consent;
-use super::session::SessionUse;
+use super::session::{SESSION_HEADER, SessionUse};
 use super::{Exchange, Responding, Step, Worker};
 use crate::attempt::{HeldTicket, Obstacle};
 use crate::continuity::{Owner, SessionFlags};
@@ -17,7 +17,7 @@ use crate::http::origin::Origin;
 use crate::oauth::Identity;
 use crate::record::{CredentialUse, Record};
 use crate::reply::{Addressee, Asker, Denial, Reply, refuse};
-use crate::response::{BodyKind, Expected, body_kind};
+use crate::response::{BodyKind, Expected, Unreadable, body_kind};
 use crate::site::Site;
 
 /// A request that has gone on: what an answer in place of the upstream's
@@ -35,6 +35,11 @@ pub struct Admitted {
     /// For `initialize`: what the client declares with it.
     opens: Option<SessionFlags>,
     expected: Expected,
+    /// Whether a success has to have content: the answers, or the stream that
+    /// was asked for.
+    wants_content: bool,
+    /// Whether the upstream may know requests besides this one by their ids.
+    in_session: bool,
     /// What was written down.
     record: Rc<Record>,
 }
@@ -50,6 +55,8 @@ impl Admitted {
         record: Rc<Record>,
     ) -> Self {
         Self {
+            wants_content: expected != Expected::Anything || head.verb == Verb::Get,
+            in_session: head.headers.has(SESSION_HEADER),
             site: head.site,
             origin: head.origin,
             asker,
@@ -101,8 +108,11 @@ impl Admitted {
                 Denial::UpstreamUnauthorized
             }
             (_, Some(_) | None) => {
-                let is_answer = self.expected != Expected::Anything;
-                let kind = match body_kind(headers, is_answer) {
+                let is_redirect = headers.pseudo(":status").starts_with('3');
+                if from_upstream && is_redirect && headers.has("location") {
+                    return self.replace(&Denial::Unreadable(Unreadable::Redirect));
+                }
+                let kind = match body_kind(headers, self.wants_content) {
                     Ok(kind) => kind,
                     Err(_) if !has_body => BodyKind::Untold,
                     Err(unreadable) => return self.replace(&Denial::Unreadable(unreadable)),
@@ -140,7 +150,7 @@ impl Admitted {
             self.site,
             self.origin,
             self.identity,
-            self.expected,
+            (self.expected, self.in_session),
             self.record,
             (kind, answer_bytes),
         )))

@@ -127,7 +127,7 @@ impl Exchange {
 
     /// Whether the body of the response has to be looked at.
     pub const fn reads_response(&self) -> bool {
-        matches!(self, Self::Responding(_))
+        matches!(self, Self::Admitted(_) | Self::Responding(_))
     }
 
     /// Whether it has waited for as long as it may.

@@ -19,6 +19,7 @@ pub struct Responding {
     origin: Origin,
     identity: Rc<Identity>,
     expected: Expected,
+    in_session: bool,
     is_stream: bool,
     body: ResponseBody,
     tally: Tally,
@@ -31,7 +32,7 @@ impl Responding {
         site: Rc<Site>,
         origin: Origin,
         identity: Rc<Identity>,
-        expected: Expected,
+        (expected, in_session): (Expected, bool),
         record: Rc<Record>,
         (kind, answer_bytes): (BodyKind, usize),
     ) -> Self {
@@ -40,6 +41,7 @@ impl Responding {
             origin,
             identity,
             expected,
+            in_session,
             is_stream: kind == BodyKind::Events,
             body: ResponseBody::new(kind, answer_bytes),
             tally: Tally::default(),
@@ -61,6 +63,7 @@ impl Responding {
                 keys,
             },
             expected: &self.expected,
+            in_session: self.in_session,
             is_stream: self.is_stream,
             tally: &mut self.tally,
         };

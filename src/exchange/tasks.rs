@@ -171,27 +171,36 @@ pub(super) fn rewrite(
 }
 
 /// The same for the id of the task that a message says it belongs to, if it is
-/// one of the caller's. Others stay: a client has tasks of its own, which the
-/// server has asked it for.
+/// one of the caller's. In notifications and responses others stay: a client
+/// has tasks of its own, which the server has asked it for. What a client asks
+/// for belongs to a task of the server's.
+///
+/// # Errors
+/// [`Denial::UnknownTask`]
 pub(super) fn rewrite_related(
     rewritten: &mut Overwrite<'_>,
     message: &Message,
     open: impl Fn(&str) -> Option<Task>,
-) {
+) -> Result<(), Denial> {
     let member = match message {
         Message::Request { params, .. } | Message::Notification { params, .. } => {
             let meta = params.get("_meta").and_then(Json::as_object);
             if meta.and_then(|meta| meta.get(META_TASK)).is_none() {
-                return;
+                return Ok(());
             }
             "params"
         }
         Message::Response { .. } => "result",
     };
-    if let Some(written) = rewritten.string(&[member, "_meta", META_TASK, "taskId"])
-        && let Some(task) = open(&written.text)
-    {
-        // What is bound is longer than what it holds.
-        let _ = rewritten.write(&written, &task.upstream_id);
+    let written = rewritten.string(&[member, "_meta", META_TASK, "taskId"]);
+    let task = written.as_ref().and_then(|written| open(&written.text));
+    match (written, task) {
+        (Some(written), Some(task)) => {
+            // What is bound is longer than what it holds.
+            let _ = rewritten.write(&written, &task.upstream_id);
+            Ok(())
+        }
+        _ if matches!(message, Message::Request { .. }) => Err(Denial::UnknownTask),
+        _ => Ok(()),
     }
 }

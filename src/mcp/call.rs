@@ -278,10 +278,15 @@ fn tasks<'a>(method: &str, params: &'a Object) -> Result<Vec<&'a str>, ParamsErr
     match method {
         "tasks/list" => Ok(Vec::new()),
         "subscriptions/listen" => {
+            // Each is looked for in each notification.
+            const MOST: usize = 100;
             let filter = params.get("notifications").and_then(Json::as_object);
             filter
                 .map_or(Some(Vec::new()), |filter| texts(filter, "taskIds"))
-                .ok_or(ParamsError("\"taskIds\" must be an array of strings"))
+                .filter(|ids| ids.len() <= MOST)
+                .ok_or(ParamsError(
+                    "\"taskIds\" must be an array of at most 100 strings",
+                ))
         }
         _ if method.starts_with("tasks/") => Ok(vec![text(params, "taskId")?]),
         _ => Ok(Vec::new()),

@@ -11,7 +11,7 @@ pub(super) struct Template {
 
 impl Template {
     /// The longest template, in characters.
-    const MAX_CHARACTERS: usize = 2048;
+    const MAX_CHARACTERS: usize = 512;
 
     /// `None` for a text that is no template, for one that is too long, and
     /// for one whose every expansion is ambiguous.
@@ -143,8 +143,8 @@ mod tests {
         for text in ["a{b", "a}b", "a{b{c}}", "{}", "a{{b}}", "{a}}"] {
             assert!(Template::parse(text).is_none(), "{text}");
         }
-        assert!(Template::parse(&"é".repeat(2048)).is_some());
-        assert!(Template::parse(&"é".repeat(2049)).is_none());
+        assert!(Template::parse(&"é".repeat(512)).is_some());
+        assert!(Template::parse(&"é".repeat(513)).is_none());
     }
 
     #[test]

@@ -117,6 +117,7 @@ impl Denial {
             Self::UpstreamSession => "upstream_session",
             Self::Unreadable(Unreadable::Encoded) => "upstream_encoding",
             Self::Unreadable(Unreadable::ContentType) => "upstream_content_type",
+            Self::Unreadable(Unreadable::Redirect) => "upstream_redirect",
             Self::EarlyResponse => "early_response",
             Self::Consent(_) => "consent_needed",
             Self::Credential(failure) => match failure {

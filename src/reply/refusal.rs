@@ -249,6 +249,7 @@ fn status_and_body(denial: &Denial, to: Addressee<'_>) -> (u16, Option<Value>) {
                 Unreadable::ContentType => {
                     "The server has sent an answer that is neither JSON nor an event stream"
                 }
+                Unreadable::Redirect => "The server has sent the client elsewhere",
             },
         ),
         Denial::EarlyResponse => plain(

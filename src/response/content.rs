@@ -8,9 +8,12 @@ use crate::http::Headers;
 pub enum Unreadable {
     /// It is compressed, although the request asked for it to be plain.
     Encoded,
-    /// A success of a content type that MCP does not have, or a part of a
-    /// body only.
+    /// A success of a content type that MCP does not have, one of MCP's in
+    /// another character set, or a part of a body only.
     ContentType,
+    /// It sends the client elsewhere, with the message, and to answers that
+    /// nobody has looked at.
+    Redirect,
 }
 
 /// How the messages in the body of a response are told apart. `is_answer`:
@@ -31,35 +34,43 @@ pub fn body_kind(headers: &Headers, is_answer: bool) -> Result<BodyKind, Unreada
     let Ok(content_type) = headers.single("content-type") else {
         return Err(Unreadable::ContentType);
     };
-    let kind = content_type.map(media_type);
-    match kind {
-        Some(Some(kind)) => Ok(kind),
-        Some(None) if is_answer && status.starts_with('2') => Err(Unreadable::ContentType),
+    match content_type.map(media_type) {
+        Some(Media::Of(kind)) => Ok(kind),
+        // A client decodes it, and would read another text than the gate.
+        Some(Media::Misread) => Err(Unreadable::ContentType),
+        Some(Media::Other) if is_answer && status.starts_with('2') => Err(Unreadable::ContentType),
         // An error page, say, or the content of a 202 that should have none.
-        Some(None) | None => Ok(BodyKind::Untold),
+        Some(Media::Other) | None => Ok(BodyKind::Untold),
     }
 }
 
-/// One of MCP's content types, in UTF-8. Some clients only look whether a
-/// type's name is somewhere in the value, so none may be in a parameter.
-fn media_type(value: &str) -> Option<BodyKind> {
+/// A content type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Media {
+    /// One of MCP's.
+    Of(BodyKind),
+    /// Like one of MCP's, in another character set.
+    Misread,
+    Other,
+}
+
+/// Some clients only look whether the name of a type is somewhere in the
+/// value, so none may be in a parameter.
+fn media_type(value: &str) -> Media {
     const NAMES: [&str; 2] = ["json", "event-stream"];
-    let (essence, parameters) = value.split_once(';').unwrap_or((value, ""));
-    let lower = parameters.to_ascii_lowercase();
-    if NAMES.iter().any(|name| lower.contains(name)) {
-        return None;
-    }
-    let is_utf_8 = parameters.split(';').all(|parameter| {
+    const CHARSETS: [&str; 3] = ["utf-8", "utf8", "us-ascii"];
+    let lower = value.to_ascii_lowercase();
+    let (essence, parameters) = lower.split_once(';').unwrap_or((&lower, ""));
+    let names_one = |text: &str| NAMES.iter().any(|name| text.contains(name));
+    let is_misread = parameters.split(';').any(|parameter| {
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-        let charset = value.trim().trim_matches('"');
-        !name.trim().eq_ignore_ascii_case("charset") || charset.eq_ignore_ascii_case("utf-8")
+        name.trim() == "charset" && !CHARSETS.contains(&value.trim().trim_matches('"'))
     });
-    let essence = essence.trim();
-    match essence {
-        _ if !is_utf_8 => None,
-        _ if essence.eq_ignore_ascii_case("application/json") => Some(BodyKind::Json),
-        _ if essence.eq_ignore_ascii_case("text/event-stream") => Some(BodyKind::Events),
-        _ => None,
+    match essence.trim() {
+        essence if names_one(parameters) || (names_one(essence) && is_misread) => Media::Misread,
+        "application/json" => Media::Of(BodyKind::Json),
+        "text/event-stream" => Media::Of(BodyKind::Events),
+        _ => Media::Other,
     }
 }
 
@@ -81,6 +92,7 @@ mod tests {
             "application/json",
             "Application/JSON ; charset=\"UTF-8\"",
             "application/json;profile=x",
+            "application/json; charset=utf8",
         ] {
             assert_eq!(kind("200", Some(content_type), true), Some(BodyKind::Json));
         }
@@ -97,10 +109,7 @@ mod tests {
         for content_type in [
             "text/plain",
             "text/html",
-            "application/json; charset=utf-16",
             "application/json-seq",
-            "application/json; x=text/event-stream",
-            "text/event-stream; x=\"Application/JSON\"",
             "application/octet-stream",
             "application/json, text/html",
         ] {
@@ -119,6 +128,21 @@ mod tests {
             );
         }
         assert_eq!(kind("200", None, true), Some(BodyKind::Untold));
+    }
+
+    #[test]
+    fn what_a_client_would_read_as_another_text_is_not_read_at_all() {
+        for content_type in [
+            "application/json; charset=utf-16",
+            "text/event-stream;charset=latin-1",
+            "application/problem+json; charset=x",
+            "application/json; x=text/event-stream",
+            "text/event-stream; x=\"Application/JSON\"",
+        ] {
+            for (status, is_answer) in [("200", true), ("200", false), ("404", true)] {
+                assert_eq!(kind(status, Some(content_type), is_answer), None);
+            }
+        }
     }
 
     #[test]

@@ -139,7 +139,8 @@ impl Binder<'_> {
         call: (&str, &str),
         splice: &mut Splice<'_>,
     ) -> Result<(), Withheld> {
-        let Some(state) = members.get("requestState") else {
+        let state = members.get("requestState");
+        let Some(state) = state.filter(|state| *state != "null") else {
             return Ok(());
         };
         let bound = bind_upstream_state(self.keys, &self.owner, call, inside(state)?);

@@ -10,6 +10,7 @@ use super::{Inspect, Ruling, asks};
 use crate::continuity::{Owner, StateKeys};
 use crate::json::letters::same_letters;
 use crate::json::raw::{self, RawObject};
+use crate::mcp::Era;
 use crate::mcp::envelope::RequestId;
 use crate::oauth::Identity;
 use crate::policy::Entry;
@@ -56,6 +57,9 @@ pub struct Inspector<'a> {
     pub ground: Ground<'a>,
     /// What was asked for.
     pub expected: &'a Expected,
+    /// Whether the upstream may know requests besides these by their ids, and
+    /// mistake one for the other.
+    pub in_session: bool,
     /// Whether other messages may come besides the answers: on an event
     /// stream.
     pub is_stream: bool,
@@ -108,8 +112,16 @@ impl Inspect for Inspector<'_> {
 
 impl<'a> Inspector<'a> {
     fn batch(&mut self, text: &[u8]) -> Ruling {
-        let Ok(elements) = raw::array(text) else {
-            return self.unread(Withheld::NotUnderstood);
+        // No server sends more than this, and each could become an error.
+        const ELEMENTS: usize = 1000;
+        let elements = match raw::array(text) {
+            Ok(elements)
+                if elements.len() <= ELEMENTS
+                    && elements.iter().all(|element| element.starts_with('{')) =>
+            {
+                elements
+            }
+            _ => return self.unread(Withheld::NotUnderstood),
         };
         let rulings: Vec<Ruling> = elements
             .iter()
@@ -164,14 +176,16 @@ impl<'a> Inspector<'a> {
         if has_lookalike(&message) {
             return Err(not_understood(answered));
         }
-        match (
-            message.get("method"),
-            message.get("result"),
-            message.get("error"),
-        ) {
+        // Some libraries write the one that is not there as null.
+        let error = present(message.get("error"));
+        let result = match error {
+            Some(_) => present(message.get("result")),
+            None => message.get("result"),
+        };
+        match (message.get("method"), result, error) {
             (Some(method), None, None) => {
                 let method = raw::string(method).ok_or_else(|| not_understood(None))?;
-                let params = message.get("params");
+                let params = present(message.get("params"));
                 if message.get("id").is_some() {
                     self.request(text, &method, params)
                 } else {
@@ -226,8 +240,9 @@ impl<'a> Inspector<'a> {
             return Ok(Ruling::Pass);
         };
         let params = object(params)?;
+        refuse_lookalikes(&params, &["_meta", "inputRequests", "taskId", "uri"])?;
         self.check_subscription(method, &params)?;
-        if let Some(requests) = params.get("inputRequests") {
+        if let Some(requests) = present(params.get("inputRequests")) {
             asks::judge_input_requests(&self.ground.site.server.client_features, requests)?;
         }
         let mut splice = Splice::new(text);
@@ -247,7 +262,7 @@ impl<'a> Inspector<'a> {
     /// Nothing of somebody else's subscription, and nothing about a resource
     /// that the caller may not read.
     fn check_subscription(&self, method: &str, params: &RawObject<'_>) -> Result<(), Withheld> {
-        if let Some(meta) = params.get("_meta")
+        if let Some(meta) = present(params.get("_meta"))
             && let Some(subscription) = object(meta)?.get(META_SUBSCRIPTION)
         {
             let own = self.request_of_stream().filter(|request| {
@@ -286,8 +301,9 @@ impl<'a> Inspector<'a> {
                 Ok(Ruling::Pass)
             };
         };
+        refuse_lookalikes(&members, &READ_IN_RESULTS)?;
         let features = &self.ground.site.server.client_features;
-        if let Some(requests) = members.get("inputRequests") {
+        if let Some(requests) = present(members.get("inputRequests")) {
             asks::judge_input_requests(features, requests)?;
         }
         // The error of a task that has failed.
@@ -300,6 +316,9 @@ impl<'a> Inspector<'a> {
             // Whose answer it is, is not known, or no list belongs there: what
             // looks like a list is one.
             Some(AskedKind::Other) | None => Some(None),
+            // Of two requests with one id, an upstream may send the answer to
+            // the one on the stream of the other.
+            Some(AskedKind::Call { .. }) if self.is_odd(asked, &members) => Some(None),
             Some(_) => None,
         };
         let mut hidden = 0;
@@ -310,6 +329,22 @@ impl<'a> Inspector<'a> {
         self.binder().result(&members, asked, &mut splice)?;
         self.tally.hidden = self.tally.hidden.saturating_add(hidden);
         applied(splice)
+    }
+
+    /// Whether the answer to a call of a session has nothing that answers to
+    /// calls have.
+    fn is_odd(&self, asked: Option<&AskedRequest>, result: &RawObject<'_>) -> bool {
+        const ANSWERS: [&str; 7] = [
+            "content",
+            "structuredContent",
+            "toolResult",
+            "messages",
+            "contents",
+            "completion",
+            "task",
+        ];
+        let is_legacy = asked.is_some_and(|request| request.era == Era::Legacy);
+        self.in_session && is_legacy && ANSWERS.iter().all(|name| result.get(name).is_none())
     }
 
     fn error(&self, error: &str) -> Result<(), Withheld> {
@@ -375,6 +410,20 @@ impl<'a> Inspector<'a> {
     }
 }
 
+/// What is looked for in a result.
+const READ_IN_RESULTS: [&str; 6] = [
+    "_meta",
+    "inputRequests",
+    "requestState",
+    "resultType",
+    "task",
+    "taskId",
+];
+
+fn present(member: Option<&str>) -> Option<&str> {
+    member.filter(|value| *value != "null")
+}
+
 fn object(text: &str) -> Result<RawObject<'_>, Withheld> {
     raw::object(text.as_bytes()).map_err(|_| Withheld::NotUnderstood)
 }
@@ -391,11 +440,19 @@ fn applied(splice: Splice<'_>) -> Result<Ruling, Withheld> {
 /// client that does not mind would read it.
 fn has_lookalike(message: &RawObject<'_>) -> bool {
     const NAMES: [&str; 5] = ["id", "method", "params", "result", "error"];
-    message.iter().any(|(member, _)| {
-        NAMES
+    refuse_lookalikes(message, &NAMES).is_err()
+}
+
+fn refuse_lookalikes(members: &RawObject<'_>, names: &[&str]) -> Result<(), Withheld> {
+    let is_lookalike = |member: &str| {
+        names
             .iter()
             .any(|name| *name != member && same_letters(name, member))
-    })
+    };
+    if members.iter().any(|(member, _)| is_lookalike(member)) {
+        return Err(Withheld::NotUnderstood);
+    }
+    Ok(())
 }
 
 /// An id as MCP allows it; nothing else refers to a request.

@@ -79,6 +79,7 @@ impl HttpContext for Gate {
         // challenge or the like, and asking costs.
         let matters = self.exchange.borrow().is_undecided()
             || headers.pseudo(":status") == "401"
+            || headers.has("location")
             || steers_the_client(&headers);
         self.feed(Input::ResponseHeaders {
             headers,

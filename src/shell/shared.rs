@@ -329,6 +329,8 @@ fn pass_body(size: usize, fed: &Fed) -> Action {
     if is_passed {
         return Action::Continue;
     }
+    // Should the reset not happen, there is nothing left to go on.
+    host::replace_response_body(size, b"");
     host::reset();
     Action::Pause
 }

@@ -37,8 +37,15 @@ impl Came {
 }
 
 fn answered(worker: &mut Worker, request: &str) -> Exchange {
+    exchange_of(worker, request, &[])
+}
+
+fn exchange_of(worker: &mut Worker, request: &str, more: &[(&str, &str)]) -> Exchange {
+    let token = bearer("mcp:read");
+    let mut all = vec![("authorization", token.as_str())];
+    all.extend(more);
     let input = Input::RequestHeaders {
-        headers: headers("POST", &[("authorization", &bearer("mcp:read"))]),
+        headers: headers("POST", &all),
         end_of_stream: false,
     };
     let (exchange, _) = Exchange::default().advance(input, worker, NOW_MS);
@@ -67,7 +74,10 @@ fn head(exchange: Exchange, worker: &mut Worker, pairs: &[(&str, &str)]) -> (Exc
 
 /// A request that is permitted, and the response to it in these parts.
 fn came(worker: &mut Worker, request: &str, content_type: &str, parts: &[&str]) -> Came {
-    let exchange = answered(worker, request);
+    came_of(answered(worker, request), worker, content_type, parts)
+}
+
+fn came_of(exchange: Exchange, worker: &mut Worker, content_type: &str, parts: &[&str]) -> Came {
     let (mut exchange, step) = head(
         exchange,
         worker,
@@ -171,7 +181,7 @@ fn a_list_that_could_be_read_in_two_ways_becomes_an_error() {
         r#"{"jsonrpc":"2.0","id":7,"result":{},"Result":{"tools":[{"name":"env"}]}}"#,
         r#"{"jsonrpc":"2.0","id":7,"result":{"tools":[{"name":"echo","name":"env"}]}}"#,
         r#"{"jsonrpc":"2.0","id":7,"result":{"tools":{"env":{}}}}"#,
-        r#"{"jsonrpc":"2.0","id":7,"result":{"tools":[{"name":"env"}]},"error":null}"#,
+        r#"{"jsonrpc":"2.0","id":7,"result":{"tools":[{"name":"env"}]},"error":{}}"#,
         r#"{"jsonrpc":"2.0","id":7,"result":{"tools":[{"name":"env"}]},"method":"x"}"#,
         r#"{"jsonrpc":"2.0","id":7,"result":[{"name":"env"}]}"#,
         r#"{"jsonrpc":"2.0","id":7,"result":{"tools":[{"name":"env"}"#,
@@ -193,6 +203,82 @@ fn a_list_that_could_be_read_in_two_ways_becomes_an_error() {
             assert!(error["error"]["message"].is_string(), "{error}");
             assert_eq!(came.changes.withheld, 1);
         }
+    }
+}
+
+#[test]
+fn in_a_session_the_answer_to_a_call_is_a_list_only_by_mistake_of_the_upstream() {
+    let worker = &mut worker("holding");
+    let request = call("echo", "{}");
+    let session = [("mcp-session-id", "s1")];
+    let odd = exchange_of(worker, &request, &session);
+    assert_eq!(came_of(odd, worker, JSON, &[TOOLS]).body, SHOWN);
+    let usual = TOOLS.replace("\"x\":1", "\"content\":[]");
+    let exchange = exchange_of(worker, &request, &session);
+    assert_eq!(
+        came_of(exchange, worker, JSON, &[&usual]),
+        Came::whole(&usual)
+    );
+}
+
+#[test]
+fn what_is_null_is_not_there() {
+    let worker = &mut worker("holding");
+    for text in [
+        r#"{"jsonrpc":"2.0","id":7,"result":{"content":[],"requestState":null,"inputRequests":null},"error":null}"#,
+        r#"{"jsonrpc":"2.0","id":7,"result":null,"error":{"code":1,"message":"no"}}"#,
+        r#"{"jsonrpc":"2.0","method":"notifications/message","params":null}"#,
+        r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"_meta":null}}"#,
+    ] {
+        let came = came(worker, &call("echo", "{}"), JSON, &[text]);
+        assert_eq!(came, Came::whole(text));
+    }
+    let list = TOOLS
+        .replace("}}", "},\"error\":null}")
+        .replace("\"x\":1}", "\"x\":1");
+    let came = came(worker, LIST, JSON, &[&list]);
+    assert!(!came.body.contains("env"), "{came:?}");
+}
+
+#[test]
+fn a_batch_of_what_are_no_messages_is_one_error() {
+    let worker = &mut worker("holding");
+    let many = format!("[{}{{}}]", "{},".repeat(1000));
+    for batch in ["[1,1,1]", "[{},[]]", &many] {
+        let came = came(worker, &call("echo", "{}"), JSON, &[batch]);
+        assert_eq!(came.error()["id"], 7, "{batch}");
+        assert_eq!(came.changes.withheld, 1);
+    }
+}
+
+#[test]
+fn what_is_looked_for_is_not_overlooked_for_its_letter_case() {
+    let worker = &mut worker("holding");
+    for text in [
+        r#"{"jsonrpc":"2.0","id":7,"result":{"InputRequests":{"a":{"method":"elicitation/create","params":{"mode":"url","url":"https://evil.example/"}}}}}"#,
+        r#"{"jsonrpc":"2.0","id":7,"result":{"content":[],"TaskId":"a"}}"#,
+    ] {
+        let came = came(worker, &call("echo", "{}"), JSON, &[text]);
+        assert_eq!(came.changes.reason, Some("not_understood"), "{came:?}");
+        assert!(!came.body.contains("evil"));
+    }
+}
+
+#[test]
+fn no_upstream_sends_the_client_elsewhere() {
+    for mode in MODES {
+        let worker = &mut worker(mode);
+        let exchange = answered(worker, LIST);
+        let pairs = [
+            (":status", "307"),
+            ("location", "https://elsewhere.example/"),
+        ];
+        let (_, step) = head(exchange, worker, &pairs);
+        let Step::ReplaceResponse { reply, record } = step else {
+            panic!("{step:?}");
+        };
+        assert_eq!((reply.status, record.reason), (502, "upstream_redirect"));
+        assert!(!reply.body.contains("elsewhere.example"));
     }
 }
 
