@@ -349,11 +349,20 @@ impl Events {
                 &joined
             }
         };
-        if Beginning::of(text).may_be_message() {
-            Some(inspect.message(text))
+        Some(if Beginning::of(text).may_be_message() {
+            inspect.message(text)
+        } else if self.has_line_like_message(part) {
+            // Some clients do not join the lines.
+            inspect.unread(Withheld::NotUnderstood)
         } else {
-            Some(Ruling::Pass)
-        }
+            Ruling::Pass
+        })
+    }
+
+    /// Whether a line of the data alone may be a message. The first that is
+    /// not blank is also the beginning of all of them.
+    fn has_line_like_message(&self, part: &Part<'_>) -> bool {
+        event::values(self.lines(part)).any(|line| Beginning::of(line).may_be_message())
     }
 
     /// As much of an event is held as may be before something is decided.
@@ -400,11 +409,7 @@ impl Events {
             return;
         };
         let has_data = event.data.is_some() || self.field.ends_as_data();
-        let may_be_message = || {
-            let data = event::data(self.lines(part));
-            Beginning::of(&data).may_be_message()
-        };
-        if self.is_text && !(has_data && may_be_message()) {
+        if self.is_text && !(has_data && self.has_line_like_message(part)) {
             self.let_go(part);
         } else if has_data {
             // Without its id: it has not been received.
