@@ -19,7 +19,8 @@ pub enum BodyKind {
     /// do not look at the content type, a body that is neither is read as
     /// what it turns out to be.
     Json,
-    /// `text/event-stream`
+    /// `text/event-stream`. For the same reason, a body that begins with an
+    /// object or an array is one JSON text.
     Events,
     /// Something else, of a response that is no success: whatever it turns
     /// out to be.

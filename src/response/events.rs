@@ -13,6 +13,7 @@ use memchr::memchr2;
 
 use super::beginning::Beginning;
 use super::body::{Bounds, Fed};
+use super::document::Document;
 use super::event::{self, Field, Lines};
 use super::glance::Glance;
 use super::part::{Held, Out};
@@ -27,16 +28,26 @@ pub(super) struct Events {
     /// No event stream by its type, so what has no blank line after it counts.
     is_text: bool,
     uniform: Uniform,
+    start: Start,
     /// What of the current event has come in earlier parts and not gone on.
     held: Held,
     stage: Stage,
     /// The current line.
     field: Field,
     end: LineEnd,
-    /// Something has gone on; of a text, more than white space.
+    /// Something that is more than white space has gone on.
     has_started: bool,
     /// Something has not gone on, and nothing in its place.
     has_gap: bool,
+}
+
+/// What the body turns out to be, as some clients do not look at its type.
+#[derive(Debug)]
+enum Start {
+    /// White space only so far.
+    Blank,
+    Events,
+    Json(Box<Document>),
 }
 
 /// What becomes of the current event.
@@ -104,6 +115,7 @@ impl Events {
             bounds,
             is_text: false,
             uniform: Uniform::new(),
+            start: Start::Blank,
             held: Held::new(),
             stage: Stage::Held(Undecided::new()),
             field: Field::Name(0),
@@ -114,21 +126,27 @@ impl Events {
     }
 
     /// A text that is no event stream by its type, but might be taken for one.
-    pub(super) const fn of_text(bounds: Bounds) -> Self {
+    pub(super) fn of_text(bounds: Bounds) -> Self {
         let mut events = Self::new(bounds);
         events.is_text = true;
+        events.start = Start::Events;
         events
     }
 
     pub(super) const fn is_settled(&self) -> bool {
-        self.held.is_empty()
-            && self.uniform.is_settled()
-            && !matches!(self.stage, Stage::Flowing(_))
+        let is_settled = match &self.start {
+            Start::Json(document) => document.is_settled(),
+            Start::Blank | Start::Events => !matches!(self.stage, Stage::Flowing(_)),
+        };
+        is_settled && self.held.is_empty() && self.uniform.is_settled()
     }
 
     #[cfg(test)]
     pub(super) const fn held(&self) -> (usize, usize) {
-        self.held.size()
+        match &self.start {
+            Start::Json(document) => document.held(),
+            Start::Blank | Start::Events => self.held.size(),
+        }
     }
 
     pub(super) fn feed(&mut self, part: &[u8], is_last: bool, inspect: &mut dyn Inspect) -> Fed {
@@ -142,6 +160,52 @@ impl Events {
     }
 
     fn feed_uniform(&mut self, bytes: &[u8], is_last: bool, inspect: &mut dyn Inspect) -> Fed {
+        if let Start::Json(document) = &mut self.start {
+            return document.feed(bytes, is_last, inspect);
+        }
+        if matches!(self.start, Start::Blank) {
+            let blank = bytes.len().saturating_sub(bytes.trim_ascii_start().len());
+            match bytes.split_at_checked(blank) {
+                Some((blank, text @ [b'{' | b'[', ..])) => {
+                    return self.feed_json(blank, text, is_last, inspect);
+                }
+                Some((_, [_, ..])) => self.start = Start::Events,
+                _ => {}
+            }
+        }
+        self.feed_events(bytes, is_last, inspect)
+    }
+
+    /// A text that turns out to be JSON. Of the white space before it, what
+    /// belongs to no whole line is held and becomes part of the text.
+    fn feed_json(
+        &mut self,
+        blank: &[u8],
+        text: &[u8],
+        is_last: bool,
+        inspect: &mut dyn Inspect,
+    ) -> Fed {
+        let mut out = match self.feed_events(blank, false, inspect) {
+            Fed::AsItCame => blank.to_vec(),
+            Fed::Instead(bytes) | Fed::Cut(bytes) => bytes,
+        };
+        let mut document = Document::new(self.bounds);
+        let text = [&self.held.take(), text].concat();
+        let (bytes, was_cut) = match document.feed(&text, is_last, inspect) {
+            Fed::AsItCame => (text, false),
+            Fed::Instead(bytes) => (bytes, false),
+            Fed::Cut(bytes) => (bytes, true),
+        };
+        self.start = Start::Json(Box::new(document));
+        out.extend_from_slice(&bytes);
+        if was_cut {
+            Fed::Cut(out)
+        } else {
+            Fed::Instead(out)
+        }
+    }
+
+    fn feed_events(&mut self, bytes: &[u8], is_last: bool, inspect: &mut dyn Inspect) -> Fed {
         let mut part = Part {
             bytes,
             out: Out::new(bytes),
@@ -430,7 +494,7 @@ impl Events {
         let Some(first) = window.first().copied() else {
             return;
         };
-        let starts = !self.is_text || window.iter().any(u8::is_ascii_graphic);
+        let starts = window.iter().any(u8::is_ascii_graphic);
         if self.has_gap {
             self.begin(first, part);
         }
@@ -499,12 +563,10 @@ impl Events {
         }
         match first {
             b':' | b'a'..=b'z' => {}
-            _ if self.is_text => {
+            _ => {
                 part.out.put(b":\n");
                 self.has_started = true;
             }
-            0xef | 0xc3 => part.out.put(b"\n"),
-            _ => {}
         }
     }
 
