@@ -59,8 +59,8 @@ enum Lex {
     None,
     String(Text, Utf8),
     Escape(Text),
-    /// So many digits of a `\u` have to come.
-    Hex(Text, u8),
+    /// So many digits of a `\u` have to come, after those of this number.
+    Hex(Text, u8, u32),
     /// What is left of `true`, `false` or `null`.
     Literal(&'static [u8]),
     Number(Number),
@@ -188,21 +188,28 @@ impl Glance {
                 },
                 Lex::Escape(text) => {
                     self.lex = match byte {
-                        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {
+                        b'"' | b'\\' | b'/' => {
+                            self.word.push(&[*byte]);
                             Lex::String(text, Utf8::default())
                         }
-                        b'u' => Lex::Hex(text, 4),
+                        b'b' | b'f' | b'n' | b'r' | b't' => {
+                            self.word.push_escaped(0)?;
+                            Lex::String(text, Utf8::default())
+                        }
+                        b'u' => Lex::Hex(text, 4, 0),
                         _ => return Err(Refused),
                     };
                     after
                 }
-                Lex::Hex(text, missing) => {
-                    if !byte.is_ascii_hexdigit() {
-                        return Err(Refused);
-                    }
+                Lex::Hex(text, missing, number) => {
+                    let digit = char::from(*byte).to_digit(16).ok_or(Refused)?;
+                    let number = number << 4 | digit;
                     self.lex = match missing.saturating_sub(1) {
-                        0 => Lex::String(text, Utf8::default()),
-                        missing => Lex::Hex(text, missing),
+                        0 => {
+                            self.word.push_escaped(number)?;
+                            Lex::String(text, Utf8::default())
+                        }
+                        missing => Lex::Hex(text, missing, number),
                     };
                     after
                 }
@@ -231,8 +238,9 @@ impl Glance {
         match byte {
             b'"' if utf8.is_whole() => self.end_string(text),
             b'\\' if utf8.is_whole() => {
-                // Where the name or the value matters, it is written plainly.
-                if self.word.is_wanted {
+                // What makes it an answer is written plainly. Of a result,
+                // some serializers escape what is in the names.
+                if self.word.is_wanted && (text == Text::Value || self.level() == Level::Message) {
                     return Err(Refused);
                 }
                 self.lex = Lex::Escape(text);
@@ -503,6 +511,17 @@ impl Word {
             room.copy_from_slice(bytes);
         }
         self.length = end;
+    }
+
+    /// The character of an escape. Readers differ in what they make of control
+    /// characters in a name, and of halves of surrogate pairs.
+    fn push_escaped(&mut self, number: u32) -> Result<(), Refused> {
+        if self.is_wanted {
+            let character = char::from_u32(number).filter(|it| *it >= ' ');
+            let character = character.ok_or(Refused)?;
+            self.push(character.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+        Ok(())
     }
 
     const fn is_too_long(&self) -> bool {

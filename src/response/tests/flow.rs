@@ -108,6 +108,8 @@ fn what_a_glance_vouches_for() {
         r#"{"result":{"resultType":"complete","_meta":{"a":{"taskId":1}},"x":"tools"}"#,
         r#"{"result":{},"id":"a\nb","jsonrpc":"2.0"} "#,
         "{\"result\":{\"é\":true,\"",
+        r#"{"result":{"d\u00e9\"\\":1,"_meta":{"io.modelcontextprotocol\/x\u4e00":"#,
+        r#"{"result":{"content":[{"\n\ud83d\ude00":1}],"\u005fmeta":{"tools":"#,
     ] {
         assert!(glanced(text.as_bytes()).may_flow(), "{text}");
     }
@@ -136,6 +138,16 @@ fn what_a_glance_does_not_vouch_for() {
         "{\"result\":{\"tool\u{17f}\"",
         "{\"result\":{\"ta\u{17f}\u{212a}\"",
         r#"{"result":{"\u0074ools""#,
+        r#"{"result":{"\u0054OOL\u017F""#,
+        r#"{"result":{"tas\u212a""#,
+        r#"{"result":{"tools\u0000""#,
+        r#"{"result":{"tools\n""#,
+        r#"{"result":{"tools\ud800""#,
+        r#"{"result":{"\u0072esultType":"task""#,
+        r#"{"result":{"_meta":{"io.modelcontextprotocol\/related-task""#,
+        r#"{"result":{"\u005fmeta":{"io.modelcontextprotocol\u002frelated-tas\u212A""#,
+        r#"{"result":{"\/":1,"\u00g0""#,
+        r#"{"result":{"\'""#,
         r#"{"result":{"resultType":"task""#,
         r#"{"result":{"resultType":1"#,
         r#"{"result":{"resulttype":"task""#,
@@ -190,6 +202,7 @@ fn string() -> impl Strategy<Value = String> {
             1 => Just(name.to_uppercase()),
             1 => Just(name.replace('s', "\u{17f}")),
             1 => Just(escaped),
+            1 => Just(name.replace('/', "\\/").replace('k', "\\u212a").replace('o', "\\u004F")),
         ]
     });
     let plain = prop::sample::select(vec![
@@ -204,6 +217,8 @@ fn string() -> impl Strategy<Value = String> {
         "{\\\"tools\\\":[]}",
         "é",
         "\\ud83d\\ude00",
+        "a\\/d\\u00e9",
+        "\\n",
         "]",
         "isError",
         "\u{2028}",
