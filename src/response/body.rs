@@ -162,7 +162,7 @@ impl ResponseBody {
         match Beginning::after_unusual(near) {
             Beginning::Text => Some(State::Events(Events::of_text(self.bounds))),
             Beginning::Message => Some(State::Document(Document::new(self.bounds))),
-            Beginning::Nothing | Beginning::NotAscii => {
+            Beginning::Nothing | Beginning::Unusual => {
                 (beginning.len() > TOLD_WITHIN).then(|| State::Document(Document::new(self.bounds)))
             }
         }

@@ -42,6 +42,8 @@ fn events_without_a_message_pass_as_they_are() {
         "\n\n\n",
         "event: endpoint\ndata: /messages?drop\n\n",
         "retry: 1000\n\n",
+        "data: é {drop}\n\n",
+        "data: x\ndata: Ж\ndata: 日本 drop\ndata: “drop”\ndata: 😀\n\n",
         "data : {\"drop\":1}\n\n",
         "Data: {\"drop\":1}\n\n",
         "datax: {\"drop\":1}\n\n",
@@ -55,7 +57,15 @@ fn events_without_a_message_pass_as_they_are() {
 
 #[test]
 fn text_that_some_reader_may_take_for_a_message_is_looked_at() {
-    for text in ["\u{feff}{", "\u{b}{", "\u{a0}[", "\u{0}{"] {
+    for text in [
+        "\u{feff}{",
+        "\u{b}{",
+        "\u{a0}[",
+        "\u{0}{",
+        "\u{2003}{",
+        "\u{3000}{",
+        "\u{ef}\u{bb}\u{bf}{",
+    ] {
         let stream = format!("data: {text}drop\n\n");
         let outcome = whole(EVENTS, stream.as_bytes(), &by_words);
         assert_eq!(outcome.out, b"", "{text:?}");
