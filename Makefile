@@ -57,7 +57,7 @@ test-token-service: ## The token service as it runs: its APIs by Schemathesis, i
 	@$(TEST_PYTHON) -m pytest -q tests/token_service
 
 test-e2e: ## The filter in a real Envoy, in both header modes, against a recording upstream
-	@$(TEST_PYTHON) -m pytest -q tests/e2e --ignore=tests/e2e/keycloak
+	@$(TEST_PYTHON) -m pytest -q -n 2 --dist loadfile tests/e2e --ignore=tests/e2e/keycloak
 
 test-clients: ## The official clients, a browser, and both protocol eras through the filter
 	@$(TEST_PYTHON) -m pytest -q tests/clients

@@ -67,6 +67,10 @@ enum State {
     Over,
 }
 
+/// What a limit is at least: the marks and line ends that a text may begin with
+/// have to be seen together. Configured limits are far above.
+const LEAST: usize = 16;
+
 impl ResponseBody {
     /// A body of which nothing has come. `limit` is how many bytes of it may
     /// be held (`limits.answer_bytes`).
@@ -78,8 +82,8 @@ impl ResponseBody {
     /// go on incomplete.
     pub(super) const fn flowing_from(kind: BodyKind, limit: usize, flow_from: usize) -> Self {
         // A few bytes are needed to tell lines apart.
-        let limit = if limit < 8 { 8 } else { limit };
-        let flow_from = if flow_from < 8 { 8 } else { flow_from };
+        let limit = if limit < LEAST { LEAST } else { limit };
+        let flow_from = if flow_from < LEAST { LEAST } else { flow_from };
         let flow_from = if flow_from < limit { flow_from } else { limit };
         let bounds = Bounds { limit, flow_from };
         let state = match kind {

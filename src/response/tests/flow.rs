@@ -308,7 +308,7 @@ proptest! {
     fn what_flowed_never_becomes_a_message_that_would_not_pass(
         messages in prop::collection::vec(message(), 1..4),
         line_end in prop::sample::select(vec!["\n", "\r\n", "\r"]),
-        flow_from in 8..100_usize,
+        flow_from in 16..100_usize,
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
     ) {
         let mut stream = Vec::new();
@@ -339,7 +339,7 @@ proptest! {
     #[test]
     fn a_body_that_flowed_never_becomes_a_message_that_would_not_pass(
         message in message(),
-        flow_from in 8..100_usize,
+        flow_from in 16..100_usize,
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
     ) {
         let setting = Setting { flow_from, ..JSON };
