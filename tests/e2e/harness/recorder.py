@@ -78,8 +78,16 @@ class Wire:
 Script = Callable[[Wire], Awaitable[None]]
 
 
+LISTS = {
+    "tools/list": "tools",
+    "prompts/list": "prompts",
+    "resources/list": "resources",
+    "resources/templates/list": "resourceTemplates",
+}
+
+
 async def answer_result(wire: Wire) -> None:
-    """What an MCP server does: an empty result for a request, 202 for the rest."""
+    """What an MCP server does: a result for a request, an empty list for one, 202 for the rest."""
     await wire.ended.wait()
     if not wire.seen.complete:
         return
@@ -87,8 +95,11 @@ async def answer_result(wire: Wire) -> None:
     if not isinstance(message, dict) or "id" not in message or "method" not in message:
         await wire.answer(b"", status="202 Accepted")
         return
-    result = {"jsonrpc": "2.0", "id": message["id"], "result": {"from": "upstream"}}
-    await wire.answer(json.dumps(result).encode())
+    result: dict[str, object] = {"from": "upstream"}
+    if message["method"] in LISTS:
+        result[LISTS[message["method"]]] = []
+    answer = {"jsonrpc": "2.0", "id": message["id"], "result": result}
+    await wire.answer(json.dumps(answer).encode())
 
 
 class Recorder:
