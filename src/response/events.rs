@@ -6,7 +6,6 @@
 //! a part, so that what goes on is the same in whatever parts the stream
 //! comes.
 
-use core::ops::Range;
 use std::borrow::Cow;
 
 use memchr::memchr2;
@@ -16,7 +15,8 @@ use super::body::{Bounds, Fed};
 use super::document::Document;
 use super::event::{self, Field, Lines};
 use super::glance::Glance;
-use super::part::{Held, Out};
+use super::part::{Held, Out, Part};
+use super::undecided::{Data, Undecided};
 use super::uniform::Uniform;
 use super::withheld::Withheld;
 use super::{Inspect, Ruling};
@@ -61,29 +61,6 @@ enum Stage {
     Skipped,
 }
 
-/// An event that is held.
-#[derive(Debug, Default)]
-struct Undecided {
-    data: Data,
-    /// Lines of it that are no data have gone on.
-    has_begun: bool,
-    /// Whether it may go on before it is complete has been asked.
-    was_asked: bool,
-    /// A line in it ends in a CR alone.
-    has_lone_cr: bool,
-}
-
-/// Where the data of an event are in what is held.
-#[derive(Clone, Debug, Default)]
-enum Data {
-    #[default]
-    None,
-    /// In one line, whose end may not have come.
-    One(Range<usize>),
-    /// In more than one.
-    Many,
-}
-
 /// The last line end that has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum LineEnd {
@@ -93,17 +70,6 @@ enum LineEnd {
     Cr,
     /// The same, of a blank line, which has gone on as CRLF.
     BlankCr,
-}
-
-/// A part of the stream, and how far it is read.
-#[derive(Debug)]
-struct Part<'a> {
-    bytes: &'a [u8],
-    out: Out<'a>,
-    /// Where what has not been decided on begins.
-    from: usize,
-    /// Where what has not been read begins.
-    at: usize,
 }
 
 /// What has gone on must not become complete.
@@ -597,73 +563,5 @@ impl Events {
         if let Stage::Held(event) = &mut self.stage {
             change(event);
         }
-    }
-}
-
-// === impl Undecided ===
-
-impl Undecided {
-    const fn new() -> Self {
-        Self {
-            data: Data::None,
-            has_begun: false,
-            was_asked: false,
-            has_lone_cr: false,
-        }
-    }
-}
-
-// === impl Data ===
-
-impl Data {
-    const fn is_some(&self) -> bool {
-        !matches!(self, Self::None)
-    }
-
-    /// A line of data, whose value begins there.
-    fn begin(&mut self, at: usize) {
-        *self = match self {
-            Self::None => Self::One(at..at),
-            Self::One(_) | Self::Many => Self::Many,
-        };
-    }
-
-    /// The end of the line.
-    const fn end(&mut self, at: usize) {
-        if let Self::One(range) = self {
-            range.end = at;
-        }
-    }
-}
-
-// === impl Part ===
-
-impl<'a> Part<'a> {
-    fn rest(&self) -> &'a [u8] {
-        self.bytes.get(self.at..).unwrap_or_default()
-    }
-
-    fn next(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
-    }
-
-    const fn read(&mut self, count: usize) {
-        self.at = self.at.saturating_add(count);
-    }
-
-    fn undecided(&self) -> &'a [u8] {
-        self.bytes.get(self.from..self.at).unwrap_or_default()
-    }
-
-    /// What is undecided goes on.
-    fn pass(&mut self) {
-        self.out.pass(self.from..self.at);
-        self.from = self.at;
-    }
-
-    /// What is undecided does not go on from here: something else does, or it
-    /// is held.
-    const fn leave_out(&mut self) {
-        self.from = self.at;
     }
 }

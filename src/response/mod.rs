@@ -21,6 +21,7 @@ mod part;
 mod splice;
 #[cfg(test)]
 mod tests;
+mod undecided;
 mod uniform;
 mod utf8;
 mod withheld;

@@ -124,3 +124,43 @@ impl fmt::Debug for Held {
         write!(f, "Held({} bytes)", self.len())
     }
 }
+
+/// A part of the stream, and how far it is read.
+pub(super) struct Part<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) out: Out<'a>,
+    /// Where what has not been decided on begins.
+    pub(super) from: usize,
+    /// Where what has not been read begins.
+    pub(super) at: usize,
+}
+
+impl<'a> Part<'a> {
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
+    pub(super) fn next(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    pub(super) const fn read(&mut self, count: usize) {
+        self.at = self.at.saturating_add(count);
+    }
+
+    pub(super) fn undecided(&self) -> &'a [u8] {
+        self.bytes.get(self.from..self.at).unwrap_or_default()
+    }
+
+    /// What is undecided goes on.
+    pub(super) fn pass(&mut self) {
+        self.out.pass(self.from..self.at);
+        self.from = self.at;
+    }
+
+    /// What is undecided does not go on from here: something else does, or it
+    /// is held.
+    pub(super) const fn leave_out(&mut self) {
+        self.from = self.at;
+    }
+}
