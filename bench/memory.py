@@ -1,0 +1,71 @@
+"""The memory of the module: its VM with as many identities as it may remember, and with more."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from .load import Generator, Load, Request
+from .material import REMEMBERED
+from .stage import Stage
+from .usage import vm_bytes
+from .workloads import FILTER
+
+CONNECTIONS = 16
+
+
+@dataclass(frozen=True)
+class FoundMemory:
+    """Bytes of one VM. `offered` tokens, each new to the filter when it came."""
+
+    module: int
+    vm_at_start: int
+    identities: int
+    vm_with_identities: int
+    offered: int
+    vm_after_all: int
+
+    def as_json(self) -> dict[str, object]:
+        """For the file of results."""
+        return asdict(self)
+
+
+def measure(
+    stage: Stage,
+    generator: Generator,
+    module: Path,
+    body: bytes,
+    tokens: Path,
+    more: int,
+    check: Callable[[], None],
+) -> FoundMemory:
+    """Offer as many tokens as are remembered, and then as many more as asked for."""
+    request = Request(body, tokens=tokens)
+    stage.probe(FILTER, request, passes=True)
+    # The VM of the main thread decides nothing; it has what a worker's has at its start.
+    idle = vm_bytes(stage.admin) // 2
+    offered = _offer(stage, generator, request, REMEMBERED, check)
+    full = vm_bytes(stage.admin) - idle
+    offered += _offer(stage, generator, request, more, check)
+    return FoundMemory(
+        module=module.stat().st_size,
+        vm_at_start=idle,
+        identities=REMEMBERED,
+        vm_with_identities=full,
+        offered=offered,
+        vm_after_all=vm_bytes(stage.admin) - idle,
+    )
+
+
+def _offer(
+    stage: Stage, generator: Generator, request: Request, count: int, check: Callable[[], None]
+) -> int:
+    offered, deadline = 0, time.monotonic() + max(60.0, count / 100)
+    while offered < count and time.monotonic() < deadline:
+        check()
+        stage.truncate_logs()
+        result = generator.most(stage.ports[FILTER], request, Load(CONNECTIONS), 2)
+        offered += result.requests
+    return offered

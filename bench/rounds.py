@@ -1,0 +1,173 @@
+"""Rounds: the series of a workload take turns, so that what changes with time changes for all."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+
+from demo.stack.errors import StackError
+
+from .load import Generator, Result
+from .stage import Stage
+from .usage import cpu_seconds, stats
+from .workloads import FILTER, NATIVE, UNCACHED, Series, Workload
+
+# What the latency is measured at, as a share of what the slower chain can do.
+SHARE = 0.5
+# A chain that can hardly do that rate would show its own limit instead.
+MOST_SHARE = 0.8
+
+# Answers that were cut off when the time was over, or refused for a moment.
+MOST_FAILED_SHARE = 0.001
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One series in one round. `busy` is how much of a core Envoy used."""
+
+    throughput: float
+    cpu_us: float
+    busy: float
+    connections: float
+    p50_us: float
+    p99_us: float
+
+
+@dataclass(frozen=True)
+class SteadyTurn:
+    """Latencies at a fixed rate, in microseconds."""
+
+    p50_us: float
+    p99_us: float
+
+
+@dataclass
+class Measured:
+    """All rounds of one series."""
+
+    turns: list[Turn] = field(default_factory=list)
+    steady: list[SteadyTurn] = field(default_factory=list)
+
+
+@dataclass
+class Found:
+    """A workload, measured. `rate` is that of the latencies, in requests a second."""
+
+    title: str
+    series: dict[str, Measured]
+    rate: int | None = None
+
+    def as_json(self) -> dict[str, object]:
+        """For the file of results."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long, and how often."""
+
+    rounds: int
+    seconds: float
+
+
+def measure(
+    stage: Stage, generator: Generator, workload: Workload, timing: Timing, check: Callable[[], None]
+) -> Found:
+    """All rounds of one workload, after one that is not counted."""
+    found = Found(workload.title, {series.chain: Measured() for series in workload.series})
+    for series in workload.series:
+        stage.probe(series.chain, series.request, passes=workload.passes)
+    for number in range(-1, timing.rounds):
+        for series in _order(workload.series, number):
+            check()
+            turn = _turn(stage, generator, workload, series, timing.seconds)
+            if number >= 0:
+                found.series[series.chain].turns.append(turn)
+        _progress(workload, number, timing.rounds)
+    if workload.steady:
+        _measure_latency(stage, generator, workload, timing, check, found)
+    return found
+
+
+def _measure_latency(
+    stage: Stage,
+    generator: Generator,
+    workload: Workload,
+    timing: Timing,
+    check: Callable[[], None],
+    found: Found,
+) -> None:
+    throughput = {
+        name: sorted(turn.throughput for turn in measured.turns)[timing.rounds // 2]
+        for name, measured in found.series.items()
+    }
+    slower = min(throughput[name] for name in (NATIVE, UNCACHED, FILTER) if name in throughput)
+    found.rate = max(int(slower * SHARE), 1)
+    able = [
+        series
+        for series in workload.series
+        if found.rate <= throughput[series.chain] * MOST_SHARE
+    ]
+    for number in range(timing.rounds):
+        for series in _order(able, number):
+            check()
+            stage.truncate_logs()
+            port = stage.ports[series.chain]
+            result = generator.steady(
+                port, series.request, workload.load, found.rate, timing.seconds
+            )
+            _must_be_good(workload, series, result)
+            steady = SteadyTurn(result.p50 * 1e6, result.p99 * 1e6)
+            found.series[series.chain].steady.append(steady)
+        _progress(workload, number, timing.rounds, "latency ")
+
+
+def _turn(
+    stage: Stage, generator: Generator, workload: Workload, series: Series, seconds: float
+) -> Turn:
+    stage.truncate_logs()
+    port = stage.ports[series.chain]
+    opened = _connections(stage, series.chain)
+    cpu, began = cpu_seconds(stage.envoy.pid), time.monotonic()
+    result = generator.most(port, series.request, workload.load, seconds)
+    cpu, took = cpu_seconds(stage.envoy.pid) - cpu, time.monotonic() - began
+    opened = _connections(stage, series.chain) - opened
+    _must_be_good(workload, series, result)
+    return Turn(
+        throughput=result.requests / result.seconds,
+        cpu_us=cpu / result.requests * 1e6,
+        busy=cpu / min(result.seconds, took),
+        connections=opened / result.requests,
+        p50_us=result.p50 * 1e6,
+        p99_us=result.p99 * 1e6,
+    )
+
+
+def _connections(stage: Stage, chain: str) -> int:
+    return sum(stats(stage.admin, f"^http.{chain}.downstream_cx_total$").values())
+
+
+def _must_be_good(workload: Workload, series: Series, result: Result) -> None:
+    """Numbers about answers that were not meant are worth nothing."""
+    allowed = result.requests * MOST_FAILED_SHARE + 1
+    if result.requests == 0:
+        raise StackError(f"{workload.name}, {series.chain}: no answers")
+    # A refusal closes the connection, which the generators count as failed.
+    if workload.passes and (result.failed > allowed or result.refused > allowed):
+        raise StackError(
+            f"{workload.name}, {series.chain}: of {result.requests} requests {result.failed} failed "
+            f"and {result.refused} were refused"
+        )
+
+
+def _order(series: Sequence[Series], number: int) -> list[Series]:
+    """Another first one each round, and every other round backwards."""
+    start = number % max(len(series), 1)
+    turned = [*series[start:], *series[:start]]
+    return turned if number % 2 == 0 else turned[::-1]
+
+
+def _progress(workload: Workload, number: int, rounds: int, what: str = "") -> None:
+    print(f"    {workload.name}: {what}round {number + 1} of {rounds}", file=sys.stderr, flush=True)
