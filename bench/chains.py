@@ -298,6 +298,8 @@ def _listener(chain: Chain, logs: Path) -> Json:
         "filters.network.http_connection_manager.v3.HttpConnectionManager",
         stat_prefix=chain.name,
         codec_type="AUTO",
+        # So that a request can be found again in the log.
+        preserve_external_request_id=True,
         access_log=[log],
         route_config={"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [route]}]},
         http_filters=[*chain.filters, router],

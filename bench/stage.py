@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import time
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,7 +49,8 @@ class Stage:
     def probe(self, chain: str, request: Request, *, passes: bool) -> None:
         """See that a request is decided as it should, and that the line of the log says whose it was."""
         self.truncate_logs()
-        headers = request.fixed_headers
+        request_id = str(uuid.uuid4())
+        headers = {**request.fixed_headers, "X-Request-Id": request_id}
         subject = "the-same-user"
         if request.tokens is not None:
             with open(request.tokens, encoding="ascii") as tokens:
@@ -71,7 +73,7 @@ class Stage:
         # The authorizer names the caller only where it allows.
         if chain == "ext_authz" and not passes:
             has_identity = False
-        self._wait_for_line(chain, subject if has_identity else "")
+        self._wait_for_line(chain, request_id, subject if has_identity else "")
 
     def truncate_logs(self) -> None:
         """Envoy appends, so that what was written can be taken away under it."""
@@ -79,17 +81,18 @@ class Stage:
             if log.exists():
                 log.write_bytes(b"")
 
-    def _wait_for_line(self, chain: str, subject: str) -> None:
+    def _wait_for_line(self, chain: str, request_id: str, subject: str) -> None:
         deadline = time.monotonic() + PATIENCE
         while True:
             log = self.logs[chain]
-            lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+            text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+            lines = [line for line in text.splitlines() if request_id in line]
             if lines:
                 if len(lines) == 1 and subject in lines[0]:
                     return
-                raise StackError(f"{chain}: the access log has not one line of {subject}: {lines}")
+                raise StackError(f"{chain}: not one line of {subject} in the access log: {lines}")
             if time.monotonic() > deadline:
-                raise StackError(f"{chain}: nothing in the access log")
+                raise StackError(f"{chain}: nothing of a request in the access log")
             time.sleep(0.02)
 
 

@@ -1,0 +1,210 @@
+//! Whole exchanges, from the request's headers to the end of the response, as
+//! the shell drives them: with the filter state and the audit line.
+
+use mcp_auth_filter::exchange::{Exchange, Input, Step, Worker};
+use mcp_auth_filter::http::Headers;
+use mcp_auth_filter::record::{Record, audit_line, filter_state};
+use serde_json::{Value, json};
+
+use super::Scenario;
+use super::setting::{AUTHORITY, NOW_MS, PATH, call, events, listed, message, token, tool, worker};
+
+/// What Envoy hands over at a time.
+const PART_BYTES: usize = 16_384;
+
+/// The scenarios.
+pub(crate) fn all() -> Vec<Scenario> {
+    let warm = format!("Bearer {}", token());
+    let result = json!({"jsonrpc": "2.0", "id": 1, "result": {"content": []}});
+    let result = result.to_string().into_bytes();
+    let small = call(&tool(20), 40);
+    let list = message("tools/list", &json!({}));
+    vec![
+        exchange("exchange/call-40B", 20, &warm, &small, JSON, &result, true),
+        exchange(
+            "exchange/call-64KiB",
+            20,
+            &warm,
+            &call(&tool(20), 65_536),
+            JSON,
+            &result,
+            true,
+        ),
+        exchange("exchange/no-token", 20, "", &small, JSON, &result, false),
+        exchange(
+            "exchange/unknown-tool",
+            20,
+            &warm,
+            &call("unknown", 40),
+            JSON,
+            &result,
+            false,
+        ),
+        exchange(
+            "exchange/list-10",
+            20,
+            &warm,
+            &list,
+            JSON,
+            &listed(10),
+            true,
+        ),
+        exchange(
+            "exchange/list-1000",
+            1000,
+            &warm,
+            &list,
+            JSON,
+            &listed(1000),
+            true,
+        ),
+        exchange(
+            "exchange/stream-100",
+            20,
+            &warm,
+            &small,
+            EVENTS,
+            &events(100),
+            true,
+        ),
+    ]
+}
+
+const JSON: &str = "application/json";
+const EVENTS: &str = "text/event-stream";
+
+/// The headers of a request, as Envoy has them.
+pub(crate) fn headers(authorization: &str, length: usize) -> Vec<(String, Vec<u8>)> {
+    let length = length.to_string();
+    let pairs = [
+        (":authority", AUTHORITY),
+        (":path", PATH),
+        (":method", "POST"),
+        (":scheme", "https"),
+        ("content-type", JSON),
+        ("accept", "application/json, text/event-stream"),
+        ("mcp-protocol-version", "2025-11-25"),
+        ("user-agent", "bench"),
+        ("content-length", &length),
+        ("x-forwarded-proto", "https"),
+        ("x-request-id", "8d59701b-f7d1-49d7-93ab-400fa8b0641a"),
+        ("authorization", authorization),
+    ];
+    pairs
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()))
+        .collect()
+}
+
+fn exchange(
+    name: &str,
+    rules: usize,
+    authorization: &str,
+    body: &[u8],
+    media: &'static str,
+    answer: &[u8],
+    passes: bool,
+) -> Scenario {
+    let mut worker = worker(rules, &Value::Null);
+    let headers = Headers::new(headers(authorization, body.len()));
+    let (body, answer) = (body.to_vec(), answer.to_vec());
+    Scenario::new(name, move || {
+        let mut driven = Driven::new(&mut worker);
+        driven.request(headers.clone(), &body);
+        assert_eq!(driven.is_forwarded, passes);
+        if passes {
+            driven.response(media, &answer);
+        }
+        driven.feed(Input::Gone);
+        driven.written
+    })
+}
+
+/// The shell's part: it carries the steps out, and writes down.
+struct Driven<'a> {
+    worker: &'a mut Worker,
+    exchange: Exchange,
+    is_forwarded: bool,
+    /// How much was written down, or would have gone on in place of what came.
+    written: usize,
+}
+
+impl<'a> Driven<'a> {
+    fn new(worker: &'a mut Worker) -> Self {
+        Self {
+            worker,
+            exchange: Exchange::default(),
+            is_forwarded: false,
+            written: 0,
+        }
+    }
+
+    fn request(&mut self, headers: Headers, body: &[u8]) {
+        self.feed(Input::RequestHeaders {
+            headers,
+            end_of_stream: false,
+        });
+        let step = self.feed(Input::RequestBody {
+            held: body.len(),
+            end_of_stream: true,
+        });
+        if matches!(step, Step::ReadBody(_)) {
+            self.feed(Input::Message(body));
+        }
+    }
+
+    fn response(&mut self, media: &str, body: &[u8]) {
+        let headers = [
+            (":status", "200"),
+            ("content-type", media),
+            ("x-envoy-upstream-service-time", "1"),
+        ];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
+        self.feed(Input::ResponseHeaders {
+            headers: Headers::new(headers.to_vec()),
+            from_upstream: true,
+            has_body: true,
+        });
+        if self.exchange.reads_response() {
+            for part in body.chunks(PART_BYTES) {
+                self.feed(Input::ResponseBody {
+                    part,
+                    is_last: false,
+                });
+            }
+            self.feed(Input::ResponseBody {
+                part: &[],
+                is_last: true,
+            });
+        }
+    }
+
+    fn feed(&mut self, input: Input<'_>) -> Step {
+        let exchange = core::mem::take(&mut self.exchange);
+        let (next, step) = exchange.advance(input, self.worker, NOW_MS);
+        self.exchange = next;
+        match &step {
+            Step::Forward { record, .. } => {
+                self.is_forwarded = true;
+                self.write_down(record);
+            }
+            Step::Reply {
+                record: Some(record),
+                ..
+            }
+            | Step::Amend(record)
+            | Step::Note(record) => self.write_down(record),
+            _ => {}
+        }
+        step
+    }
+
+    fn write_down(&mut self, record: &Record) {
+        let state: usize = filter_state(record)
+            .iter()
+            .map(|(_, value)| value.len())
+            .sum();
+        self.written += audit_line(record, NOW_MS).len() + state;
+    }
+}
