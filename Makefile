@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 # Every target is a command, none is a file.
 .PHONY: help run token connect disconnect build fmt lint check-module \
 	test test-native test-demo test-token-service test-e2e test-clients test-whole \
-	test-conformance test-envoys test-func-e test-keycloak fuzz
+	test-conformance test-envoys test-func-e test-keycloak fuzz bench bench-core bench-compare
 
 help: ## Explain every target
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,6 +79,18 @@ test-keycloak: ## Test upstream credentials by token exchange with a real Keyclo
 
 fuzz: ## Fuzz every parser of foreign bytes: [SECONDS=60] for each target
 	@scripts/fuzz $(or $(SECONDS),60)
+
+# === how fast it is ===
+
+bench: ## Measure the filter beside Envoy's own chain and ext_authz (wrk, h2load, Go): [SHORT=1] [ONLY=warm,list-1000]
+	@$(TEST_PYTHON) -m bench $(if $(SHORT),--short) $(if $(ONLY),--only $(ONLY))
+
+bench-core: ## Measure the parts of the core: their time (criterion), and their allocations
+	cargo bench --locked --bench core
+	cargo bench --locked --bench counts
+
+bench-compare: ## Compare this tree with a commit: requests/s of both modules, instructions of both cores (valgrind): BASE=commit
+	@$(TEST_PYTHON) -m bench.compare $(or $(BASE),$(error BASE=commit says what to compare with))
 
 PYTHON = $(or $(shell command -v python3),$(error python3 is not on the PATH; install Python 3.10 or newer))
 

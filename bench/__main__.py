@@ -106,9 +106,7 @@ def run(wanted: Wanted, processes: Processes, directory: Path) -> bool:
                 report.print_workload(measured[workload.name])
             if with_streams:
                 say("event streams")
-                found_streams = streams.measure(
-                    stage, cores, made, wanted.rounds, processes.check
-                )
+                found_streams = streams.measure(stage, cores, made, wanted.rounds, processes.check)
                 report.print_streams(found_streams)
 
     if wanted.wants("memory", True):
@@ -119,7 +117,7 @@ def run(wanted: Wanted, processes: Processes, directory: Path) -> bool:
         body = material.call(material.tool(material.RULES))
         with envoy_with(processes, envoy, cores, alone, places, directory) as stage:
             found_memory = memory.measure(
-                stage, generator, artefact, body, tokens, wanted.more_tokens, processes.check
+                stage, generator, artefact, body, tokens, wanted.more_tokens, processes
             )
         report.print_memory(found_memory)
 
@@ -162,7 +160,9 @@ def arguments() -> Wanted:
         "--only", default="", help="names of workloads, with commas; also `stream` and `memory`"
     )
     parser.add_argument(
-        "--tokens", type=int, help="how many tokens the memory is measured with, after the cache is full"
+        "--tokens",
+        type=int,
+        help="how many tokens the memory is measured with, after the cache is full",
     )
     parser.add_argument("--module", type=Path, help="a module that was built before")
     given = parser.parse_args()

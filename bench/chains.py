@@ -185,7 +185,7 @@ def gate(
 
 def bootstrap(chains: Sequence[Chain], places: Places, admin: int, logs: Path) -> Json:
     """The configuration of the one Envoy."""
-    http2 = {"explicit_http_config": {"http2_protocol_options": {}}}
+    http2: Json = {"explicit_http_config": {"http2_protocol_options": {}}}
     return {
         "admin": {"address": _address(admin)},
         "static_resources": {
@@ -225,7 +225,9 @@ def _policies(named: Sequence[Rule], arguments: bool) -> Json:
         at = ["params", "arguments"]
         further = [
             _metadata(_MCP, [*at, "path"], {"string_match": {"prefix": _FOLDER}}),
-            _metadata(_MCP, [*at, "limit"], {"double_match": {"range": {"start": 0, "end": _LIMIT}}}),
+            _metadata(
+                _MCP, [*at, "limit"], {"double_match": {"range": {"start": 0, "end": _LIMIT}}}
+            ),
         ]
     policies: Json = {}
     for rule in named:
@@ -314,5 +316,3 @@ def _listener(chain: Chain, logs: Path) -> Json:
 def log_of(chain: Chain, logs: Path) -> Path:
     """Where a chain writes its access log."""
     return logs / f"access-{chain.name}.log"
-
-

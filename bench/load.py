@@ -82,9 +82,7 @@ class Generator:
             return self._h2load(port, request, load, seconds)
         return self._wrk(port, request, load, seconds)
 
-    def steady(
-        self, port: int, request: Request, load: Load, rate: int, seconds: float
-    ) -> Result:
+    def steady(self, port: int, request: Request, load: Load, rate: int, seconds: float) -> Result:
         """So many requests a second, whatever the answers do; latencies as if none had waited."""
         targets = self._directory / "targets.json"
         count = int(rate * seconds) + 1

@@ -82,9 +82,11 @@ def call(name: str, argument_bytes: int = 0) -> bytes:
     arguments = {"path": "/srv/data", "limit": 10, "text": ""}
     least = len(json.dumps(arguments))
     # Words, as a model writes them, and now and then something that JSON escapes.
-    words = "the quick brown fox said \"hello\" and then went on its way; "
+    words = 'the quick brown fox said "hello" and then went on its way; '
     missing = max(argument_bytes - least, 0)
-    arguments["text"] = (words * (missing // len(words) + 1))[: missing * len(words) // (len(words) + 2)]
+    arguments["text"] = (words * (missing // len(words) + 1))[
+        : missing * len(words) // (len(words) + 2)
+    ]
     message = {
         "jsonrpc": "2.0",
         "id": 1,

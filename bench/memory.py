@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from demo.stack.processes import Processes
 
 from .load import Generator, Load, Request
 from .material import REMEMBERED
 from .stage import Stage
-from .usage import vm_bytes
+from .usage import settled_vm_bytes, vm_bytes
 from .workloads import FILTER
 
 CONNECTIONS = 16
+# After so many times what is remembered, the tables are as large as they get.
+ENOUGH = 2
 
 
 @dataclass(frozen=True)
@@ -39,32 +42,33 @@ def measure(
     body: bytes,
     tokens: Path,
     more: int,
-    check: Callable[[], None],
+    processes: Processes,
 ) -> FoundMemory:
     """Offer as many tokens as are remembered, and then as many more as asked for."""
     request = Request(body, tokens=tokens)
     stage.probe(FILTER, request, passes=True)
+    processes.wait_until("the gauge of the memory is there", lambda: vm_bytes(stage.admin) > 0)
     # The VM of the main thread decides nothing; it has what a worker's has at its start.
     idle = vm_bytes(stage.admin) // 2
-    offered = _offer(stage, generator, request, REMEMBERED, check)
-    full = vm_bytes(stage.admin) - idle
-    offered += _offer(stage, generator, request, more, check)
+    offered = _offer(stage, generator, request, REMEMBERED * ENOUGH, processes)
+    full = settled_vm_bytes(stage.admin) - idle
+    offered += _offer(stage, generator, request, more, processes)
     return FoundMemory(
         module=module.stat().st_size,
         vm_at_start=idle,
         identities=REMEMBERED,
         vm_with_identities=full,
         offered=offered,
-        vm_after_all=vm_bytes(stage.admin) - idle,
+        vm_after_all=settled_vm_bytes(stage.admin) - idle,
     )
 
 
 def _offer(
-    stage: Stage, generator: Generator, request: Request, count: int, check: Callable[[], None]
+    stage: Stage, generator: Generator, request: Request, count: int, processes: Processes
 ) -> int:
     offered, deadline = 0, time.monotonic() + max(60.0, count / 100)
     while offered < count and time.monotonic() < deadline:
-        check()
+        processes.check()
         stage.truncate_logs()
         result = generator.most(stage.ports[FILTER], request, Load(CONNECTIONS), 2)
         offered += result.requests

@@ -20,11 +20,18 @@ from .workloads import DESCRIPTIONS
 
 # Below this, something other than Envoy was the limit.
 BUSY = 0.9
+# From here on, clients open connections anew all the time.
+RECONNECTS = 0.5
 
 
 def print_workload(found: Found) -> None:
     """One workload: a line for each series."""
     reference = next(iter(found.series))
+    connections = {
+        name: statistics.median(turn.connections for turn in measured.turns)
+        for name, measured in found.series.items()
+    }
+    reconnects = max(connections.values()) >= RECONNECTS
     rows = []
     for name, measured in found.series.items():
         ratios = throughput_ratios(found, name, reference)
@@ -32,18 +39,20 @@ def print_workload(found: Found) -> None:
         rows.append(
             [
                 DESCRIPTIONS.get(name, name) + ("" if busy >= BUSY else " *"),
-                _spread([turn.throughput for turn in measured.turns], ",.0f"),
-                _spread(ratios, ".2f"),
-                _spread([turn.cpu_us for turn in measured.turns], ",.0f"),
+                spread([turn.throughput for turn in measured.turns], ",.0f"),
+                spread(ratios, ".2f"),
+                spread([turn.cpu_us for turn in measured.turns], ",.0f"),
                 _median([turn.p50_us for turn in measured.turns]),
                 _median([turn.p99_us for turn in measured.turns]),
-                *_steady(measured),
+                *([f"{connections[name]:.2f}"] if reconnects else []),
+                *(_steady(measured) if found.rate else []),
             ]
         )
     print(f"\n{found.title}" + (f" (latency at {found.rate:,} requests/s)" if found.rate else ""))
     heads = ["", "requests/s", "of the first", "CPU µs", "p50 µs", "p99 µs"]
+    heads += ["connections/request"] if reconnects else []
     heads += ["fixed rate: p50 µs", "p99 µs"] if found.rate else []
-    _print_table(heads, [row[: len(heads)] for row in rows])
+    print_table(heads, rows)
     if any(row[0].endswith(" *") for row in rows):
         print("  * Envoy was not busy all the time: something else was the limit")
 
@@ -54,13 +63,13 @@ def print_streams(found: FoundStreams) -> None:
     rows = [
         [
             DESCRIPTIONS[chain],
-            _spread(first, ",.0f"),
+            spread(first, ",.0f"),
             f"{found.vm_growth[chain] / MEBIBYTE:.1f}",
             f"{found.resident_growth[chain] / MEBIBYTE:.1f}",
         ]
         for chain, first in found.first_event_us.items()
     ]
-    _print_table(["", "first event µs", "VM grew MiB", "process grew MiB"], rows)
+    print_table(["", "first event µs", "VM grew MiB", "process grew MiB"], rows)
 
 
 def print_memory(found: FoundMemory) -> None:
@@ -80,12 +89,12 @@ def print_verdicts(verdicts: Sequence[Verdict]) -> None:
         [
             verdict.target,
             f"{verdict.limit} {verdict.unit}".strip(),
-            f"{verdict.median:.2f} ({verdict.least:.2f} to {verdict.most:.2f}) {verdict.unit}".strip(),
+            f"{spread([verdict.least, verdict.median, verdict.most], '.2f')} {verdict.unit}".strip(),
             "met" if verdict.met else "NOT MET",
         ]
         for verdict in verdicts
     ]
-    _print_table(["", "target", "found", ""], rows)
+    print_table(["", "target", "found", ""], rows)
 
 
 def as_json(
@@ -121,29 +130,31 @@ def commit() -> str:
     return found.stdout.strip() or "unknown"
 
 
-def _steady(measured: Measured) -> list[str]:
-    if not measured.steady:
-        return ["–", "–"]
-    return [
-        _median([turn.p50_us for turn in measured.steady]),
-        _spread([turn.p99_us for turn in measured.steady], ",.0f"),
-    ]
-
-
-def _median(values: Sequence[float]) -> str:
-    return f"{statistics.median(values):,.0f}" if values else "–"
-
-
-def _spread(values: Sequence[float], form: str) -> str:
+def spread(values: Sequence[float], form: str) -> str:
+    """The median, the least and the most."""
     if not values:
         return "–"
     return f"{statistics.median(values):{form}} ({min(values):{form}}–{max(values):{form}})"
 
 
-def _print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Columns as wide as they have to be, numbers to the right."""
     columns = list(zip(heads, *rows, strict=True))
     widths = [max(len(cell) for cell in column) for column in columns]
     for row in (heads, *rows):
         first, *rest = row
         cells = [cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True)]
         print("  " + "  ".join([first.ljust(widths[0]), *cells]).rstrip(), flush=True)
+
+
+def _steady(measured: Measured) -> list[str]:
+    if not measured.steady:
+        return ["–", "–"]
+    return [
+        _median([turn.p50_us for turn in measured.steady]),
+        spread([turn.p99_us for turn in measured.steady], ",.0f"),
+    ]
+
+
+def _median(values: Sequence[float]) -> str:
+    return f"{statistics.median(values):,.0f}" if values else "–"

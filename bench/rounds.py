@@ -73,7 +73,11 @@ class Timing:
 
 
 def measure(
-    stage: Stage, generator: Generator, workload: Workload, timing: Timing, check: Callable[[], None]
+    stage: Stage,
+    generator: Generator,
+    workload: Workload,
+    timing: Timing,
+    check: Callable[[], None],
 ) -> Found:
     """All rounds of one workload, after one that is not counted."""
     found = Found(workload.title, {series.chain: Measured() for series in workload.series})
@@ -106,9 +110,7 @@ def _measure_latency(
     slower = min(throughput[name] for name in (NATIVE, UNCACHED, FILTER) if name in throughput)
     found.rate = max(int(slower * SHARE), 1)
     able = [
-        series
-        for series in workload.series
-        if found.rate <= throughput[series.chain] * MOST_SHARE
+        series for series in workload.series if found.rate <= throughput[series.chain] * MOST_SHARE
     ]
     for number in range(timing.rounds):
         for series in _order(able, number):
@@ -157,8 +159,8 @@ def _must_be_good(workload: Workload, series: Series, result: Result) -> None:
     # A refusal closes the connection, which the generators count as failed.
     if workload.passes and (result.failed > allowed or result.refused > allowed):
         raise StackError(
-            f"{workload.name}, {series.chain}: of {result.requests} requests {result.failed} failed "
-            f"and {result.refused} were refused"
+            f"{workload.name}, {series.chain}: of {result.requests} requests "
+            f"{result.failed} failed and {result.refused} were refused"
         )
 
 

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from demo.stack.envoy import Envoy
@@ -47,7 +48,7 @@ class Stage:
     logs: Mapping[str, Path]
 
     def probe(self, chain: str, request: Request, *, passes: bool) -> None:
-        """See that a request is decided as it should, and that the line of the log says whose it was."""
+        """See that a request is decided on as it should be, and logged with whose it was."""
         self.truncate_logs()
         request_id = str(uuid.uuid4())
         headers = {**request.fixed_headers, "X-Request-Id": request_id}
@@ -114,7 +115,7 @@ def start_servers(
         ):
             address = f"{LOOPBACK}:{port}"
             processes.start(name, [str(tools.servers), name, address, str(file)])
-            processes.wait_until(f"the {name} answers", lambda port=port: answers(port))
+            processes.wait_until(f"the {name} answers", partial(answers, port))
     return Servers(upstream, authorizer)
 
 

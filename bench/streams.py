@@ -17,7 +17,7 @@ from .affinity import Cores
 from .load import Request
 from .material import PATH, RULES, Material
 from .stage import Stage
-from .usage import resident_bytes, vm_bytes
+from .usage import resident_bytes, settled_vm_bytes
 from .workloads import FILTER, NATIVE, NONE
 
 PATIENCE = 10.0
@@ -31,7 +31,7 @@ OPEN_TOGETHER = 200
 
 @dataclass
 class FoundStreams:
-    """The time to the first event, the median of each round in microseconds; and memory, in bytes."""
+    """Time to the first event, the median of each round in microseconds; memory in bytes."""
 
     first_event_us: dict[str, list[float]] = field(default_factory=dict)
     open_together: int = OPEN_TOGETHER
@@ -62,9 +62,9 @@ def measure(
                     found.first_event_us.setdefault(chain, []).append(median)
         for chain in chains:
             check()
-            vm, resident = vm_bytes(stage.admin), resident_bytes(stage.envoy.pid)
+            vm, resident = settled_vm_bytes(stage.admin), resident_bytes(stage.envoy.pid)
             most = _many(stage, request, chain)
-            found.vm_growth[chain] = vm_bytes(stage.admin) - vm
+            found.vm_growth[chain] = settled_vm_bytes(stage.admin) - vm
             found.resident_growth[chain] = most - resident
     return found
 
@@ -94,26 +94,27 @@ def _first_event(port: int, request: bytes) -> float:
 def _many(stage: Stage, request: bytes, chain: str) -> int:
     """Many streams at once, to their end; the most memory of the process meanwhile."""
     most = 0
+    open_streams: dict[int, socket.socket] = {}
     with selectors.DefaultSelector() as selector:
         for _ in range(OPEN_TOGETHER):
             connection = socket.create_connection((LOOPBACK, stage.ports[chain]), timeout=PATIENCE)
             connection.sendall(request)
             connection.setblocking(False)
             selector.register(connection, selectors.EVENT_READ, bytearray())
+            open_streams[connection.fileno()] = connection
         looked = 0.0
         while selector.get_map():
             ready = selector.select(PATIENCE)
             if not ready:
                 raise StackError(f"{chain}: a stream stopped")
             for key, _ in ready:
-                connection, tail = key.fileobj, key.data
-                assert isinstance(connection, socket.socket)
+                connection, tail = open_streams[key.fd], key.data
                 part = connection.recv(65536)
                 tail += part
                 del tail[: -len(END)]
                 if not part or tail == END:
                     selector.unregister(connection)
-                    connection.close()
+                    open_streams.pop(key.fd).close()
             if time.monotonic() - looked > 0.1:
                 looked = time.monotonic()
                 most = max(most, resident_bytes(stage.envoy.pid))

@@ -53,10 +53,28 @@ def judge(results: Results) -> list[Verdict]:
 def _throughputs(workloads: Mapping[str, Found]) -> list[Verdict]:
     wanted = [
         ("warm", FILTER, NATIVE, 1.0, "warm token, of the native chain with its cache"),
-        ("new-RS256", FILTER, UNCACHED, 0.95, "every token new, RS256, of the native chain without cache"),
-        ("new-ES256", FILTER, UNCACHED, 0.95, "every token new, ES256, of the native chain without cache"),
+        (
+            "new-RS256",
+            FILTER,
+            UNCACHED,
+            0.95,
+            "every token new, RS256, of the native chain without cache",
+        ),
+        (
+            "new-ES256",
+            FILTER,
+            UNCACHED,
+            0.95,
+            "every token new, ES256, of the native chain without cache",
+        ),
         ("rules-1000", FILTER_MANY, FILTER, 0.95, "1,000 rules, of 20"),
-        ("arguments-64kib", FILTER, NATIVE, 0.95, "64 KiB of arguments, of the native chain with its cache"),
+        (
+            "arguments-64kib",
+            FILTER,
+            NATIVE,
+            0.95,
+            "64 KiB of arguments, of the native chain with its cache",
+        ),
         ("credential-cached", FILTER_KEPT, FILTER, 0.95, "a remembered credential, of none"),
         ("refused-no-token", FILTER, NATIVE, 1.0, "refused without a token, of the native chain"),
         ("refused-tool", FILTER, NATIVE, 1.0, "a refused tool, of the native chain"),
@@ -97,7 +115,7 @@ def _stream(streams: FoundStreams | None) -> list[Verdict]:
     bare = streams.first_event_us[NONE]
     later = [ours - other for ours, other in zip(streams.first_event_us[FILTER], bare, strict=True)]
     noise = max(bare) - min(bare)
-    text = "the first event of a stream: later than without a filter; limit: how far rounds without one differ"
+    text = "the first event of a stream, later than without a filter; limit: the spread of those"
     return [_verdict(text, later, at_most=noise, unit="µs")]
 
 
@@ -148,8 +166,8 @@ def _verdict(
 ) -> Verdict:
     median = statistics.median(values)
     if at_least is not None:
-        return Verdict(
-            target, f"≥ {at_least:.2f}", median, min(values), max(values), median >= at_least, unit
-        )
-    limit = 0.0 if at_most is None else at_most
-    return Verdict(target, f"≤ {limit:.2f}", median, min(values), max(values), median <= limit, unit)
+        limit, met = f"≥ {at_least:.2f}", median >= at_least
+    else:
+        most = at_most or 0.0
+        limit, met = f"≤ {most:.2f}", median <= most
+    return Verdict(target, limit, median, min(values), max(values), met, unit)

@@ -71,9 +71,7 @@ def _required(name: str, how: str) -> str:
     return path
 
 
-def _build(
-    processes: Processes, name: str, inputs: bytes, command: list[str], cwd: Path
-) -> Path:
+def _build(processes: Processes, name: str, inputs: bytes, command: list[str], cwd: Path) -> Path:
     directory = DIRECTORY / name
     where = {"GOBIN": str(directory), "GOFLAGS": "-mod=readonly", "CGO_ENABLED": "0"}
 

@@ -10,7 +10,13 @@ from .chains import Chain, Places
 from .load import H2, Load, Request
 from .material import MANY_RULES, RULES, Material
 
-NONE, NATIVE, UNCACHED, EXTERNAL, FILTER = "none", "native", "native-uncached", "ext_authz", "filter"
+NONE, NATIVE, UNCACHED, EXTERNAL, FILTER = (
+    "none",
+    "native",
+    "native-uncached",
+    "ext_authz",
+    "filter",
+)
 NATIVE_MANY, FILTER_MANY = "native-1000", "filter-1000"
 NATIVE_ARGUMENTS, FILTER_ARGUMENTS = "native-arguments", "filter-arguments"
 FILTER_KEPT, FILTER_ASKED = "filter-credential", "filter-asked"
@@ -66,9 +72,7 @@ def all_of(made: Material) -> list[Workload]:
     compared = (NONE, NATIVE, UNCACHED, EXTERNAL, FILTER)
     cached = (NONE, NATIVE, FILTER)
     workloads = [
-        Workload(
-            "warm", "a token seen before", each(compared, warm), steady=True, in_short=True
-        )
+        Workload("warm", "a token seen before", each(compared, warm), steady=True, in_short=True)
     ]
     for algorithm, tokens in made.tokens.items():
         fresh = Request(warm.body, tokens=tokens)
@@ -159,7 +163,9 @@ Make = Callable[[int], Chain]
 def chain_makers(places: Places, made: Material) -> Mapping[str, Make]:
     """How each chain is made, given its port."""
 
-    def native(name: str, count: int = RULES, *, cached: bool = True, arguments: bool = False) -> Make:
+    def native(
+        name: str, count: int = RULES, *, cached: bool = True, arguments: bool = False
+    ) -> Make:
         return lambda port: chains.native(
             name, port, made, count, cached=cached, arguments=arguments
         )

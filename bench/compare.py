@@ -1,0 +1,276 @@
+"""`make bench-compare BASE=commit`: this tree beside an earlier one, as ratios.
+
+Both modules stand in one Envoy and take turns. The instructions of the core are
+counted by callgrind: on a machine where seconds differ from run to run, these
+do not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from demo.stack import envoy as envoys
+from demo.stack import module
+from demo.stack.errors import StackError, Stopped
+from demo.stack.places import ROOT
+from demo.stack.ports import free_ports
+from demo.stack.processes import Processes
+
+from . import chains, material, report, rounds, tools
+from .affinity import Cores
+from .chains import Chain, Places
+from .load import Generator
+from .material import MANY_RULES, RULES, Material
+from .rounds import Timing
+from .stage import envoy_with, start_servers
+from .targets import throughput_ratios
+from .tools import DIRECTORY
+from .workloads import FILTER, FILTER_KEPT, FILTER_MANY, Series, Workload, all_of
+
+WORKLOADS = (
+    "warm", "new-ES256", "rules-1000", "arguments-64kib", "credential-cached", "list-1000",
+    "refused-no-token", "refused-tool",
+)  # fmt: skip
+BASE = "base"
+ROUNDS, SECONDS = 7, 1.0
+
+# A scenario is run so often, and so often: the difference is without its making ready.
+FEW, MANY = 20, 120
+BENCHES = ("benches", "Cargo.toml", "Cargo.lock")
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A checked out commit, and where it is built."""
+
+    directory: Path
+    target: Path
+
+    @property
+    def artefact(self) -> Path:
+        """The module."""
+        return self.target / module.TARGET / "release" / module.ARTEFACT.name
+
+
+def say(text: str) -> None:
+    """Tell how far it has come."""
+    print(f"==> {text}", file=sys.stderr, flush=True)
+
+
+def check_out(processes: Processes, base: str, directory: Path) -> Tree:
+    """The base commit in a place of its own; what is built there is kept for the next time."""
+    status, found = processes.capture(
+        ["git", "-C", str(ROOT), "rev-parse", "--verify", f"{base}^{{commit}}"]
+    )
+    if status != 0:
+        raise StackError(f"{base} is no commit:\n{found}")
+    commit = found.strip()
+    say(f"base: {commit[:12]}")
+    tree = directory / "base"
+    tree.mkdir()
+    archive = directory / "base.tar"
+    processes.run(
+        "the export of the base",
+        ["git", "-C", str(ROOT), "archive", f"--output={archive}", commit],
+    )
+    processes.run("unpacking the base", ["tar", "-xf", str(archive), "-C", str(tree)])
+    return Tree(tree, DIRECTORY / "base-target")
+
+
+def build(processes: Processes, tree: Tree) -> Path:
+    """The module of a tree."""
+    processes.run(
+        "the build of the filter",
+        [
+            *("cargo", "build", "--release", "--locked"),
+            *("--target", module.TARGET, "--package", "mcp-auth-filter"),
+        ],
+        cwd=tree.directory,
+        env={"CARGO_TARGET_DIR": str(tree.target)},
+    )
+    return tree.artefact
+
+
+# === requests ===
+
+
+def paired(workload: Workload) -> tuple[str, Workload]:
+    """The series of the filter that a workload is about, and the same with the base beside it."""
+    wanted = {FILTER_MANY, FILTER_KEPT} & {series.chain for series in workload.series}
+    name = wanted.pop() if wanted else FILTER
+    ours = next(series for series in workload.series if series.chain == name)
+    theirs = Series(f"{BASE}-{name}", ours.request)
+    return name, replace(workload, series=(theirs, ours), steady=False)
+
+
+def both(
+    name: str, ports: Sequence[int], ours: Places, theirs: Places, made: Material
+) -> list[Chain]:
+    """A chain with this module, and one with the base's."""
+    count = MANY_RULES if name == FILTER_MANY else RULES
+    credential = "/kept" if name == FILTER_KEPT else None
+    return [
+        chains.gate(called, port, places, made, count, credential=credential)
+        for called, port, places in zip(
+            (name, f"{BASE}-{name}"), ports, (ours, theirs), strict=True
+        )
+    ]
+
+
+def compare_requests(
+    processes: Processes, modules: Mapping[str, Path], timing: Timing, directory: Path
+) -> None:
+    """The workloads, with both modules in turn."""
+    cores = Cores.divided()
+    found_tools = tools.prepare(processes)
+    envoy = envoys.find(processes)
+    made = material.make(directory, ["ES256"], material.DIFFERENT)
+    servers = start_servers(processes, found_tools, cores, made, directory)
+    ours, theirs = (
+        Places(servers.upstream, servers.authorizer, modules[which]) for which in ("this", BASE)
+    )
+    generator = Generator(processes, found_tools, cores, directory)
+    pairs = [paired(each) for each in all_of(made) if each.name in WORKLOADS]
+    listeners: list[Chain] = []
+    for name in dict.fromkeys(name for name, _ in pairs):
+        listeners += both(name, free_ports(2), ours, theirs, made)
+    rows = []
+    with envoy_with(processes, envoy, cores, listeners, ours, directory) as stage:
+        for name, workload in pairs:
+            say(workload.title)
+            found = rounds.measure(stage, generator, workload, timing, processes.check)
+            ratios = throughput_ratios(found, name, f"{BASE}-{name}")
+            cpu = [
+                one.cpu_us / other.cpu_us
+                for one, other in zip(
+                    found.series[name].turns, found.series[f"{BASE}-{name}"].turns, strict=True
+                )
+            ]
+            rows.append([workload.title, report.spread(ratios, ".3f"), report.spread(cpu, ".3f")])
+    print("\nthis tree, of the base (median of the rounds; least and most)")
+    report.print_table(["", "requests/s", "processor time"], rows)
+
+
+# === instructions ===
+
+
+def compare_instructions(processes: Processes, this: Tree, base: Tree) -> None:
+    """The instructions of each scenario of `benches/`, in both trees."""
+    if shutil.which("valgrind") is None:
+        say(
+            "valgrind is not on the PATH, so no instructions are counted; "
+            "on Debian: apt-get install valgrind"
+        )
+        return
+    # The scenarios are this tree's: what is compared is the core below them.
+    for each in BENCHES:
+        source, target = ROOT / each, base.directory / each
+        if source.is_dir():
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(source, target)
+        else:
+            shutil.copy(source, target)
+    programs = {}
+    for which, tree in (("this", this), (BASE, base)):
+        say(f"building the counts of {which}")
+        program = _build_counts(processes, tree)
+        if program is None:
+            say(f"the scenarios do not fit {which}, so no instructions are counted")
+            return
+        programs[which] = program
+    status, names = processes.capture([str(programs["this"]), "names"])
+    if status != 0:
+        raise StackError(f"the counts cannot be made:\n{names}")
+    rows = []
+    for name in names.split():
+        say(f"instructions: {name}")
+        ours, theirs = (_instructions(processes, programs[which], name) for which in ("this", BASE))
+        ratio = "–" if not (ours and theirs) else f"{ours / theirs:.3f}"
+        rows.append([name, *(f"{each:,}" if each else "–" for each in (theirs, ours)), ratio])
+    print("\ninstructions of the core each time (callgrind)")
+    report.print_table(["", BASE, "this tree", "ratio"], rows)
+
+
+def _build_counts(processes: Processes, tree: Tree) -> Path | None:
+    command = [
+        *("cargo", "bench", "--no-run", "--bench", "counts", "--package", "mcp-auth-filter"),
+    ]
+    where = {"CARGO_TARGET_DIR": str(tree.target), "CARGO_TERM_COLOR": "never"}
+    built = subprocess.run(
+        command,
+        cwd=tree.directory,
+        env={**os.environ, **where},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    processes.check()
+    found = re.search(r"Executable .*\((.*)\)", built.stderr)
+    if built.returncode != 0 or found is None:
+        print(built.stderr[-2000:], file=sys.stderr)
+        return None
+    return tree.directory / found[1]
+
+
+def _instructions(processes: Processes, program: Path, name: str) -> int | None:
+    """Instructions of one time; nothing where the program does not get through."""
+    counts = []
+    for times in (FEW, MANY):
+        status, output = processes.capture(
+            [
+                *("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"),
+                *(str(program), name, str(times)),
+            ],
+            seconds=600,
+        )
+        found = re.search(r"Collected : (\d+)", output)
+        if status != 0 or found is None:
+            return None
+        counts.append(int(found[1]))
+    return round((counts[1] - counts[0]) / (MANY - FEW))
+
+
+def main() -> None:
+    """Compare until done or stopped."""
+    parser = argparse.ArgumentParser(prog="python -m bench.compare", description=__doc__)
+    parser.add_argument("base", help="the commit to compare with")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--seconds", type=float, default=SECONDS)
+    parser.add_argument("--no-requests", action="store_true", help="count instructions only")
+    given = parser.parse_args()
+    DIRECTORY.mkdir(parents=True, exist_ok=True)
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="compare-", dir=DIRECTORY) as temporary,
+            Processes(Path(temporary) / "logs") as processes,
+        ):
+            processes.stop_on_signals()
+            directory = Path(temporary)
+            this = Tree(ROOT, Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")))
+            base = check_out(processes, given.base, directory)
+            if not given.no_requests:
+                say("building both modules")
+                modules = {
+                    which: Path(shutil.copy(build(processes, tree), directory / f"{which}.wasm"))
+                    for which, tree in (("this", this), (BASE, base))
+                }
+                timing = Timing(given.rounds, max(given.seconds, 1.0))
+                compare_requests(processes, modules, timing, directory)
+            compare_instructions(processes, this, base)
+    except Stopped as signal:
+        sys.exit(f"stopped by {signal}")
+    except StackError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()
