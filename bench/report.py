@@ -85,15 +85,11 @@ def print_memory(found: FoundMemory) -> None:
 def print_verdicts(verdicts: Sequence[Verdict]) -> None:
     """The targets."""
     print("\ntargets (median of the rounds; least and most)")
-    rows = [
-        [
-            verdict.target,
-            f"{verdict.limit} {verdict.unit}".strip(),
-            f"{spread([verdict.least, verdict.median, verdict.most], '.2f')} {verdict.unit}".strip(),
-            "met" if verdict.met else "NOT MET",
-        ]
-        for verdict in verdicts
-    ]
+    rows = []
+    for verdict in verdicts:
+        found = spread([verdict.least, verdict.median, verdict.most], ".2f")
+        limited = [f"{verdict.limit} {verdict.unit}".strip(), f"{found} {verdict.unit}".strip()]
+        rows.append([verdict.target, *limited, "met" if verdict.met else "NOT MET"])
     print_table(["", "target", "found", ""], rows)
 
 
