@@ -49,8 +49,8 @@ test: test-native test-demo test-token-service test-e2e test-clients test-whole 
 test-native: ## The tests of the core, the fuzz seeds among them, and of the token service
 	cargo test --locked --workspace
 
-test-demo: ## The tests of the demonstration's own parts
-	@$(TEST_PYTHON) -m pytest -q tests/demo
+test-demo: ## The tests of the demonstration's own parts, and of the benchmark's
+	@$(TEST_PYTHON) -m pytest -q tests/demo tests/bench
 
 test-token-service: ## The token service as it runs: its APIs by Schemathesis, its pages in Chromium
 	@$(TEST_PYTHON) -m pytest -q tests/token_service_api
