@@ -13,8 +13,9 @@ use criterion::{Criterion, criterion_group, criterion_main};
 
 fn all(criterion: &mut Criterion) {
     for scenario in scenarios::all() {
-        let mut run = scenario.run;
-        criterion.bench_function(&scenario.name, |bencher| bencher.iter(&mut run));
+        let name = scenario.name.clone();
+        let mut run = scenario.ready();
+        criterion.bench_function(&name, |bencher| bencher.iter(&mut run));
     }
 }
 

@@ -17,8 +17,6 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::env;
 
-use scenarios::Scenario;
-
 /// Caches and tables have grown to their size after so many.
 const WARM_UP: u64 = 50;
 const TIMES: u64 = 200;
@@ -76,11 +74,11 @@ fn main() {
         }
         [name, times] => {
             let times = times.parse().expect("how often");
-            let mut scenario = scenarios::all()
+            let scenario = scenarios::all()
                 .into_iter()
                 .find(|scenario| scenario.name == *name)
                 .expect("the name of a scenario");
-            run(&mut scenario, times);
+            run(&mut scenario.ready(), times);
         }
         _ => panic!("counts [names | SCENARIO TIMES]"),
     }
@@ -88,18 +86,20 @@ fn main() {
 
 fn print_allocations() {
     println!("{:<32} {:>12} {:>12}", "each time", "allocations", "bytes");
-    for mut scenario in scenarios::all() {
+    for scenario in scenarios::all() {
+        let name = scenario.name.clone();
+        let mut scenario = scenario.ready();
         run(&mut scenario, WARM_UP);
         let (allocations, bytes) = (ALLOCATIONS.load(Relaxed), BYTES.load(Relaxed));
         run(&mut scenario, TIMES);
         let allocations = (ALLOCATIONS.load(Relaxed) - allocations) / TIMES;
         let bytes = (BYTES.load(Relaxed) - bytes) / TIMES;
-        println!("{:<32} {allocations:>12} {bytes:>12}", scenario.name);
+        println!("{name:<32} {allocations:>12} {bytes:>12}");
     }
 }
 
-fn run(scenario: &mut Scenario, times: u64) {
+fn run(scenario: &mut dyn FnMut(), times: u64) {
     for _ in 0..times {
-        (scenario.run)();
+        scenario();
     }
 }

@@ -7,22 +7,36 @@ pub(crate) mod setting;
 
 use core::hint::black_box;
 
-/// Something that is measured. `run` is one time.
+/// Something that is measured.
 pub(crate) struct Scenario {
     /// `group/case`.
     pub(crate) name: String,
-    /// Does it once.
-    pub(crate) run: Box<dyn FnMut()>,
+    make: Box<dyn FnOnce() -> Run>,
 }
 
+/// Does it once.
+type Run = Box<dyn FnMut()>;
+
 impl Scenario {
-    fn new<T>(name: impl Into<String>, mut run: impl FnMut() -> T + 'static) -> Self {
+    /// `make` makes it ready, and gives what is measured.
+    fn new<T, F>(name: impl Into<String>, make: impl FnOnce() -> F + 'static) -> Self
+    where
+        F: FnMut() -> T + 'static,
+    {
         Self {
             name: name.into(),
-            run: Box::new(move || {
-                black_box(run());
+            make: Box::new(move || {
+                let mut run = make();
+                Box::new(move || {
+                    black_box(run());
+                })
             }),
         }
+    }
+
+    /// Makes it ready. What is given does it once.
+    pub(crate) fn ready(self) -> Run {
+        (self.make)()
     }
 }
 

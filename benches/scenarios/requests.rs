@@ -14,60 +14,88 @@ const PART_BYTES: usize = 16_384;
 
 /// The scenarios.
 pub(crate) fn all() -> Vec<Scenario> {
-    let warm = format!("Bearer {}", token());
-    let result = json!({"jsonrpc": "2.0", "id": 1, "result": {"content": []}});
-    let result = result.to_string().into_bytes();
-    let small = call(&tool(20), 40);
-    let list = message("tools/list", &json!({}));
+    let called = Asked {
+        body: || call(&tool(20), 40),
+        answer: || message_of(&json!({"content": []})),
+        ..Asked::default()
+    };
+    let list = Asked {
+        body: || message("tools/list", &json!({})),
+        ..Asked::default()
+    };
     vec![
-        exchange("exchange/call-40B", 20, &warm, &small, JSON, &result, true),
+        exchange("exchange/call-40B", called),
         exchange(
             "exchange/call-64KiB",
-            20,
-            &warm,
-            &call(&tool(20), 65_536),
-            JSON,
-            &result,
-            true,
+            Asked {
+                body: || call(&tool(20), 65_536),
+                ..called
+            },
         ),
-        exchange("exchange/no-token", 20, "", &small, JSON, &result, false),
+        exchange(
+            "exchange/no-token",
+            Asked {
+                has_token: false,
+                passes: false,
+                ..called
+            },
+        ),
         exchange(
             "exchange/unknown-tool",
-            20,
-            &warm,
-            &call("unknown", 40),
-            JSON,
-            &result,
-            false,
+            Asked {
+                body: || call("unknown", 40),
+                passes: false,
+                ..called
+            },
         ),
         exchange(
             "exchange/list-10",
-            20,
-            &warm,
-            &list,
-            JSON,
-            &listed(10),
-            true,
+            Asked {
+                answer: || listed(10),
+                ..list
+            },
         ),
         exchange(
             "exchange/list-1000",
-            1000,
-            &warm,
-            &list,
-            JSON,
-            &listed(1000),
-            true,
+            Asked {
+                rules: 1000,
+                answer: || listed(1000),
+                ..list
+            },
         ),
         exchange(
             "exchange/stream-100",
-            20,
-            &warm,
-            &small,
-            EVENTS,
-            &events(100),
-            true,
+            Asked {
+                media: EVENTS,
+                answer: || events(100),
+                ..called
+            },
         ),
     ]
+}
+
+/// What is asked for, and what the upstream answers.
+#[derive(Clone, Copy)]
+struct Asked {
+    rules: usize,
+    has_token: bool,
+    body: fn() -> Vec<u8>,
+    media: &'static str,
+    answer: fn() -> Vec<u8>,
+    passes: bool,
+}
+
+impl Default for Asked {
+    fn default() -> Self {
+        Self {
+            rules: 20,
+            has_token: true,
+            body: Vec::new,
+            media: JSON,
+            answer: Vec::new,
+            passes: true,
+        }
+    }
 }
 
 const JSON: &str = "application/json";
@@ -97,28 +125,34 @@ pub(crate) fn headers(authorization: &str, length: usize) -> Vec<(String, Vec<u8
         .collect()
 }
 
-fn exchange(
-    name: &str,
-    rules: usize,
-    authorization: &str,
-    body: &[u8],
-    media: &'static str,
-    answer: &[u8],
-    passes: bool,
-) -> Scenario {
-    let mut worker = worker(rules, &Value::Null);
-    let headers = Headers::new(headers(authorization, body.len()));
-    let (body, answer) = (body.to_vec(), answer.to_vec());
+fn exchange(name: &str, asked: Asked) -> Scenario {
     Scenario::new(name, move || {
-        let mut driven = Driven::new(&mut worker);
-        driven.request(headers.clone(), &body);
-        assert_eq!(driven.is_forwarded, passes);
-        if passes {
-            driven.response(media, &answer);
+        let mut worker = worker(asked.rules, &Value::Null);
+        let (body, answer) = ((asked.body)(), (asked.answer)());
+        let bearer = if asked.has_token {
+            format!("Bearer {}", token())
+        } else {
+            String::new()
+        };
+        let headers = Headers::new(headers(&bearer, body.len()));
+        move || {
+            let mut driven = Driven::new(&mut worker);
+            driven.request(headers.clone(), &body);
+            assert_eq!(driven.is_forwarded, asked.passes);
+            if asked.passes {
+                driven.response(asked.media, &answer);
+            }
+            driven.feed(Input::Gone);
+            driven.written
         }
-        driven.feed(Input::Gone);
-        driven.written
     })
+}
+
+/// An answer of the upstream's.
+fn message_of(result: &Value) -> Vec<u8> {
+    json!({"jsonrpc": "2.0", "id": 1, "result": result})
+        .to_string()
+        .into_bytes()
 }
 
 /// The shell's part: it carries the steps out, and writes down.
