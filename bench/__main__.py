@@ -13,7 +13,7 @@ from pathlib import Path
 from demo.stack import envoy as envoys
 from demo.stack import module
 from demo.stack.errors import StackError, Stopped
-from demo.stack.places import ROOT
+from demo.stack.places import ROOT, exclusive
 from demo.stack.ports import free_ports
 from demo.stack.processes import Processes
 
@@ -178,6 +178,7 @@ def main() -> None:
     DIRECTORY.mkdir(parents=True, exist_ok=True)
     try:
         with (
+            exclusive("bench"),
             tempfile.TemporaryDirectory(prefix="run-", dir=DIRECTORY) as temporary,
             Processes(Path(temporary) / "logs") as processes,
         ):

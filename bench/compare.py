@@ -8,20 +8,18 @@ do not.
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from demo.stack import envoy as envoys
 from demo.stack import module
 from demo.stack.errors import StackError, Stopped
-from demo.stack.places import ROOT
+from demo.stack.places import ROOT, exclusive
 from demo.stack.ports import free_ports
 from demo.stack.processes import Processes
 
@@ -45,20 +43,13 @@ ROUNDS, SECONDS = 7, 1.0
 
 # A scenario is run so often, and so often: the difference is without its making ready.
 FEW, MANY = 20, 120
+LONGEST_OUTPUT = 2000
 BENCHES = ("benches", "Cargo.toml", "Cargo.lock")
 
 
-@dataclass(frozen=True)
-class Tree:
-    """A checked out commit, and where it is built."""
-
-    directory: Path
-    target: Path
-
-    @property
-    def artefact(self) -> Path:
-        """The module."""
-        return self.target / module.TARGET / "release" / module.ARTEFACT.name
+# Both trees are built here: what they need of others is built once, and the tree's own
+# `target` stays as it is.
+TARGET = DIRECTORY / "target"
 
 
 def say(text: str) -> None:
@@ -66,38 +57,37 @@ def say(text: str) -> None:
     print(f"==> {text}", file=sys.stderr, flush=True)
 
 
-def check_out(processes: Processes, base: str, directory: Path) -> Tree:
-    """The base commit in a place of its own; what is built there is kept for the next time."""
-    status, found = processes.capture(
-        ["git", "-C", str(ROOT), "rev-parse", "--verify", f"{base}^{{commit}}"]
-    )
+def check_out(processes: Processes, base: str) -> Path:
+    """The files of the base commit, in a place of their own."""
+    git = ["git", "-C", str(ROOT)]
+    status, found = processes.capture([*git, "rev-parse", "--verify", f"{base}^{{commit}}"])
     if status != 0:
         raise StackError(f"{base} is no commit:\n{found}")
     commit = found.strip()
     say(f"base: {commit[:12]}")
-    tree = directory / "base"
-    tree.mkdir()
-    archive = directory / "base.tar"
-    processes.run(
-        "the export of the base",
-        ["git", "-C", str(ROOT), "archive", f"--output={archive}", commit],
-    )
-    processes.run("unpacking the base", ["tar", "-xf", str(archive), "-C", str(tree)])
-    return Tree(tree, DIRECTORY / "base-target")
+    tree = DIRECTORY / BASE
+    shutil.rmtree(tree, ignore_errors=True)
+    tree.mkdir(parents=True)
+    archive = DIRECTORY / "base.tar"
+    processes.run("the export of the base", [*git, "archive", f"--output={archive}", commit])
+    # With the time of now: to cargo, files of the commit's time would not have changed.
+    processes.run("unpacking the base", ["tar", "-xmf", str(archive), "-C", str(tree)])
+    archive.unlink()
+    return tree
 
 
-def build(processes: Processes, tree: Tree) -> Path:
-    """The module of a tree."""
+def build(processes: Processes, tree: Path) -> Path:
+    """The module of a tree; the next one takes its place."""
     processes.run(
         "the build of the filter",
         [
             *("cargo", "build", "--release", "--locked"),
             *("--target", module.TARGET, "--package", "mcp-auth-filter"),
         ],
-        cwd=tree.directory,
-        env={"CARGO_TARGET_DIR": str(tree.target)},
+        cwd=tree,
+        env={"CARGO_TARGET_DIR": str(TARGET)},
     )
-    return tree.artefact
+    return TARGET / module.TARGET / "release" / module.ARTEFACT.name
 
 
 # === requests ===
@@ -163,7 +153,7 @@ def compare_requests(
 # === instructions ===
 
 
-def compare_instructions(processes: Processes, this: Tree, base: Tree) -> None:
+def compare_instructions(processes: Processes, base: Path) -> None:
     """The instructions of each scenario of `benches/`, in both trees."""
     if shutil.which("valgrind") is None:
         say(
@@ -173,14 +163,14 @@ def compare_instructions(processes: Processes, this: Tree, base: Tree) -> None:
         return
     # The scenarios are this tree's: what is compared is the core below them.
     for each in BENCHES:
-        source, target = ROOT / each, base.directory / each
+        source, target = ROOT / each, base / each
         if source.is_dir():
             shutil.rmtree(target, ignore_errors=True)
             shutil.copytree(source, target)
         else:
             shutil.copy(source, target)
     programs = {}
-    for which, tree in (("this", this), (BASE, base)):
+    for which, tree in (("this", ROOT), (BASE, base)):
         say(f"building the counts of {which}")
         program = _build_counts(processes, tree)
         if program is None:
@@ -200,25 +190,19 @@ def compare_instructions(processes: Processes, this: Tree, base: Tree) -> None:
     report.print_table(["", BASE, "this tree", "ratio"], rows)
 
 
-def _build_counts(processes: Processes, tree: Tree) -> Path | None:
-    command = [
-        *("cargo", "bench", "--no-run", "--bench", "counts", "--package", "mcp-auth-filter"),
-    ]
-    where = {"CARGO_TARGET_DIR": str(tree.target), "CARGO_TERM_COLOR": "never"}
-    built = subprocess.run(
-        command,
-        cwd=tree.directory,
-        env={**os.environ, **where},
-        capture_output=True,
-        text=True,
-        check=False,
+def _build_counts(processes: Processes, tree: Path) -> Path | None:
+    """The program that runs scenarios; nothing where they do not fit the tree."""
+    command = ["cargo", "bench", "--no-run", "--bench", "counts", "--package", "mcp-auth-filter"]
+    where = {"CARGO_TARGET_DIR": str(TARGET), "CARGO_TERM_COLOR": "never"}
+    status, output = processes.capture(
+        [*command, "--manifest-path", str(tree / "Cargo.toml")], env=where, seconds=3600
     )
-    processes.check()
-    found = re.search(r"Executable .*\((.*)\)", built.stderr)
-    if built.returncode != 0 or found is None:
-        print(built.stderr[-2000:], file=sys.stderr)
+    found = re.search(r"Executable .*\((.*)\)", output)
+    if status != 0 or found is None:
+        print(output[-LONGEST_OUTPUT:], file=sys.stderr)
         return None
-    return tree.directory / found[1]
+    # Relative to the directory of this process, or absolute.
+    return Path(found[1]).resolve()
 
 
 def _instructions(processes: Processes, program: Path, name: str) -> int | None:
@@ -250,22 +234,22 @@ def main() -> None:
     DIRECTORY.mkdir(parents=True, exist_ok=True)
     try:
         with (
+            exclusive("bench"),
             tempfile.TemporaryDirectory(prefix="compare-", dir=DIRECTORY) as temporary,
             Processes(Path(temporary) / "logs") as processes,
         ):
             processes.stop_on_signals()
             directory = Path(temporary)
-            this = Tree(ROOT, Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")))
-            base = check_out(processes, given.base, directory)
+            base = check_out(processes, given.base)
             if not given.no_requests:
                 say("building both modules")
                 modules = {
                     which: Path(shutil.copy(build(processes, tree), directory / f"{which}.wasm"))
-                    for which, tree in (("this", this), (BASE, base))
+                    for which, tree in (("this", ROOT), (BASE, base))
                 }
                 timing = Timing(given.rounds, max(given.seconds, 1.0))
                 compare_requests(processes, modules, timing, directory)
-            compare_instructions(processes, this, base)
+            compare_instructions(processes, base)
     except Stopped as signal:
         sys.exit(f"stopped by {signal}")
     except StackError as error:
