@@ -42,7 +42,7 @@ BASE = "base"
 ROUNDS, SECONDS = 7, 1.0
 
 # A scenario is run so often, and so often: the difference is without its making ready.
-FEW, MANY = 20, 120
+FEW, MANY = 10, 60
 LONGEST_OUTPUT = 2000
 BENCHES = ("benches", "Cargo.toml", "Cargo.lock")
 
