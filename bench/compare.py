@@ -8,12 +8,13 @@ do not.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from demo.stack import envoy as envoys
@@ -47,9 +48,13 @@ LONGEST_OUTPUT = 2000
 BENCHES = ("benches", "Cargo.toml", "Cargo.lock")
 
 
-# Both trees are built here: what they need of others is built once, and the tree's own
-# `target` stays as it is.
-TARGET = DIRECTORY / "target"
+@dataclass(frozen=True)
+class Tree:
+    """A tree, and where it is built. Not in the same place as another one: to cargo, the
+    package would be the same, and what is built of one the other's too."""
+
+    directory: Path
+    target: Path
 
 
 def say(text: str) -> None:
@@ -57,7 +62,7 @@ def say(text: str) -> None:
     print(f"==> {text}", file=sys.stderr, flush=True)
 
 
-def check_out(processes: Processes, base: str) -> Path:
+def check_out(processes: Processes, base: str) -> Tree:
     """The files of the base commit, in a place of their own."""
     git = ["git", "-C", str(ROOT)]
     status, found = processes.capture([*git, "rev-parse", "--verify", f"{base}^{{commit}}"])
@@ -73,21 +78,21 @@ def check_out(processes: Processes, base: str) -> Path:
     # With the time of now: to cargo, files of the commit's time would not have changed.
     processes.run("unpacking the base", ["tar", "-xmf", str(archive), "-C", str(tree)])
     archive.unlink()
-    return tree
+    return Tree(tree, DIRECTORY / "base-target")
 
 
-def build(processes: Processes, tree: Path) -> Path:
-    """The module of a tree; the next one takes its place."""
+def build(processes: Processes, tree: Tree) -> Path:
+    """The module of a tree."""
     processes.run(
         "the build of the filter",
         [
             *("cargo", "build", "--release", "--locked"),
             *("--target", module.TARGET, "--package", "mcp-auth-filter"),
         ],
-        cwd=tree,
-        env={"CARGO_TARGET_DIR": str(TARGET)},
+        cwd=tree.directory,
+        env={"CARGO_TARGET_DIR": str(tree.target)},
     )
-    return TARGET / module.TARGET / "release" / module.ARTEFACT.name
+    return tree.target / module.TARGET / "release" / module.ARTEFACT.name
 
 
 # === requests ===
@@ -153,7 +158,7 @@ def compare_requests(
 # === instructions ===
 
 
-def compare_instructions(processes: Processes, base: Path) -> None:
+def compare_instructions(processes: Processes, this: Tree, base: Tree) -> None:
     """The instructions of each scenario of `benches/`, in both trees."""
     if shutil.which("valgrind") is None:
         say(
@@ -163,14 +168,14 @@ def compare_instructions(processes: Processes, base: Path) -> None:
         return
     # The scenarios are this tree's: what is compared is the core below them.
     for each in BENCHES:
-        source, target = ROOT / each, base / each
+        source, target = this.directory / each, base.directory / each
         if source.is_dir():
             shutil.rmtree(target, ignore_errors=True)
             shutil.copytree(source, target)
         else:
             shutil.copy(source, target)
     programs = {}
-    for which, tree in (("this", ROOT), (BASE, base)):
+    for which, tree in (("this", this), (BASE, base)):
         say(f"building the counts of {which}")
         program = _build_counts(processes, tree)
         if program is None:
@@ -190,12 +195,12 @@ def compare_instructions(processes: Processes, base: Path) -> None:
     report.print_table(["", BASE, "this tree", "ratio"], rows)
 
 
-def _build_counts(processes: Processes, tree: Path) -> Path | None:
+def _build_counts(processes: Processes, tree: Tree) -> Path | None:
     """The program that runs scenarios; nothing where they do not fit the tree."""
     command = ["cargo", "bench", "--no-run", "--bench", "counts", "--package", "mcp-auth-filter"]
-    where = {"CARGO_TARGET_DIR": str(TARGET), "CARGO_TERM_COLOR": "never"}
+    where = {"CARGO_TARGET_DIR": str(tree.target), "CARGO_TERM_COLOR": "never"}
     status, output = processes.capture(
-        [*command, "--manifest-path", str(tree / "Cargo.toml")], env=where, seconds=3600
+        [*command, "--manifest-path", str(tree.directory / "Cargo.toml")], env=where, seconds=3600
     )
     found = re.search(r"Executable .*\((.*)\)", output)
     if status != 0 or found is None:
@@ -240,16 +245,17 @@ def main() -> None:
         ):
             processes.stop_on_signals()
             directory = Path(temporary)
+            this = Tree(ROOT, Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")))
             base = check_out(processes, given.base)
             if not given.no_requests:
                 say("building both modules")
                 modules = {
                     which: Path(shutil.copy(build(processes, tree), directory / f"{which}.wasm"))
-                    for which, tree in (("this", ROOT), (BASE, base))
+                    for which, tree in (("this", this), (BASE, base))
                 }
                 timing = Timing(given.rounds, max(given.seconds, 1.0))
                 compare_requests(processes, modules, timing, directory)
-            compare_instructions(processes, base)
+            compare_instructions(processes, this, base)
     except Stopped as signal:
         sys.exit(f"stopped by {signal}")
     except StackError as error:
