@@ -1,8 +1,8 @@
 """`make bench-compare BASE=commit`: this tree beside an earlier one, as ratios.
 
 Both modules stand in one Envoy and take turns. The instructions of the core are
-counted by callgrind: on a machine where seconds differ from run to run, these
-do not.
+counted by callgrind, and those of Envoy by the processor: on a machine where
+seconds differ from run to run, these do not.
 """
 
 from __future__ import annotations
@@ -150,9 +150,17 @@ def compare_requests(
                     found.series[name].turns, found.series[f"{BASE}-{name}"].turns, strict=True
                 )
             ]
-            rows.append([workload.title, report.spread(ratios, ".3f"), report.spread(cpu, ".3f")])
+            counted = [
+                one.instructions / other.instructions
+                for one, other in zip(
+                    found.series[name].turns, found.series[f"{BASE}-{name}"].turns, strict=True
+                )
+                if one.instructions and other.instructions
+            ]
+            figures = (ratios, cpu, counted)
+            rows.append([workload.title, *(report.spread(figure, ".3f") for figure in figures)])
     print("\nthis tree, of the base (median of the rounds; least and most)")
-    report.print_table(["", "requests/s", "processor time"], rows)
+    report.print_table(["", "requests/s", "processor time", "Envoy's instructions"], rows)
 
 
 # === instructions ===

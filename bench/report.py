@@ -32,6 +32,8 @@ def print_workload(found: Found) -> None:
         for name, measured in found.series.items()
     }
     reconnects = max(connections.values()) >= RECONNECTS
+    counts = {name: _instructions(measured) for name, measured in found.series.items()}
+    counted = all(count is not None for count in counts.values())
     rows = []
     for name, measured in found.series.items():
         ratios = throughput_ratios(found, name, reference)
@@ -42,6 +44,7 @@ def print_workload(found: Found) -> None:
                 spread([turn.throughput for turn in measured.turns], ",.0f"),
                 spread(ratios, ".2f"),
                 spread([turn.cpu_us for turn in measured.turns], ",.0f"),
+                *([f"{(counts[name] or 0) / 1000:,.0f}"] if counted else []),
                 _median([turn.p50_us for turn in measured.turns]),
                 _median([turn.p99_us for turn in measured.turns]),
                 *([f"{connections[name]:.2f}"] if reconnects else []),
@@ -49,7 +52,9 @@ def print_workload(found: Found) -> None:
             ]
         )
     print(f"\n{found.title}" + (f" (latency at {found.rate:,} requests/s)" if found.rate else ""))
-    heads = ["", "requests/s", "of the first", "CPU µs", "p50 µs", "p99 µs"]
+    heads = ["", "requests/s", "of the first", "CPU µs"]
+    heads += ["k instructions"] if counted else []
+    heads += ["p50 µs", "p99 µs"]
     heads += ["connections/request"] if reconnects else []
     heads += ["fixed rate: p50 µs", "p99 µs"] if found.rate else []
     print_table(heads, rows)
@@ -150,6 +155,12 @@ def _steady(measured: Measured) -> list[str]:
         _median([turn.p50_us for turn in measured.steady]),
         spread([turn.p99_us for turn in measured.steady], ",.0f"),
     ]
+
+
+def _instructions(measured: Measured) -> float | None:
+    counts = [turn.instructions for turn in measured.turns]
+    known = [count for count in counts if count is not None]
+    return statistics.median(known) if known and len(known) == len(counts) else None
 
 
 def _median(values: Sequence[float]) -> str:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 
 from demo.stack.errors import StackError
 
+from .instructions import Instructions
 from .load import Generator, Result
 from .stage import Stage
 from .usage import cpu_seconds, stats
@@ -25,7 +26,8 @@ MOST_FAILED_SHARE = 0.001
 
 @dataclass(frozen=True)
 class Turn:
-    """One series in one round. `busy` is how much of a core Envoy used."""
+    """One series in one round. `busy` is how much of a core Envoy used; `instructions` are
+    those of a request in Envoy's user space, where the machine lets them be counted."""
 
     throughput: float
     cpu_us: float
@@ -33,6 +35,7 @@ class Turn:
     connections: float
     p50_us: float
     p99_us: float
+    instructions: float | None = None
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,8 @@ def _turn(
     port = stage.ports[series.chain]
     opened = _connections(stage, series.chain)
     cpu, began = cpu_seconds(stage.envoy.pid), time.monotonic()
-    result = generator.most(port, series.request, workload.load, seconds)
+    with Instructions(stage.envoy.pid) as instructions:
+        result = generator.most(port, series.request, workload.load, seconds)
     cpu, took = cpu_seconds(stage.envoy.pid) - cpu, time.monotonic() - began
     opened = _connections(stage, series.chain) - opened
     _must_be_good(workload, series, result)
@@ -144,6 +148,9 @@ def _turn(
         connections=opened / result.requests,
         p50_us=result.p50 * 1e6,
         p99_us=result.p99 * 1e6,
+        instructions=(
+            None if instructions.count is None else instructions.count / result.requests
+        ),
     )
 
 
