@@ -144,6 +144,8 @@ def gate(
     }
     policy: Json = {
         "header_mode": "holding",
+        # What the access log of this chain reads, and nothing else does.
+        "filter_state": ["audit"],
         "issuers": [
             {
                 "id": "issuer",

@@ -3,7 +3,7 @@
 
 use mcp_auth_filter::exchange::{Exchange, Input, Step, Worker};
 use mcp_auth_filter::http::Headers;
-use mcp_auth_filter::record::{Record, audit_line, filter_state};
+use mcp_auth_filter::record::{Record, filter_state};
 use serde_json::{Value, json};
 
 use super::Scenario;
@@ -235,10 +235,9 @@ impl<'a> Driven<'a> {
     }
 
     fn write_down(&mut self, record: &Record) {
-        let state: usize = filter_state(record)
-            .iter()
-            .map(|(_, value)| value.len())
-            .sum();
-        self.written += audit_line(record, NOW_MS).len() + state;
+        let written = &mut self.written;
+        filter_state(record, self.worker.filter_state, NOW_MS, |_, value| {
+            *written += value.len();
+        });
     }
 }

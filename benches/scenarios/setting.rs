@@ -48,6 +48,8 @@ pub(crate) fn worker(rules: usize, more: &Value) -> Worker {
     let key = json!({"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "kid": KEY_ID, "x": PUBLIC});
     let config = json!({
         "header_mode": "holding",
+        // What the access log of the benchmark's chain reads.
+        "filter_state": ["audit"],
         "issuers": [{
             "id": "issuer", "issuer": ISSUER, "algorithms": ["EdDSA"],
             "keys": {"inline": {"keys": [key]}},

@@ -38,12 +38,15 @@ use crate::credential::TokenService;
 use crate::json;
 use crate::oauth::Issuer;
 use crate::oauth::metadata::well_known_path;
+use crate::record::{StateEntries, StateEntry};
 
 /// A whole configuration, checked.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// When the upstream may see a request's headers.
     pub header_mode: HeaderMode,
+    /// Which entries of filter state a decision is written to.
+    pub filter_state: StateEntries,
     /// The issuers of tokens. Not empty.
     pub issuers: Vec<Rc<Issuer>>,
     /// The MCP servers behind the gate. Not empty.
@@ -156,6 +159,7 @@ fn config(root: &Node<'_>, environment: Environment<'_>) -> Option<Config> {
     let members = root.members(&[
         "role",
         "header_mode",
+        "filter_state",
         "issuers",
         "servers",
         "token_services",
@@ -174,6 +178,11 @@ fn config(root: &Node<'_>, environment: Environment<'_>) -> Option<Config> {
             ("plain", HeaderMode::Plain),
             ("holding", HeaderMode::Holding),
         ])
+    });
+    let filter_state = members.or("filter_state", StateEntries::default(), |node| {
+        let names = StateEntry::ALL.map(|entry| (entry.name(), entry));
+        let entries = node.unique(|node| node.one_of(&names))?;
+        Some(entries.into_iter().collect())
     });
     let known = members
         .required("issuers")
@@ -199,6 +208,7 @@ fn config(root: &Node<'_>, environment: Environment<'_>) -> Option<Config> {
     role?;
     Some(Config {
         header_mode: header_mode?,
+        filter_state: filter_state?,
         issuers: known?
             .into_iter()
             .map(|known| known.issuer)

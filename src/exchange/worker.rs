@@ -8,6 +8,7 @@ use crate::config::{Config, HeaderMode, Limits};
 use crate::continuity::StateKeys;
 use crate::credential::{CredentialEvent, CredentialKey, CredentialSource, CredentialStore};
 use crate::oauth::{self, Authenticator, InlineKeyError, KeyEvent, TokenLimits};
+use crate::record::StateEntries;
 use crate::site::Sites;
 
 /// How many upstream credentials each worker remembers.
@@ -28,6 +29,8 @@ pub struct Worker {
     pub limits: Limits,
     /// When the upstream may see a request's headers.
     pub header_mode: HeaderMode,
+    /// Which entries of filter state a decision is written to.
+    pub filter_state: StateEntries,
     /// How many exchanges wait for keys, introspection or credentials.
     pub waiting: usize,
     /// What the credential role goes by. Without a seed there are none, and
@@ -88,6 +91,7 @@ impl Worker {
             state_keys: StateKeys::new(state_keys),
             limits: config.limits,
             header_mode: config.header_mode,
+            filter_state: config.filter_state,
             waiting: 0,
             tickets: Tickets::default(),
             ids: FetchIds::default(),

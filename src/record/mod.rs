@@ -9,7 +9,7 @@ mod state;
 use std::rc::Rc;
 
 pub use audit::audit_line;
-pub use state::{filter_state, identity_state};
+pub use state::{StateEntries, StateEntry, audit_state, filter_state, identity_state};
 
 use crate::json::Json;
 use crate::mcp::{Call, Revision, Target};

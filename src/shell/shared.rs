@@ -11,12 +11,10 @@ use super::meters::Meters;
 use super::{abi, host};
 use crate::attempt::{self, Attempt, Refusal};
 use crate::exchange::{Admission, Awaited, Exchange, HeaderEdits, Input, Step, Worker};
-use crate::record::{Outcome, Record, audit_line, filter_state, identity_state};
+use crate::record::{Outcome, Record, audit_state, filter_state, identity_state};
 use crate::reply::Reply;
 use crate::response::Fed;
 
-/// The key of the audit line in filter state.
-const AUDIT: &str = "mcp_auth.audit";
 /// The key in filter state of what the credential role goes by. It is the id
 /// of a ticket, and opens nothing anywhere else.
 pub(super) const PERMIT: &str = "mcp_auth.permit";
@@ -205,9 +203,7 @@ impl Shared {
             Step::Wait | Step::ReadBody(_) | Step::PassBody(_) => Action::Pause,
             Step::Continue => Action::Continue,
             Step::ReleaseHeaders { edits, record } => {
-                for (key, value) in identity_state(&record) {
-                    abi::set_property(key, &value);
-                }
+                identity_state(&record, self.worker.filter_state, put_state);
                 self.release(&edits, &record)
             }
             Step::Forward {
@@ -251,7 +247,7 @@ impl Shared {
                 Action::Pause
             }
             Step::ReplaceResponse { reply, record } => {
-                describe(&record);
+                self.describe(&record);
                 self.meters.count_credential(&record);
                 host::send(&reply, record.reason);
                 Action::Pause
@@ -261,7 +257,8 @@ impl Shared {
                 Action::Continue
             }
             Step::Amend(record) => {
-                describe(&record);
+                let wanted = self.worker.filter_state;
+                audit_state(&record, wanted, host::now_ms(), put_state);
                 self.meters.count_withheld(&record);
                 Action::Continue
             }
@@ -313,8 +310,13 @@ impl Shared {
     }
 
     fn write_down(&mut self, record: &Record) {
-        describe(record);
+        self.describe(record);
         self.meters.count(record);
+    }
+
+    /// Puts a record where access logs find it, in place of an earlier one.
+    fn describe(&self, record: &Record) {
+        filter_state(record, self.worker.filter_state, host::now_ms(), put_state);
     }
 }
 
@@ -355,10 +357,7 @@ pub(super) fn carry_out_attempt(step: attempt::Step) -> Action {
     Action::Pause
 }
 
-/// Puts a record where access logs find it, in place of an earlier one.
-fn describe(record: &Record) {
-    for (key, value) in filter_state(record) {
-        abi::set_property(key, &value);
-    }
-    abi::set_property(AUDIT, &audit_line(record, host::now_ms()));
+/// Puts an entry into filter state, in place of an earlier one.
+fn put_state(key: &'static str, value: &str) {
+    abi::set_property(key, value);
 }

@@ -90,6 +90,9 @@ fn an_error_says_where_it_is_and_what_was_expected() {
 fn what_is_left_out_has_the_documented_default() {
     let config = read(include_bytes!("../../../tests/config/good/minimal.json")).unwrap();
     assert_eq!(config.header_mode, HeaderMode::Plain);
+    for entry in StateEntry::ALL {
+        assert!(config.filter_state.has(entry), "{entry:?}");
+    }
     assert_eq!(config.limits, Limits::default());
     assert_eq!(config.warnings, []);
     let issuer = &config.issuers[0];
@@ -184,6 +187,16 @@ fn what_may_come_back_arrives() {
     );
     assert_eq!(server.tasks_list, TasksList::Trusted);
     assert_eq!(config.limits.answer_bytes, 1024);
+}
+
+#[test]
+fn the_entries_of_filter_state_that_are_named_are_those_that_are_written() {
+    let config = read(include_bytes!("../../../tests/config/good/full.json")).unwrap();
+    let named = [StateEntry::Audit, StateEntry::SubjectType];
+    assert_eq!(config.filter_state, named.into_iter().collect());
+    let bytes = include_bytes!("../../../tests/config/good/placed-by-cluster.json");
+    let none = read(bytes).unwrap().filter_state;
+    assert!(!StateEntry::ALL.into_iter().any(|entry| none.has(entry)));
 }
 
 #[test]
