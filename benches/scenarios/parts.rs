@@ -132,7 +132,7 @@ fn audit() -> Scenario {
             server: Some(Rc::clone(&site(&worker).server.id)),
             identity: Some(identity),
             request_id: Some("8d59701b-f7d1-49d7-93ab-400fa8b0641a".to_owned()),
-            http_method: "POST".to_owned(),
+            http_method: "POST".into(),
             calls: vec![CallRecord::of(&called, &[])],
             reason: "allowed",
             ..Record::default()

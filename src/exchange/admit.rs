@@ -467,7 +467,7 @@ fn decide(
         Decision::Permit(permit) => {
             record.allowed = true;
             record.reason = "allowed";
-            record.rule = permit.rule().map(Rc::from);
+            record.rule = permit.rule().map(Rc::clone);
             record.unenforced = permit.unenforced().map(Denied::reason);
             (Ok(permit), record)
         }

@@ -43,7 +43,7 @@ fn kind_of(call: &Call<'_>, tasks: &[Rc<Task>], permit: &Permit, era: Era) -> As
         _ => AskedKind::Call {
             method: call.method.into(),
             target: call.target_name().into(),
-            rule: permit.rule().map(Rc::from),
+            rule: permit.rule().map(Rc::clone),
         },
     }
 }

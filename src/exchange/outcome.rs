@@ -19,7 +19,7 @@ pub(super) fn record_of(head: &Head, identity: Option<Rc<Identity>>, now_ms: u64
         server: Some(Rc::clone(&head.site.server.id)),
         identity,
         request_id: request_id(&head.headers),
-        http_method: head.verb.as_str().to_owned(),
+        http_method: head.verb.as_str().into(),
         elapsed_ms: now_ms.saturating_sub(head.arrived_ms),
         ..Record::default()
     }

@@ -115,7 +115,7 @@ impl Permitted {
             return None;
         };
         let target = (!call.kind.is_empty()).then_some(call.target.as_str());
-        Some((call.method.as_str(), target))
+        Some((call.method.as_ref(), target))
     }
 
     /// For the credential role, where it sets the credential.

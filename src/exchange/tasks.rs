@@ -135,7 +135,7 @@ fn decide_on(
     let rule = origin.rule.as_deref();
     match server.policy.decide_on_task(identity, &origin.tool, rule) {
         Decision::Permit(permit) => {
-            record.rule = permit.rule().map(Rc::from);
+            record.rule = permit.rule().map(Rc::clone);
             let unenforced = permit.unenforced().map(Denied::reason);
             record.unenforced = record.unenforced.or(unenforced);
             Ok(())

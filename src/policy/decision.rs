@@ -57,8 +57,8 @@ pub enum Denied {
 
 impl Permit {
     /// The `id` of the rule that allows the call, if one does.
-    pub fn rule(&self) -> Option<&str> {
-        self.rule.as_deref()
+    pub const fn rule(&self) -> Option<&Rc<str>> {
+        self.rule.as_ref()
     }
 
     /// What would have been denied if nothing were audit-only.

@@ -4,12 +4,11 @@
 //! `.label.value` pairs; the tag rules of the shipped bootstrap read them
 //! back. Every value comes from the configuration or from a fixed set.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::{CredentialUse, Outcome, Record};
 use crate::credential::{AnswerProblem, CredentialEvent};
-use crate::mcp::Call;
-use crate::mcp::revision::methods;
 
 /// Which counter of decisions a record belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -27,7 +26,11 @@ impl DecisionCounter {
             server: record.server.clone(),
             method: match record.calls.as_slice() {
                 [] => "none",
-                [call] => method_label(&call.method),
+                // Clients choose methods; only the protocol's own become labels.
+                [call] => match call.method {
+                    Cow::Borrowed(known) => known,
+                    Cow::Owned(_) => "other",
+                },
                 _ => "batch",
             },
             outcome: record.outcome,
@@ -119,19 +122,11 @@ pub const UNENFORCED: &str = "mcp_auth.unenforced";
 /// The gauge of the linear memory of all VMs together, in bytes.
 pub const MEMORY_BYTES: &str = "mcp_auth.vm_memory_bytes";
 
-/// Clients choose methods; only the protocol's own become labels.
-fn method_label(method: &str) -> &'static str {
-    [Call::GET, Call::DELETE, Call::RESPONSE]
-        .into_iter()
-        .chain(methods())
-        .find(|known| *known == method)
-        .unwrap_or("other")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::json::Object;
+    use crate::mcp::Call;
     use crate::record::CallRecord;
 
     #[test]

@@ -3,15 +3,19 @@
 //! argument values do only where the server's entry names them.
 
 mod audit;
+mod hasher;
 pub mod metrics;
 mod state;
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 pub use audit::audit_line;
+pub use hasher::WordHasher;
 pub use state::{StateEntries, StateEntry, audit_state, filter_state, identity_state};
 
 use crate::json::Json;
+use crate::mcp::revision::methods;
 use crate::mcp::{Call, Revision, Target};
 use crate::oauth::Identity;
 
@@ -25,7 +29,7 @@ pub struct Record {
     /// The `x-request-id` of Envoy.
     pub request_id: Option<String>,
     /// The HTTP method.
-    pub http_method: String,
+    pub http_method: Cow<'static, str>,
     /// The protocol revision, once it is known.
     pub revision: Option<Revision>,
     /// What was asked for: one call, or those of a batch. Empty where the
@@ -109,8 +113,9 @@ pub enum Outcome {
 /// The decision on one call.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CallRecord {
-    /// The method.
-    pub method: String,
+    /// The method: borrowed if it is one of the protocol's or a pseudo-method,
+    /// owned if it is the client's own.
+    pub method: Cow<'static, str>,
     /// What kind of target it has: `tool`, `prompt`, `resource`, or empty.
     pub kind: &'static str,
     /// The target; several are separated by spaces.
@@ -145,26 +150,24 @@ impl CallRecord {
     /// of arguments whose values may be recorded.
     pub fn of(call: &Call<'_>, audited: &[String]) -> Self {
         let (kind, target) = match &call.target {
-            Target::Tool(name) => ("tool", shortened(name)),
-            Target::Prompt(name) => ("prompt", shortened(name)),
-            Target::Resource(uri) => ("resource", shortened(uri)),
+            Target::Tool(name) => ("tool", shortened(name).to_owned()),
+            Target::Prompt(name) => ("prompt", shortened(name).to_owned()),
+            Target::Resource(uri) => ("resource", shortened(uri).to_owned()),
             Target::Subscriptions(uris) if !uris.is_empty() => {
-                ("resource", shortened(&uris.join(" ")))
+                ("resource", shortened(&uris.join(" ")).to_owned())
             }
             Target::Subscriptions(_) | Target::Method => ("", String::new()),
         };
-        let arguments = call
-            .arguments
-            .as_deref()
-            .map_or_else(Vec::new, |arguments| {
-                arguments
-                    .iter()
-                    .filter(|(name, _)| audited.iter().any(|audited| audited == name))
-                    .map(|(name, value)| (name.to_owned(), audited_value(value)))
-                    .collect()
-            });
+        let arguments = match call.arguments.as_deref() {
+            Some(arguments) if !audited.is_empty() => arguments
+                .iter()
+                .filter(|(name, _)| audited.iter().any(|audited| audited == name))
+                .map(|(name, value)| (name.to_owned(), audited_value(value)))
+                .collect(),
+            _ => Vec::new(),
+        };
         Self {
-            method: shortened(call.method),
+            method: method(call.method),
             kind,
             target,
             rule: None,
@@ -181,7 +184,7 @@ impl CallRecord {
     pub fn name_tool(&mut self, tool: &str) {
         if self.kind.is_empty() {
             self.kind = "tool";
-            self.target = shortened(tool);
+            self.target = shortened(tool).to_owned();
         }
     }
 }
@@ -196,8 +199,21 @@ fn audited_value(value: &Json) -> Json {
     value.clone()
 }
 
+fn method(name: &str) -> Cow<'static, str> {
+    [Call::GET, Call::DELETE, Call::RESPONSE]
+        .into_iter()
+        .chain(methods())
+        .find(|known| *known == name)
+        .map_or_else(|| Cow::Owned(shortened(name).to_owned()), Cow::Borrowed)
+}
+
 /// Names come from clients: the record keeps the beginning of long ones.
-fn shortened(text: &str) -> String {
+fn shortened(text: &str) -> &str {
     const CHARACTERS: usize = 256;
-    text.chars().take(CHARACTERS).collect()
+    // There are no more characters than bytes.
+    if text.len() <= CHARACTERS {
+        return text;
+    }
+    let end = text.char_indices().nth(CHARACTERS);
+    end.and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }

@@ -173,7 +173,7 @@ impl<P: FnMut(&'static str, &str)> State<P> {
     fn calls(&mut self, calls: &[CallRecord]) {
         let method = match calls {
             [] => return,
-            [call] => call.method.as_str(),
+            [call] => call.method.as_ref(),
             _ => "batch",
         };
         self.text(StateEntry::Method, Some(method));

@@ -1,5 +1,6 @@
 //! The gate's metrics in Envoy's stats.
 
+use core::hash::BuildHasherDefault;
 use std::collections::HashMap;
 
 use proxy_wasm::types::MetricType;
@@ -10,13 +11,13 @@ use crate::record::metrics::{
     BODY_BYTES, CredentialCounter, DECISION_MILLISECONDS, DecisionCounter, MEMORY_BYTES,
     UNENFORCED, WithheldCounter, failed_call,
 };
-use crate::record::{Outcome, Record};
+use crate::record::{Outcome, Record, WordHasher};
 
 /// The metrics defined so far. One that the host refuses is not counted, and
 /// that stops nothing.
 #[derive(Debug, Default)]
 pub(super) struct Meters {
-    ids: HashMap<Metric, Option<u32>>,
+    ids: HashMap<Metric, Option<u32>, BuildHasherDefault<WordHasher>>,
     /// What of this VM's memory is in the gauge already.
     memory_bytes: usize,
 }

@@ -70,10 +70,10 @@ fn decide(
 fn in_words(decision: &Decision) -> String {
     match decision {
         Decision::Permit(permit) => match permit.unenforced() {
-            None => format!("permit {}", permit.rule().unwrap_or("-")),
+            None => format!("permit {}", permit.rule().map_or("-", |rule| rule)),
             Some(denied) => format!(
                 "permit {} but {}",
-                permit.rule().unwrap_or("-"),
+                permit.rule().map_or("-", |rule| rule),
                 denied_in_words(denied)
             ),
         },
