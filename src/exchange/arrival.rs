@@ -1,5 +1,6 @@
 //! From request headers to an identity.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::head::{Head, Verb, json_body};
@@ -12,7 +13,8 @@ use crate::http::Headers;
 use crate::http::origin::{Origin, is_preflight};
 use crate::http::target::split_query;
 use crate::oauth::{
-    Authentication, Identity, bearer_token, query_has_access_token, query_without_access_token,
+    Authentication, Identity, TokenError, bearer_token_of, presented_token, query_has_access_token,
+    query_without_access_token,
 };
 use crate::record::{Outcome, Record};
 use crate::reply::{Addressee, Denial, Reply, Subject, metadata, preflight, refuse};
@@ -28,7 +30,6 @@ pub(super) fn arrive(
     worker: &mut Worker,
     now_ms: u64,
 ) -> (Exchange, Step) {
-    let method = headers.pseudo(":method").to_owned();
     let target = headers.pseudo(":path");
     let (path, query) = split_query(target);
     // A token in the query must not reach the access log with the path.
@@ -41,15 +42,15 @@ pub(super) fn arrive(
     let token_in_query = clean_path.is_some();
 
     let (next, step) = match worker.sites.find(headers.pseudo(":authority"), path) {
-        None => no_server(&headers, &method),
+        None => no_server(&headers),
         Some((site, Place::Metadata)) => {
-            let reply = metadata(&method, &headers, site);
-            answered(reply, Rc::clone(&site.server.id), &headers, &method)
+            let reply = metadata(headers.pseudo(":method"), &headers, site);
+            answered(reply, Rc::clone(&site.server.id), &headers)
         }
         Some((site, Place::Endpoint)) => {
             let site = Rc::clone(site);
             let origin = Origin::of(&headers, &site.own_origin, &site.server.allowed_origins);
-            let verb = Verb::parse(&method);
+            let verb = Verb::parse(headers.pseudo(":method"));
             let head = Head {
                 site,
                 origin,
@@ -58,12 +59,12 @@ pub(super) fn arrive(
                 arrived_ms: now_ms,
                 session: SessionUse::default(),
                 task_name: TaskName::default(),
+                token: None,
             };
             if verb.is_none() {
-                other_method(&head, &method, now_ms)
+                other_method(&head, now_ms)
             } else {
-                let body = expected_body(&head, end_of_stream);
-                endpoint(head, body, token_in_query, worker, now_ms)
+                endpoint(head, end_of_stream, token_in_query, worker, now_ms)
             }
         }
     };
@@ -80,7 +81,7 @@ pub(super) fn arrive(
     }
 }
 
-fn no_server(headers: &Headers, method: &str) -> (Exchange, Step) {
+fn no_server(headers: &Headers) -> (Exchange, Step) {
     let to = Addressee {
         site: None,
         origin: &Origin::Absent,
@@ -89,17 +90,23 @@ fn no_server(headers: &Headers, method: &str) -> (Exchange, Step) {
     let denial = Denial::NoServer;
     let record = Record {
         request_id: request_id(headers),
-        http_method: method.chars().take(32).collect(),
+        http_method: recorded_method(headers),
         ..Record::default()
     };
     refused(&denial, refuse(&denial, to), record)
 }
 
-fn answered(reply: Reply, server: Rc<str>, headers: &Headers, method: &str) -> (Exchange, Step) {
+fn recorded_method(headers: &Headers) -> Cow<'static, str> {
+    const CHARACTERS: usize = 32;
+    let method = headers.pseudo(":method");
+    Cow::Owned(method.chars().take(CHARACTERS).collect())
+}
+
+fn answered(reply: Reply, server: Rc<str>, headers: &Headers) -> (Exchange, Step) {
     let record = Record {
         server: Some(server),
         request_id: request_id(headers),
-        http_method: method.chars().take(32).collect(),
+        http_method: recorded_method(headers),
         outcome: Outcome::Answered,
         reason: "answered",
         status: reply.status,
@@ -116,12 +123,12 @@ fn answered(reply: Reply, server: Rc<str>, headers: &Headers, method: &str) -> (
 }
 
 /// What is neither POST, GET nor DELETE: a preflight, or nothing of ours.
-fn other_method(head: &Head, method: &str, now_ms: u64) -> (Exchange, Step) {
+fn other_method(head: &Head, now_ms: u64) -> (Exchange, Step) {
     let record = || Record {
-        http_method: method.chars().take(32).collect(),
+        http_method: recorded_method(&head.headers),
         ..record_of(head, None, now_ms)
     };
-    let denial = if method == "OPTIONS" && is_preflight(&head.headers) {
+    let denial = if head.headers.pseudo(":method") == "OPTIONS" && is_preflight(&head.headers) {
         if let Origin::Allowed(_) = head.origin {
             let reply = preflight(&head.headers, &head.origin);
             let status = reply.status;
@@ -154,19 +161,8 @@ fn other_method(head: &Head, method: &str, now_ms: u64) -> (Exchange, Step) {
     refused(&denial, refuse(&denial, to), record())
 }
 
-/// What is known of the body when the headers are there. In HTTP/2, a request
-/// with `content-length: 0` may still end with a frame of its own.
-fn expected_body(head: &Head, end_of_stream: bool) -> Arriving {
-    if end_of_stream || announced_length(&head.headers) == Some(0) {
-        Arriving::Complete(0)
-    } else {
-        Arriving::Open
-    }
-}
-
-fn announces_body(headers: &Headers) -> bool {
-    headers.has("transfer-encoding")
-        || (headers.has("content-length") && announced_length(headers) != Some(0))
+fn announces_body(headers: &Headers, length: Option<usize>) -> bool {
+    headers.has("transfer-encoding") || (headers.has("content-length") && length != Some(0))
 }
 
 fn announced_length(headers: &Headers) -> Option<usize> {
@@ -180,7 +176,7 @@ fn announced_length(headers: &Headers) -> Option<usize> {
 
 fn endpoint(
     head: Head,
-    body: Arriving,
+    end_of_stream: bool,
     token_in_query: bool,
     worker: &mut Worker,
     now_ms: u64,
@@ -188,23 +184,24 @@ fn endpoint(
     if head.origin == Origin::Foreign {
         return deny(Denial::ForeignOrigin, &head, None, now_ms);
     }
-    if head.verb != Verb::Post && announces_body(&head.headers) {
+    let length = announced_length(&head.headers);
+    if head.verb != Verb::Post && announces_body(&head.headers, length) {
         return deny(Denial::UnexpectedBody, &head, None, now_ms);
     }
-    if announced_length(&head.headers).is_some_and(|length| length > worker.limits.body_bytes) {
+    if length.is_some_and(|length| length > worker.limits.body_bytes) {
         return deny(Denial::BodyTooLarge, &head, None, now_ms);
     }
-    let credentials: Vec<&[u8]> = head.headers.all("authorization").collect();
-    let denial = match bearer_token(&credentials) {
-        Err(_) => Some(Denial::MalformedCredentials),
-        Ok(Some(_)) if token_in_query => Some(Denial::MalformedCredentials),
-        Ok(None) => Some(Denial::NoToken),
-        Ok(Some(_)) => None,
-    };
-    match denial {
-        Some(denial) => deny(denial, &head, None, now_ms),
-        None => identify(head, body, worker, now_ms),
+    if token_in_query && matches!(bearer_token_of(&head.headers), Ok(Some(_))) {
+        return deny(Denial::MalformedCredentials, &head, None, now_ms);
     }
+    // In HTTP/2, a request with `content-length: 0` may still end with a frame
+    // of its own.
+    let body = if end_of_stream || length == Some(0) {
+        Arriving::Complete(0)
+    } else {
+        Arriving::Open
+    };
+    identify(head, body, worker, now_ms)
 }
 
 /// Asks for the identity, for the first time or again.
@@ -214,14 +211,24 @@ pub(super) fn identify(
     worker: &mut Worker,
     now_ms: u64,
 ) -> (Exchange, Step) {
-    let credentials: Vec<&[u8]> = head.headers.all("authorization").collect();
-    let Ok(Some(token)) = bearer_token(&credentials) else {
-        return deny(Denial::NoToken, &head, None, now_ms);
+    let authenticator = &mut worker.authenticator;
+    let hash = presented_token(&head.headers).and_then(|token| authenticator.hash_of(token));
+    head.token = hash;
+    if let Some(hash) = hash
+        && let Some(identity) = authenticator.remembered(head.site.index, hash, now_ms)
+    {
+        return identified(head, body, identity, worker, now_ms);
+    }
+    let token = match bearer_token_of(&head.headers) {
+        Ok(Some(token)) => token,
+        Ok(None) => return deny(Denial::NoToken, &head, None, now_ms),
+        Err(_) => return deny(Denial::MalformedCredentials, &head, None, now_ms),
     };
-    let authentication =
-        worker
-            .authenticator
-            .authenticate(&head.site.audience(), &token, head.arrived_ms, now_ms);
+    let audience = head.site.audience();
+    let authentication = match hash {
+        None => Authentication::Refused(TokenError::TooLarge),
+        Some(hash) => authenticator.judge(&audience, &token, hash, head.arrived_ms, now_ms),
+    };
     let denial = match authentication {
         Authentication::Verified(identity) => {
             return identified(head, body, identity, worker, now_ms);

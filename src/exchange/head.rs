@@ -9,6 +9,7 @@ use crate::config::Limits;
 use crate::http::Headers;
 use crate::http::headers::{Keep, is_spelling_of};
 use crate::http::origin::Origin;
+use crate::oauth::TokenHash;
 use crate::site::Site;
 
 /// What is known of a request once its headers are there.
@@ -19,6 +20,8 @@ pub(super) struct Head {
     pub(super) verb: Verb,
     pub(super) headers: Headers,
     pub(super) arrived_ms: u64,
+    /// The hash of the token; `None` until it was looked for.
+    pub(super) token: Option<TokenHash>,
     /// Known once the caller is.
     pub(super) session: SessionUse,
     /// Known once the caller is.

@@ -66,17 +66,34 @@ impl Authenticator {
         arrived_ms: u64,
         now_ms: u64,
     ) -> Authentication {
-        if token.as_str().len() > self.token_bytes {
+        let Some(hash) = self.hash_of(token.as_str().as_bytes()) else {
             return Authentication::Refused(TokenError::TooLarge);
+        };
+        match self.remembered(audience.server, hash, now_ms) {
+            Some(identity) => Authentication::Verified(identity),
+            None => self.judge(audience, token, hash, arrived_ms, now_ms),
         }
-        let hash = TokenHash::of(token.as_str());
+    }
+
+    /// What a token is remembered by; `None` for one that is too long.
+    pub fn hash_of(&self, token: &[u8]) -> Option<TokenHash> {
+        (token.len() <= self.token_bytes).then(|| TokenHash::of(token))
+    }
+
+    /// As [`Self::authenticate`], of a token with this hash that is not
+    /// [remembered](Self::remembered).
+    pub fn judge(
+        &mut self,
+        audience: &Audience<'_>,
+        token: &BearerToken<'_>,
+        hash: TokenHash,
+        arrived_ms: u64,
+        now_ms: u64,
+    ) -> Authentication {
         let key = CacheKey {
             owner: audience.server,
             token: hash,
         };
-        if let Some(known) = self.remembered(&key, now_ms) {
-            return known;
-        }
         let answer = match jws::shape(token.as_str()) {
             Shape::Jwe => Err(TokenError::Encrypted),
             Shape::Jws => self.jwt(audience, token, key, arrived_ms, now_ms),
@@ -86,6 +103,27 @@ impl Authenticator {
                 .map(|issuer| self.introspect(issuer, audience, token, hash, arrived_ms, now_ms)),
         };
         answer.unwrap_or_else(Authentication::Refused)
+    }
+
+    /// Whose token with this hash is, if it is a JWT that was verified before
+    /// for the server with this index, with keys that are still there.
+    pub fn remembered(
+        &mut self,
+        server: usize,
+        token: TokenHash,
+        now_ms: u64,
+    ) -> Option<Rc<Identity>> {
+        let key = CacheKey {
+            owner: server,
+            token,
+        };
+        let entry = self.verified.find(&key)?;
+        let generation = self.stores.get(entry.issuer).map(KeyStore::generation);
+        if now_ms >= entry.expires_ms || generation != Some(entry.generation) {
+            self.verified.remove(&key);
+            return None;
+        }
+        Some(entry.identity)
     }
 
     /// The calls to make now. Each has to be reported to [`Self::answered`],
@@ -152,21 +190,6 @@ impl Authenticator {
             issuer_id: Rc::clone(&issuer.id),
             kind,
         })
-    }
-
-    /// A JWT that was verified before, with keys that are still there.
-    fn remembered(&mut self, key: &CacheKey, now_ms: u64) -> Option<Authentication> {
-        let entry = self.verified.find(key)?;
-        if now_ms >= entry.expires_ms {
-            self.verified.remove(key);
-            return None;
-        }
-        let generation = self.stores.get(entry.issuer).map(KeyStore::generation);
-        if generation != Some(entry.generation) {
-            self.verified.remove(key);
-            return None;
-        }
-        Some(Authentication::Verified(entry.identity))
     }
 
     /// A token in the shape of a JWT: its own `iss` says whose it claims to be.

@@ -2,7 +2,10 @@
 
 use core::fmt;
 
+use crate::http::Headers;
 use crate::http::headers::is_token;
+
+const AUTHORIZATION: &str = "authorization";
 
 /// The one bearer token of a request: `token68`, not verified.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -67,6 +70,38 @@ pub fn bearer_token<'a>(values: &[&'a [u8]]) -> Result<Option<BearerToken<'a>>, 
     }
 }
 
+/// As [`bearer_token`], of the headers of a request.
+///
+/// # Errors
+/// [`BearerError`]
+pub fn bearer_token_of(headers: &Headers) -> Result<Option<BearerToken<'_>>, BearerError> {
+    let mut values = headers.all(AUTHORIZATION);
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => bearer_token(&[value]),
+        (Some(_), Some(_)) => Err(BearerError),
+    }
+}
+
+/// What stands in the place of the one bearer token, unread: enough to look
+/// it up by its hash, since a token that was verified before had the right
+/// characters then. `None` says nothing: [`bearer_token_of`] does.
+pub fn presented_token(headers: &Headers) -> Option<&[u8]> {
+    const SCHEME: &[u8] = b"bearer ";
+    let mut values = headers.all(AUTHORIZATION);
+    let (value, None) = (values.next()?, values.next()) else {
+        return None;
+    };
+    let (scheme, mut token) = value.split_at_checked(SCHEME.len())?;
+    if !scheme.eq_ignore_ascii_case(SCHEME) {
+        return None;
+    }
+    while let [b' ', rest @ ..] = token {
+        token = rest;
+    }
+    Some(token)
+}
+
 /// Whether the query of a URL (without `?`) has a parameter `access_token`
 /// (RFC 6750, section 2.3), in whatever percent-encoding. The name is case
 /// sensitive. Some servers separate parameters by `;` too.
@@ -97,9 +132,16 @@ fn is_access_token(parameter: &str) -> bool {
 
 /// `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`
 fn is_token68(text: &str) -> bool {
-    let characters = text.trim_end_matches('=');
-    !characters.is_empty()
-        && characters
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte))
+    let mut characters = text.as_bytes();
+    while let [rest @ .., b'='] = characters {
+        characters = rest;
+    }
+    !characters.is_empty() && characters.iter().all(is_token68_character)
+}
+
+const fn is_token68_character(byte: &u8) -> bool {
+    matches!(
+        byte,
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'+' | b'/'
+    )
 }

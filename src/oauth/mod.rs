@@ -31,7 +31,8 @@ pub use authentication::{
 };
 pub use authenticator::Authenticator;
 pub use bearer::{
-    BearerError, BearerToken, bearer_token, query_has_access_token, query_without_access_token,
+    BearerError, BearerToken, bearer_token, bearer_token_of, presented_token,
+    query_has_access_token, query_without_access_token,
 };
 pub use challenge::{Challenge, ChallengeError};
 pub use claims::ClaimPath;

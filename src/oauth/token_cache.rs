@@ -27,8 +27,13 @@ pub(super) type TokenCache<V> = Cache<CacheKey, V>;
 
 impl TokenHash {
     /// Of the token.
-    pub(super) fn of(token: &str) -> Self {
-        Self(Sha256::digest(token.as_bytes()).into())
+    pub fn of(token: impl AsRef<[u8]>) -> Self {
+        Self(Sha256::digest(token).into())
+    }
+
+    /// Its bytes.
+    pub(crate) const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
     }
 }
 
