@@ -169,12 +169,10 @@ impl<'a> Inspector<'a> {
             why: Withheld::NotUnderstood,
             instead: Instead::Error(id),
         };
-        let only_answer = self.only_answer();
-        let message = raw::object(text).map_err(|_| not_understood(only_answer.clone()))?;
+        let message = raw::object(text).map_err(|_| not_understood(self.only_answer()))?;
         let id = message.get("id").and_then(request_id);
-        let answered = id.clone().or(only_answer);
         if has_lookalike(&message) {
-            return Err(not_understood(answered));
+            return Err(not_understood(id.or_else(|| self.only_answer())));
         }
         // Some libraries write the one that is not there as null.
         let error = present(message.get("error"));
@@ -200,7 +198,7 @@ impl<'a> Inspector<'a> {
                 self.result(text, id.as_ref(), result)
                     .map_err(|why| Refused {
                         why,
-                        instead: Instead::Error(answered),
+                        instead: Instead::Error(id.or_else(|| self.only_answer())),
                     })
             }
             (None, None, Some(error)) => {
@@ -208,12 +206,12 @@ impl<'a> Inspector<'a> {
                     .map(|()| Ruling::Pass)
                     .map_err(|why| Refused {
                         why,
-                        instead: Instead::Error(answered),
+                        instead: Instead::Error(id.or_else(|| self.only_answer())),
                     })
             }
             // JSON, but no JSON-RPC: the text of an HTTP error, say.
             (None, None, None) => Ok(Ruling::Pass),
-            _ => Err(not_understood(answered)),
+            _ => Err(not_understood(id.or_else(|| self.only_answer()))),
         }
     }
 
@@ -457,8 +455,9 @@ fn refuse_lookalikes(members: &RawObject<'_>, names: &[&str]) -> Result<(), With
 
 /// An id as MCP allows it; nothing else refers to a request.
 fn request_id(text: &str) -> Option<RequestId> {
-    match raw::string(text) {
-        Some(text) => Some(RequestId::String(text.into_owned())),
-        None => text.parse().ok().map(RequestId::Integer),
+    if text.starts_with('"') {
+        let id = raw::string(text)?;
+        return Some(RequestId::String(id.into_owned()));
     }
+    text.parse().ok().map(RequestId::Integer)
 }
