@@ -6,6 +6,7 @@ pub mod callout;
 pub mod config;
 pub mod continuity;
 pub mod credential;
+mod digest;
 pub mod exchange;
 pub mod http;
 pub mod json;

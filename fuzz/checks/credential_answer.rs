@@ -6,7 +6,7 @@ use mcp_auth_filter::callout::FetchAnswer;
 use mcp_auth_filter::config::{self, Config};
 use mcp_auth_filter::credential::{Ask, Known, may_be_injected};
 use mcp_auth_filter::exchange::Worker;
-use mcp_auth_filter::oauth::{Audience, Authentication, Identity, bearer_token};
+use mcp_auth_filter::oauth::{Audience, Authentication, Identity, TokenHash, bearer_token};
 
 const NOW_MS: u64 = 1_790_000_000_000;
 const STATUSES: [u16; 8] = [200, 400, 401, 403, 404, 409, 429, 502];
@@ -44,6 +44,7 @@ pub(crate) fn check(bytes: &[u8]) {
         source,
         identity: &identity,
         token: "opaque",
+        token_hash: TokenHash::of("opaque"),
         request_id: None,
         operation: None,
     };

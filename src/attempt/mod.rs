@@ -212,6 +212,7 @@ fn look_up(
         source: &ticket.source,
         identity: &ticket.identity,
         token: ticket.token.expose(),
+        token_hash: ticket.token_hash,
         request_id: ticket.request_id.as_deref(),
         operation: ticket
             .operation

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use sha2::{Digest as _, Sha256};
 
 use crate::credential::{ConsentNeeded, CredentialFailure, CredentialSource};
-use crate::oauth::Identity;
+use crate::oauth::{Identity, TokenHash};
 use crate::secret::Secret;
 
 /// What an attempt stands on: who is let go, to which server. It stays in the
@@ -23,6 +23,8 @@ pub struct Ticket {
     pub identity: Rc<Identity>,
     /// The verified token that the request came with.
     pub token: Secret,
+    /// Its hash.
+    pub token_hash: TokenHash,
     /// The request's id, for the token service's log.
     pub request_id: Option<String>,
     /// Method, and name of the tool, prompt or resource.

@@ -1,6 +1,7 @@
 //! The entries of token services, the servers' use of them, and the keys of
 //! what travels with the client.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 use super::address::{endpoint, url};
@@ -207,6 +208,7 @@ pub(super) fn credential(
         resource: resource?,
         scopes: scopes?,
         server_id,
+        digest: OnceCell::new(),
     })
 }
 

@@ -3,49 +3,45 @@
 use core::fmt;
 use core::hash::{Hash, Hasher};
 
-use sha2::{Digest as _, Sha256};
-
 use super::service::CredentialSource;
-use crate::oauth::Identity;
+use crate::oauth::{Identity, TokenHash};
 
-/// The SHA-256 of everything that a credential depends on. What is known of
-/// one key is never told to another.
+/// Everything that a credential depends on. What is known of one key is never
+/// told to another. It is looked up with every request, so each part is
+/// hashed once for all requests that share it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct CredentialKey([u8; 32]);
+pub struct CredentialKey {
+    /// The token that the request came with. It is part of the key because
+    /// the token service checks it again: what it answered to one token says
+    /// nothing of another.
+    token: TokenHash,
+    /// Issuer, subject and kind of subject.
+    caller: [u8; 32],
+    /// What is asked for, and of whom.
+    source: [u8; 32],
+}
 
 impl CredentialKey {
-    /// Of a user, by the token that the request came with, and a server. The
-    /// token is part of it because the token service checks it again: what it
-    /// answered to one token says nothing of another.
+    /// Of a user, by the token that the request came with, and a server.
     pub(super) fn of(
         identity: &Identity,
-        token: &str,
+        token: TokenHash,
         service_id: &str,
         source: &CredentialSource,
     ) -> Self {
-        let mut hash = Sha256::new();
-        let mut part = |bytes: &[u8]| {
-            // Lengths keep ("ab", "c") and ("a", "bc") apart.
-            hash.update((bytes.len() as u64).to_be_bytes());
-            hash.update(bytes);
-        };
-        part(identity.issuer().as_bytes());
-        part(identity.subject().as_bytes());
-        part(identity.subject_type().as_str().as_bytes());
-        part(service_id.as_bytes());
-        part(source.server_id.as_bytes());
-        part(source.audience.as_bytes());
-        part(source.resource.as_deref().unwrap_or_default().as_bytes());
-        part(source.scopes.to_string().as_bytes());
-        part(source.headers.join(" ").as_bytes());
-        part(&Sha256::digest(token.as_bytes()));
-        Self(hash.finalize().into())
+        Self {
+            token,
+            caller: *identity.caller_hash(),
+            source: *source.digest(service_id),
+        }
     }
 }
 
 impl Hash for CredentialKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write(&self.0);
+        state.write(self.token.as_bytes());
+        state.write(&self.caller);
+        state.write(&self.source);
     }
 }
 

@@ -23,6 +23,7 @@ pub(super) fn question(ask: &Ask<'_>) -> Map<String, Value> {
         source,
         identity,
         token,
+        token_hash: _,
         request_id,
         operation,
     } = ask;

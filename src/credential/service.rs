@@ -1,8 +1,10 @@
 //! What the configuration says of token services and of their use.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 use crate::callout::Endpoint;
+use crate::digest;
 use crate::oauth::Scopes;
 use crate::policy::Pattern;
 use crate::secret::Secret;
@@ -66,6 +68,8 @@ pub struct CredentialSource {
     pub resource: Option<String>,
     /// Token exchange: the `scope` that is asked for.
     pub scopes: Scopes,
+    /// Of what is asked for, once it was: what is above does not change then.
+    pub digest: OnceCell<[u8; 32]>,
 }
 
 /// Which role of the module sets a credential.
@@ -103,6 +107,20 @@ impl CredentialSource {
             .iter()
             .find(|(id, _)| client == Some(id))
             .map_or(self.consent_answer, |(_, answer)| *answer)
+    }
+
+    /// The SHA-256 of all that an answer of this token service depends on.
+    pub(super) fn digest(&self, service_id: &str) -> &[u8; 32] {
+        self.digest.get_or_init(|| {
+            digest::of_parts([
+                service_id.as_bytes(),
+                self.server_id.as_bytes(),
+                self.audience.as_bytes(),
+                self.resource.as_deref().unwrap_or_default().as_bytes(),
+                self.scopes.to_string().as_bytes(),
+                self.headers.join(" ").as_bytes(),
+            ])
+        })
     }
 
     /// Whether a method goes on without a credential where there is none.

@@ -14,7 +14,7 @@ use super::known::{
 use super::service::{CredentialSource, TokenService};
 use crate::cache::Cache;
 use crate::callout::{Fetch, FetchAnswer, FetchId, FetchIds};
-use crate::oauth::Identity;
+use crate::oauth::{Identity, TokenHash};
 
 /// A question about one user's credential for one server.
 #[derive(Clone, Copy)]
@@ -25,6 +25,8 @@ pub struct Ask<'a> {
     pub identity: &'a Identity,
     /// The verified token that the request came with.
     pub token: &'a str,
+    /// Its hash.
+    pub token_hash: TokenHash,
     /// The request's id, for the token service's log.
     pub request_id: Option<&'a str>,
     /// Method, and name of the tool, prompt or resource.
@@ -104,7 +106,7 @@ impl CredentialStore {
         let Some(service) = self.services.get(ask.source.service) else {
             return Known::Refused(CredentialFailure::Configuration);
         };
-        let key = CredentialKey::of(ask.identity, ask.token, &service.id, ask.source);
+        let key = CredentialKey::of(ask.identity, ask.token_hash, &service.id, ask.source);
         if self.pending.contains_key(&key) {
             return Known::Pending(key);
         }

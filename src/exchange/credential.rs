@@ -4,11 +4,11 @@ use std::rc::Rc;
 
 use super::Worker;
 use super::head::Head;
-use super::outcome::request_id;
+use super::outcome::request_id_in;
 use crate::credential::{
     Ask, ConsentNeeded, Credential, CredentialFailure, CredentialKey, Known, Patience,
 };
-use crate::oauth::{Identity, bearer_token};
+use crate::oauth::{Identity, bearer_token_of};
 use crate::record::CredentialUse;
 
 /// Waiting for a credential.
@@ -79,16 +79,15 @@ pub(super) fn find(
     let Some(source) = &head.site.server.credential else {
         return Search::Over(Found::Unasked);
     };
-    let credentials: Vec<&[u8]> = head.headers.all("authorization").collect();
-    let Ok(Some(token)) = bearer_token(&credentials) else {
+    let (Ok(Some(token)), Some(token_hash)) = (bearer_token_of(&head.headers), head.token) else {
         return Search::Over(Found::Failed(CredentialFailure::InvalidSubjectToken));
     };
-    let request_id = request_id(&head.headers);
     let ask = Ask {
         source,
         identity,
         token: token.as_str(),
-        request_id: request_id.as_deref(),
+        token_hash,
+        request_id: request_id_in(&head.headers),
         operation,
     };
     let asked_ms = earlier.map_or(now_ms, |wait| wait.patience.since_ms());

@@ -11,7 +11,7 @@ use super::outcome::{missing_consent, record_of, refused, request_id};
 use super::{Exchange, Step, Worker, edits};
 use crate::attempt::{HeldTicket, Progress, Ticket};
 use crate::credential::{ConsentNeeded, PlacedBy};
-use crate::oauth::{Identity, bearer_token};
+use crate::oauth::{Identity, bearer_token_of};
 use crate::record::{Outcome, Record};
 use crate::reply::{Addressee, Asker, Denial, refuse};
 use crate::secret::Secret;
@@ -124,8 +124,7 @@ impl Permitted {
         if source.placed_by != PlacedBy::Cluster {
             return None;
         }
-        let values: Vec<&[u8]> = self.head.headers.all("authorization").collect();
-        let token = bearer_token(&values).ok().flatten()?;
+        let token = bearer_token_of(&self.head.headers).ok().flatten()?;
         let operation = self
             .operation()
             .map(|(method, name)| (method.to_owned(), name.map(str::to_owned)));
@@ -134,6 +133,7 @@ impl Permitted {
             source: Rc::clone(source),
             identity: Rc::clone(&self.identity),
             token: Secret::new(token.as_str().to_owned()),
+            token_hash: self.head.token?,
             request_id: request_id(&self.head.headers),
             operation,
             goes_without: self.goes_without(),

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::identity::CallerHash;
 use super::issuer::Issuer;
 use super::jws::{ACCESS_TOKEN_TYPE, Jws};
 use super::token_error::TokenError;
@@ -110,6 +111,7 @@ pub(super) fn identity(
         scopes: scopes(&claims, issuer)?,
         expires_at: checked.expires_ms.checked_div(1000).unwrap_or_default(),
         claims,
+        caller: CallerHash::default(),
     })
 }
 

@@ -7,7 +7,7 @@ use super::*;
 use crate::callout::{Fetch, FetchAnswer, FetchIds};
 use crate::config;
 use crate::credential::{ConsentNeeded, CredentialFailure};
-use crate::oauth::Identity;
+use crate::oauth::{Identity, TokenHash};
 use crate::secret::Secret;
 
 const NOW_MS: u64 = 1_790_000_000_000;
@@ -41,6 +41,7 @@ impl Cluster {
             source: Rc::clone(config.servers[0].credential.as_ref().unwrap()),
             identity: Rc::new(Identity::for_test(user, "", "{}")),
             token: Secret::new(format!("token-of-{user}")),
+            token_hash: TokenHash::of(format!("token-of-{user}")),
             request_id: None,
             operation: None,
             goes_without,
@@ -158,6 +159,7 @@ fn no_ticket_is_issued_without_a_seed_and_no_two_have_one_id() {
         source: Rc::clone(config.servers[0].credential.as_ref().unwrap()),
         identity: Rc::new(Identity::for_test("a", "", "{}")),
         token: Secret::new(String::new()),
+        token_hash: TokenHash::of(""),
         request_id: None,
         operation: None,
         goes_without: false,

@@ -8,13 +8,14 @@ mod memory;
 mod rejection;
 mod resolve;
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 use serde_json::{Value, json};
 
 use super::*;
 use crate::callout::{Endpoint, Fetch, FetchAnswer, FetchIds};
-use crate::oauth::{Identity, Scopes, SubjectType};
+use crate::oauth::{Identity, Scopes, SubjectType, TokenHash};
 use crate::secret::Secret;
 
 const NOW_MS: u64 = 1_790_000_000_000;
@@ -66,6 +67,7 @@ fn source() -> CredentialSource {
         audience: "notes".to_owned(),
         resource: None,
         scopes: Scopes::default(),
+        digest: OnceCell::new(),
     }
 }
 
@@ -102,6 +104,7 @@ impl Desk {
             source: &self.source,
             identity: &self.identity,
             token: &self.token,
+            token_hash: TokenHash::of(&self.token),
             request_id: Some("request-1"),
             operation: Some(("tools/call", Some("add-note"))),
         };
