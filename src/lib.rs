@@ -20,3 +20,4 @@ pub mod secret;
 #[cfg(target_arch = "wasm32")]
 mod shell;
 pub mod site;
+pub mod text;

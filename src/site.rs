@@ -22,9 +22,9 @@ pub struct Site {
     /// URL of the protected resource metadata, which every challenge names.
     pub metadata_url: String,
     /// The protected resource metadata (RFC 9728).
-    pub metadata_document: String,
+    pub metadata_document: Rc<str>,
     /// The challenge to a request without credentials.
-    pub challenge: String,
+    pub challenge: Rc<str>,
     /// Headers of a client's request that do not go on: the credentials, the
     /// encodings of a response (it has to be read), those that the gate or the
     /// credential sets, and those that the configuration names.
@@ -117,8 +117,8 @@ impl Site {
             index,
             own_origin,
             metadata_url,
-            metadata_document,
-            challenge,
+            metadata_document: metadata_document.into(),
+            challenge: challenge.into(),
             reserved_headers: ["authorization", "accept-encoding"]
                 .into_iter()
                 .chain(server.identity_headers.names())

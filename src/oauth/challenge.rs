@@ -42,47 +42,67 @@ impl Challenge<'_> {
     /// replaced: in the description by `'` or a space, in the URL by their
     /// percent-encoding. An empty scope is left out.
     pub fn header_value(&self) -> String {
-        let mut parameters = Vec::new();
+        // What the names and the code of an error take, and scopes.
+        const USUAL_REST: usize = 192;
+        let description = self.description.unwrap_or_default();
+        let known = description
+            .len()
+            .saturating_add(self.resource_metadata.len());
+        let mut value = String::with_capacity(known.saturating_add(USUAL_REST));
+        let mut before = "Bearer ";
+        let mut begin = |value: &mut String, name: &str| {
+            value.push_str(before);
+            value.push_str(name);
+            value.push_str("=\"");
+            before = "\", ";
+        };
         if let Some(error) = self.error {
-            parameters.push(format!("error=\"{}\"", error.as_str()));
+            begin(&mut value, "error");
+            value.push_str(error.as_str());
         }
-        if let Some(description) = self.description.map(legal_description)
-            && !description.is_empty()
-        {
-            parameters.push(format!("error_description=\"{description}\""));
+        if !description.is_empty() {
+            begin(&mut value, "error_description");
+            value.extend(description.chars().map(legal_character));
         }
         if let Some(scope) = self.scope
             && !scope.is_empty()
         {
-            parameters.push(format!("scope=\"{scope}\""));
+            begin(&mut value, "scope");
+            for (index, name) in scope.iter().enumerate() {
+                if index > 0 {
+                    value.push(' ');
+                }
+                value.push_str(name);
+            }
         }
-        parameters.push(format!(
-            "resource_metadata=\"{}\"",
-            legal_url(self.resource_metadata)
-        ));
-        format!("Bearer {}", parameters.join(", "))
+        begin(&mut value, "resource_metadata");
+        push_legal_url(&mut value, self.resource_metadata);
+        value.push('"');
+        value
     }
 }
 
 /// `%x20-21 / %x23-5B / %x5D-7E`
-fn legal_description(text: &str) -> String {
-    text.chars()
-        .map(|character| match character {
-            '"' | '\\' => '\'',
-            ' '..='~' => character,
-            _ => ' ',
-        })
-        .collect()
+const fn legal_character(character: char) -> char {
+    match character {
+        '"' | '\\' => '\'',
+        ' '..='~' => character,
+        _ => ' ',
+    }
 }
 
 /// What a URI has no use for is percent-encoded, as in RFC 3986.
-fn legal_url(url: &str) -> String {
-    let mut legal = String::with_capacity(url.len());
+fn push_legal_url(value: &mut String, url: &str) {
+    let is_legal = |byte| matches!(byte, b'!' | 0x23..=0x5b | 0x5d..=0x7e);
+    if url.bytes().all(is_legal) {
+        value.push_str(url);
+        return;
+    }
     for byte in url.bytes() {
-        match byte {
-            b'!' | 0x23..=0x5b | 0x5d..=0x7e => legal.push(char::from(byte)),
-            _ => legal.push_str(&format!("%{byte:02X}")),
+        if is_legal(byte) {
+            value.push(char::from(byte));
+        } else {
+            value.push_str(&format!("%{byte:02X}"));
         }
     }
-    legal
 }

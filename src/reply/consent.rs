@@ -4,12 +4,13 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::asker::Asker;
-use super::json_rpc::{self, Error, tool_error, with_id};
+use super::json_rpc::{self, Error, result, tool_error};
 use crate::continuity::CONSENT_KEY;
 use crate::credential::{ConsentAnswer, ConsentNeeded};
 use crate::mcp::Era;
 use crate::mcp::elicitation::UrlElicitation;
 use crate::mcp::envelope::RequestId;
+use crate::text::Text;
 
 /// A missing consent, and the form of the answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +90,7 @@ pub(super) fn answer(
     server: &str,
     id: Option<&RequestId>,
     era: Era,
-) -> (u16, Value) {
+) -> (u16, Text) {
     let MissingConsent { needed, form } = consent;
     match (form, id, needed.url.as_deref()) {
         (ConsentForm::ElicitationError, Some(id), Some(url)) => (
@@ -106,7 +107,7 @@ pub(super) fn answer(
             .answer(Some(id)),
         ),
         (ConsentForm::InputRequired { request_state }, Some(id), Some(url)) => {
-            let result = json!({
+            let input = json!({
                 "resultType": "input_required",
                 "inputRequests": {CONSENT_KEY: {
                     "method": "elicitation/create",
@@ -114,7 +115,7 @@ pub(super) fn answer(
                 }},
                 "requestState": request_state,
             });
-            (200, with_id(Some(id), "result", result))
+            (200, result(id, &input))
         }
         (ConsentForm::ToolResult, Some(id), url) => {
             (200, tool_error(id, era, &instruction(server, url)))

@@ -1,18 +1,17 @@
 //! Answers where a request's upstream credential is the matter.
 
-use serde_json::Value;
-
 use super::json_rpc::{self, Error, tool_error};
 use super::refusal::{Addressee, Subject};
 use super::{MissingConsent, consent};
 use crate::credential::CredentialFailure;
 use crate::mcp::Era;
+use crate::text::Text;
 
 /// What the challenge says where the token service does not take the token.
 pub(super) const SUBJECT_TOKEN: &str =
     "The token is not accepted where the server's credential comes from";
 
-pub(super) fn missing_consent(missing: &MissingConsent, to: Addressee<'_>) -> (u16, Option<Value>) {
+pub(super) fn missing_consent(missing: &MissingConsent, to: Addressee<'_>) -> (u16, Option<Text>) {
     let server = to.site.map_or("this server", |site| site.display_name());
     let era = match to.subject {
         Subject::Request { era, .. } => era,
@@ -24,7 +23,7 @@ pub(super) fn missing_consent(missing: &MissingConsent, to: Addressee<'_>) -> (u
 
 /// What the client can do about it differs by status; what went wrong between
 /// gate and token service is for the audit.
-pub(super) fn credential(failure: CredentialFailure, to: Addressee<'_>) -> (u16, Option<Value>) {
+pub(super) fn credential(failure: CredentialFailure, to: Addressee<'_>) -> (u16, Option<Text>) {
     let (status, code, message) = match failure {
         CredentialFailure::InvalidSubjectToken => (401, json_rpc::UNAUTHORIZED, SUBJECT_TOKEN),
         CredentialFailure::AccessDenied => (
@@ -55,7 +54,7 @@ pub(super) fn credential(failure: CredentialFailure, to: Addressee<'_>) -> (u16,
 
 /// The credential was dropped: the same request, sent again, goes with a fresh
 /// one, or gets the answer to a missing consent.
-pub(super) fn credential_rejected(to: Addressee<'_>) -> (u16, Option<Value>) {
+pub(super) fn credential_rejected(to: Addressee<'_>) -> (u16, Option<Text>) {
     const MESSAGE: &str = "The server did not accept the credential that it got. The credential \
         was dropped; try again";
     match to.subject {
@@ -70,7 +69,7 @@ pub(super) fn credential_rejected(to: Addressee<'_>) -> (u16, Option<Value>) {
 }
 
 /// The upstream answers 401 to the gate's own request.
-pub(super) fn upstream_unauthorized(to: Addressee<'_>) -> (u16, Option<Value>) {
+pub(super) fn upstream_unauthorized(to: Addressee<'_>) -> (u16, Option<Text>) {
     const MESSAGE: &str =
         "The server did not accept the request of the gateway; signing in again does not help";
     with_status(to, 502, json_rpc::BAD_GATEWAY, MESSAGE)
@@ -81,7 +80,7 @@ pub(super) fn with_status(
     to: Addressee<'_>,
     status: u16,
     code: i32,
-    message: &str,
-) -> (u16, Option<Value>) {
+    message: &'static str,
+) -> (u16, Option<Text>) {
     (status, Some(Error::new(code, message).answer(to.id())))
 }

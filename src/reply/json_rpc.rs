@@ -1,15 +1,18 @@
 //! JSON-RPC answers of the gate's own.
 
-use serde_json::{Value, json};
+use core::fmt::Write as _;
+
+use serde_json::Value;
 
 use crate::mcp::Era;
 use crate::mcp::envelope::RequestId;
+use crate::text::Text;
 
 /// A JSON-RPC error.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Error {
     pub(super) code: i32,
-    pub(super) message: String,
+    pub(super) message: Text,
     pub(super) data: Option<Value>,
 }
 
@@ -32,7 +35,7 @@ pub(super) const BAD_GATEWAY: i32 = 502;
 pub(super) const UNAVAILABLE: i32 = 503;
 
 impl Error {
-    pub(super) fn new(code: i32, message: impl Into<String>) -> Self {
+    pub(super) fn new(code: i32, message: impl Into<Text>) -> Self {
         Self {
             code,
             message: message.into(),
@@ -42,35 +45,153 @@ impl Error {
 
     /// As an answer to `id`; without one, the member is left out (MCP schema,
     /// `JSONRPCErrorResponse`).
-    pub(super) fn answer(&self, id: Option<&RequestId>) -> Value {
-        let mut error = json!({"code": self.code, "message": self.message});
-        if let (Some(data), Some(members)) = (&self.data, error.as_object_mut()) {
-            members.insert("data".to_owned(), data.clone());
+    pub(super) fn answer(&self, id: Option<&RequestId>) -> Text {
+        let mut json = String::with_capacity(USUAL_FRAME.saturating_add(self.message.len()));
+        json.push_str("{\"error\":{\"code\":");
+        push_integer(&mut json, self.code.into());
+        if let Some(data) = &self.data {
+            json.push_str(",\"data\":");
+            json.push_str(&data.to_string());
         }
-        with_id(id, "error", error)
+        json.push_str(",\"message\":");
+        push_string(&mut json, &self.message);
+        json.push_str("},");
+        push_id(&mut json, id);
+        json.push_str("\"jsonrpc\":\"2.0\"}");
+        json.into()
     }
+}
+
+/// How long an answer is without its message, or what else it is about.
+const USUAL_FRAME: usize = 128;
+
+/// An OAuth error (RFC 6749, section 5.2).
+pub(super) fn oauth_error(error: &str, description: &str) -> Text {
+    let mut json = String::with_capacity(USUAL_FRAME.saturating_add(description.len()));
+    json.push_str("{\"error\":");
+    push_string(&mut json, error);
+    json.push_str(",\"error_description\":");
+    push_string(&mut json, description);
+    json.push('}');
+    json.into()
 }
 
 /// A tool result that says no, in words that the model sees (MCP, Tools,
 /// "Tool Execution Errors").
-pub(super) fn tool_error(id: &RequestId, era: Era, text: &str) -> Value {
-    let mut result = json!({"content": [{"type": "text", "text": text}], "isError": true});
-    if let (Era::Modern, Some(members)) = (era, result.as_object_mut()) {
-        members.insert("resultType".to_owned(), json!("complete"));
+pub(super) fn tool_error(id: &RequestId, era: Era, text: &str) -> Text {
+    let mut json = String::with_capacity(USUAL_FRAME.saturating_add(text.len()));
+    begin_result(&mut json, id);
+    json.push_str("{\"content\":[{\"text\":");
+    push_string(&mut json, text);
+    json.push_str(",\"type\":\"text\"}],\"isError\":true");
+    if era == Era::Modern {
+        json.push_str(",\"resultType\":\"complete\"");
     }
-    with_id(Some(id), "result", result)
+    json.push_str("}}");
+    json.into()
 }
 
-pub(super) fn with_id(id: Option<&RequestId>, member: &str, value: Value) -> Value {
-    let mut answer = serde_json::Map::new();
-    answer.insert("jsonrpc".to_owned(), json!("2.0"));
-    if let Some(id) = id {
-        let id = match id {
+/// A result.
+pub(super) fn result(id: &RequestId, result: &Value) -> Text {
+    let mut json = String::with_capacity(USUAL_FRAME);
+    begin_result(&mut json, id);
+    json.push_str(&result.to_string());
+    json.push('}');
+    json.into()
+}
+
+fn begin_result(json: &mut String, id: &RequestId) {
+    json.push('{');
+    push_id(json, Some(id));
+    json.push_str("\"jsonrpc\":\"2.0\",\"result\":");
+}
+
+/// The member, with a comma behind it.
+fn push_id(json: &mut String, id: Option<&RequestId>) {
+    let Some(id) = id else {
+        return;
+    };
+    json.push_str("\"id\":");
+    match id {
+        RequestId::String(text) => push_string(json, text),
+        RequestId::Integer(number) => push_integer(json, *number),
+    }
+    json.push(',');
+}
+
+fn push_integer(json: &mut String, number: i64) {
+    // Writing to a text cannot fail.
+    let _ = write!(json, "{number}");
+}
+
+fn push_string(json: &mut String, text: &str) {
+    let is_plain = |byte| !matches!(byte, 0..0x20 | b'"' | b'\\');
+    if text.bytes().all(is_plain) {
+        json.push('"');
+        json.push_str(text);
+        json.push('"');
+        return;
+    }
+    match serde_json::to_string(text) {
+        Ok(string) => json.push_str(&string),
+        // A text cannot fail to be written.
+        Err(_) => json.push_str("\"\""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn id_of(id: &RequestId) -> Value {
+        match id {
             RequestId::String(text) => json!(text),
             RequestId::Integer(number) => json!(number),
-        };
-        answer.insert("id".to_owned(), id);
+        }
     }
-    answer.insert(member.to_owned(), value);
-    Value::Object(answer)
+
+    fn any_id() -> impl Strategy<Value = RequestId> {
+        prop_oneof![
+            any::<String>().prop_map(RequestId::String),
+            any::<i64>().prop_map(RequestId::Integer),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn answers_say_what_they_are_about_whatever_is_in_it(
+            id in any_id(), code: i32, text: String, data: Option<String>,
+        ) {
+            let data = data.map(|data| json!({"data": data}));
+            let error = Error { code, message: text.clone().into(), data: data.clone() };
+            let mut expected = json!({
+                "jsonrpc": "2.0", "id": id_of(&id), "error": {"code": code, "message": text},
+            });
+            if let Some(data) = data {
+                expected["error"]["data"] = data;
+            }
+            prop_assert_eq!(read(&error.answer(Some(&id))), expected.clone());
+            expected.as_object_mut().unwrap().remove("id");
+            prop_assert_eq!(read(&error.answer(None)), expected);
+
+            let mut expected = json!({
+                "jsonrpc": "2.0", "id": id_of(&id),
+                "result": {"isError": true, "content": [{"type": "text", "text": text}]},
+            });
+            prop_assert_eq!(read(&tool_error(&id, Era::Legacy, &text)), expected.clone());
+            expected["result"]["resultType"] = json!("complete");
+            prop_assert_eq!(read(&tool_error(&id, Era::Modern, &text)), expected.clone());
+            prop_assert_eq!(read(&result(&id, &expected["result"])), expected);
+
+            let expected = json!({"error": text, "error_description": text});
+            prop_assert_eq!(read(&oauth_error(&text, &text)), expected);
+        }
+    }
+
+    fn read(json: &str) -> Value {
+        serde_json::from_str(json).unwrap()
+    }
 }

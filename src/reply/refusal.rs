@@ -1,12 +1,12 @@
 //! From a denial to a response.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::credential::{
     SUBJECT_TOKEN, credential, credential_rejected, missing_consent, upstream_unauthorized,
     with_status,
 };
-use super::json_rpc::{self, Error, tool_error};
+use super::json_rpc::{self, Error, oauth_error, tool_error};
 use super::{ConsentForm, Denial, Reply, SessionFault};
 use crate::config::AnswerStyle;
 use crate::credential::CredentialFailure;
@@ -18,6 +18,7 @@ use crate::oauth::challenge::ChallengeError;
 use crate::policy::Denied;
 use crate::response::Unreadable;
 use crate::site::Site;
+use crate::text::Text;
 
 /// To whom a refusal goes.
 #[derive(Clone, Copy, Debug)]
@@ -61,29 +62,31 @@ impl<'a> Addressee<'a> {
     }
 }
 
+/// How many headers a refusal may have: those of CORS, a challenge, and three
+/// more.
+const MOST_HEADERS: usize = 7;
 const RETRY_AFTER_SECONDS: &str = "5";
 
 /// The response to a request that is refused.
 pub fn refuse(denial: &Denial, to: Addressee<'_>) -> Reply {
     let (status, body) = status_and_body(denial, to);
-    let mut headers = vec![("cache-control", "no-store".to_owned())];
+    let mut headers = Vec::with_capacity(MOST_HEADERS);
+    headers.push(("cache-control", "no-store".into()));
     if body.is_some() {
-        headers.push(("content-type", "application/json".to_owned()));
+        headers.push(("content-type", "application/json".into()));
     }
     match denial {
-        Denial::MethodNotAllowed { allow } => headers.push(("allow", (*allow).to_owned())),
+        Denial::MethodNotAllowed { allow } => headers.push(("allow", (*allow).into())),
         Denial::KeysUnavailable
         | Denial::TooManyWaiting
         | Denial::Credential(
             CredentialFailure::ServiceRefusesUs | CredentialFailure::Unavailable,
-        ) => headers.push(("retry-after", RETRY_AFTER_SECONDS.to_owned())),
+        ) => headers.push(("retry-after", RETRY_AFTER_SECONDS.into())),
         Denial::Credential(CredentialFailure::Busy { retry_after_s }) => {
-            headers.push(("retry-after", retry_after_s.to_string()));
+            headers.push(("retry-after", retry_after_s.to_string().into()));
         }
         // The next call gets a fresh credential at once.
-        Denial::CredentialRejected if status == 503 => {
-            headers.push(("retry-after", "0".to_owned()))
-        }
+        Denial::CredentialRejected if status == 503 => headers.push(("retry-after", "0".into())),
         _ => {}
     }
     if let Some(challenge) = to.site.and_then(|site| challenge(denial, site)) {
@@ -92,7 +95,7 @@ pub fn refuse(denial: &Denial, to: Addressee<'_>) -> Reply {
     Reply {
         status,
         headers,
-        body: body.map(|body| body.to_string()).unwrap_or_default(),
+        body: body.unwrap_or_default(),
     }
     .for_origin(to.origin)
 }
@@ -113,7 +116,7 @@ pub fn combine(elements: &[(Option<&RequestId>, Option<Reply>)], origin: &Origin
     let answers: Vec<String> = elements
         .iter()
         .filter_map(|(id, reply)| match reply {
-            Some(reply) => id.map(|_| reply.body.clone()),
+            Some(reply) => id.map(|_| reply.body.to_string()),
             None => id.map(|id| withheld.answer(Some(id)).to_string()),
         })
         .collect();
@@ -121,53 +124,51 @@ pub fn combine(elements: &[(Option<&RequestId>, Option<Reply>)], origin: &Origin
         Reply {
             status: 200,
             headers: vec![
-                ("cache-control", "no-store".to_owned()),
-                ("content-type", "application/json".to_owned()),
+                ("cache-control", "no-store".into()),
+                ("content-type", "application/json".into()),
             ],
-            body: format!("[{}]", answers.join(",")),
+            body: format!("[{}]", answers.join(",")).into(),
         }
         .for_origin(origin),
     )
 }
 
 /// The challenge of RFC 6750, section 3, with the metadata of RFC 9728.
-fn challenge(denial: &Denial, site: &Site) -> Option<String> {
+fn challenge(denial: &Denial, site: &Site) -> Option<Text> {
     let base = &site.server.scopes;
-    match denial {
-        Denial::NoToken => Some(site.challenge.clone()),
+    let (error, description, scopes) = match denial {
+        Denial::NoToken => return Some((&site.challenge).into()),
         Denial::MalformedCredentials => {
-            Some(site.challenge_with(ChallengeError::InvalidRequest, MALFORMED_CREDENTIALS, base))
+            (ChallengeError::InvalidRequest, MALFORMED_CREDENTIALS, base)
         }
-        Denial::InvalidToken(error) => {
-            Some(site.challenge_with(ChallengeError::InvalidToken, error.description(), base))
-        }
+        Denial::InvalidToken(error) => (ChallengeError::InvalidToken, error.description(), base),
         Denial::Policy(Denied::MissingScopes { scopes, .. })
         | Denial::Task(Denied::MissingScopes { scopes, .. }) => {
-            Some(site.challenge_with(ChallengeError::InsufficientScope, MISSING_SCOPES, scopes))
+            (ChallengeError::InsufficientScope, MISSING_SCOPES, scopes)
         }
         Denial::Credential(CredentialFailure::InvalidSubjectToken) => {
-            Some(site.challenge_with(ChallengeError::InvalidToken, SUBJECT_TOKEN, base))
+            (ChallengeError::InvalidToken, SUBJECT_TOKEN, base)
         }
         Denial::Consent(consent) if consent.form == ConsentForm::Challenge => {
-            Some(site.challenge_with(ChallengeError::InvalidToken, NOT_CONNECTED, base))
+            (ChallengeError::InvalidToken, NOT_CONNECTED, base)
         }
-        _ => None,
-    }
+        _ => return None,
+    };
+    Some(site.challenge_with(error, description, scopes).into())
 }
 
 const MALFORMED_CREDENTIALS: &str = "Send exactly one bearer token, in the Authorization header";
+const NO_TOKEN: &str = r#"{"message":"An access token is needed"}"#;
 const NOT_CONNECTED: &str = "The server is used with an account that is not connected yet";
 const MISSING_SCOPES: &str = "The token lacks scopes that this operation needs";
 
-fn status_and_body(denial: &Denial, to: Addressee<'_>) -> (u16, Option<Value>) {
-    let oauth = |error: &str, description: &str| {
-        Some(json!({"error": error, "error_description": description}))
-    };
+fn status_and_body(denial: &Denial, to: Addressee<'_>) -> (u16, Option<Text>) {
+    let oauth = |error: &str, description: &str| Some(oauth_error(error, description));
     match denial {
         Denial::NoServer => (404, oauth("not_found", "No MCP server at this address")),
         Denial::MethodNotAllowed { .. } => (405, None),
         // No error code for who has sent no credentials (RFC 6750, section 3.1).
-        Denial::NoToken => (401, Some(json!({"message": "An access token is needed"}))),
+        Denial::NoToken => (401, Some(NO_TOKEN.into())),
         Denial::InvalidToken(error) => (401, oauth("invalid_token", error.description())),
         Denial::MalformedCredentials => (400, oauth("invalid_request", MALFORMED_CREDENTIALS)),
         Denial::KeysUnavailable => (
@@ -186,7 +187,7 @@ fn status_and_body(denial: &Denial, to: Addressee<'_>) -> (u16, Option<Value>) {
             json_rpc::REFUSED,
             "Requests from this origin are not accepted",
         ),
-        Denial::UnsupportedMediaType(what) => plain(415, json_rpc::INVALID_REQUEST, what),
+        Denial::UnsupportedMediaType(what) => plain(415, json_rpc::INVALID_REQUEST, *what),
         Denial::BodyTooLarge => plain(413, json_rpc::INVALID_REQUEST, "The message is too large"),
         Denial::UnexpectedBody => plain(
             400,
@@ -194,12 +195,12 @@ fn status_and_body(denial: &Denial, to: Addressee<'_>) -> (u16, Option<Value>) {
             "A body is not expected here",
         ),
         Denial::Envelope(EnvelopeError::Json(error)) => {
-            plain(400, json_rpc::PARSE_ERROR, &format!("Parse error: {error}"))
+            plain(400, json_rpc::PARSE_ERROR, format!("Parse error: {error}"))
         }
         Denial::Envelope(error) => plain(
             400,
             json_rpc::INVALID_REQUEST,
-            &format!("Invalid request: {error}"),
+            format!("Invalid request: {error}"),
         ),
         Denial::ResponseInModernEra => plain(
             403,
@@ -276,12 +277,12 @@ fn status_and_body(denial: &Denial, to: Addressee<'_>) -> (u16, Option<Value>) {
     }
 }
 
-fn plain(status: u16, code: i32, message: &str) -> (u16, Option<Value>) {
+fn plain(status: u16, code: i32, message: impl Into<Text>) -> (u16, Option<Text>) {
     (status, Some(Error::new(code, message).answer(None)))
 }
 
 /// An error for a request; what is no request gets 403 and no id.
-fn answer(to: Addressee<'_>, status: u16, error: &Error) -> (u16, Option<Value>) {
+fn answer(to: Addressee<'_>, status: u16, error: &Error) -> (u16, Option<Text>) {
     match to.subject {
         Subject::Request { id, .. } => (status, Some(error.answer(Some(id)))),
         Subject::Unanswerable | Subject::Unread => (403, Some(error.answer(None))),
@@ -290,7 +291,7 @@ fn answer(to: Addressee<'_>, status: u16, error: &Error) -> (u16, Option<Value>)
 
 /// MCP 2026-07-28 wants HTTP 400 for all of these, with the request's id
 /// where there is one.
-fn agreement(error: &AgreementError, to: Addressee<'_>) -> (u16, Option<Value>) {
+fn agreement(error: &AgreementError, to: Addressee<'_>) -> (u16, Option<Text>) {
     let error = match error {
         AgreementError::UnsupportedVersion { requested, form } => {
             let spoken = to
@@ -329,7 +330,7 @@ fn agreement(error: &AgreementError, to: Addressee<'_>) -> (u16, Option<Value>) 
     (400, Some(error.answer(to.id())))
 }
 
-fn unknown_method(to: Addressee<'_>) -> (u16, Option<Value>) {
+fn unknown_method(to: Addressee<'_>) -> (u16, Option<Text>) {
     let status = match to.subject {
         Subject::Request {
             era: Era::Modern, ..
@@ -347,22 +348,21 @@ fn unknown_method(to: Addressee<'_>) -> (u16, Option<Value>) {
 fn policy(
     denied: &Denied,
     to: Addressee<'_>,
-    hidden: impl Fn(Addressee<'_>) -> (u16, Option<Value>),
-) -> (u16, Option<Value>) {
+    hidden: impl Fn(Addressee<'_>) -> (u16, Option<Text>),
+) -> (u16, Option<Text>) {
     let answers = to.site.map(|site| site.server.answers).unwrap_or_default();
-    let (style, text) = match denied {
+    let (style, text): (_, Text) = match denied {
         Denied::MissingScopes { scopes, .. } => {
             let error = Error::new(json_rpc::REFUSED, format!("{MISSING_SCOPES}: {scopes}"));
             return answer(to, 403, &error);
         }
-        Denied::Unknown { .. } => (answers.unknown, "Not allowed".to_owned()),
+        Denied::Unknown { .. } => (answers.unknown, "Not allowed".into()),
         Denied::Argument { rule, expectation } => (
             answers.arguments,
-            format!("Denied by rule \"{rule}\": {expectation}"),
+            format!("Denied by rule \"{rule}\": {expectation}").into(),
         ),
-        Denied::Rule { rule } => (answers.denied, format!("Denied by rule \"{rule}\"")),
+        Denied::Rule { rule } => (answers.denied, format!("Denied by rule \"{rule}\"").into()),
     };
-    let error = Error::new(json_rpc::REFUSED, text.as_str());
     match (style, to.subject) {
         (AnswerStyle::Hidden, _) => hidden(to),
         (
@@ -374,13 +374,15 @@ fn policy(
                 ..
             },
         ) => (200, Some(tool_error(id, era, &text))),
-        (AnswerStyle::ToolResult | AnswerStyle::JsonRpcError, _) => answer(to, 200, &error),
-        (AnswerStyle::Http403, _) => answer(to, 403, &error),
+        (AnswerStyle::ToolResult | AnswerStyle::JsonRpcError, _) => {
+            answer(to, 200, &Error::new(json_rpc::REFUSED, text))
+        }
+        (AnswerStyle::Http403, _) => answer(to, 403, &Error::new(json_rpc::REFUSED, text)),
     }
 }
 
 /// The words of a target that does not exist, whatever the reason is.
-fn hidden(to: Addressee<'_>) -> (u16, Option<Value>) {
+fn hidden(to: Addressee<'_>) -> (u16, Option<Text>) {
     let Subject::Request {
         era,
         call: Some(call),

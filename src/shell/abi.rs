@@ -247,16 +247,21 @@ pub(super) fn dequeue(id: u32) -> bool {
 /// values, then these themselves, each with a zero byte behind it.
 fn serialized(pairs: &[(&str, &str)]) -> Vec<u8> {
     let size = |text: &str| u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes();
-    let mut bytes = Vec::new();
+    let length = pairs.iter().fold(4, |length: usize, (name, value)| {
+        // Two sizes and two zero bytes.
+        let pair = name.len().saturating_add(value.len()).saturating_add(10);
+        length.saturating_add(pair)
+    });
+    let mut bytes = Vec::with_capacity(length);
     bytes.extend(u32::try_from(pairs.len()).unwrap_or(u32::MAX).to_le_bytes());
     for (name, value) in pairs {
         bytes.extend(size(name));
         bytes.extend(size(value));
     }
     for (name, value) in pairs {
-        bytes.extend(name.bytes());
+        bytes.extend_from_slice(name.as_bytes());
         bytes.push(0);
-        bytes.extend(value.bytes());
+        bytes.extend_from_slice(value.as_bytes());
         bytes.push(0);
     }
     bytes

@@ -348,12 +348,7 @@ pub(super) fn carry_out_attempt(step: attempt::Step) -> Action {
         attempt::Step::Send(_) => Refusal::Unexpected,
         attempt::Step::Refuse(refusal) => refusal,
     };
-    let reply = Reply {
-        status: refusal.status(),
-        headers: Vec::new(),
-        body: String::new(),
-    };
-    host::send(&reply, refusal.reason());
+    host::send(&Reply::empty(refusal.status()), refusal.reason());
     Action::Pause
 }
 
