@@ -18,7 +18,8 @@ pub struct Limits {
     pub key_wait_ms: u64,
     /// How many messages a batch may have.
     pub batch_elements: usize,
-    /// How many requests of one worker may wait for keys or introspection.
+    /// How many requests of one worker may wait for keys or introspection. As
+    /// many more may wait to be refused.
     pub waiting_requests: usize,
     /// How many bytes of an upstream's answer, or of one event of a stream,
     /// are held until they are decided on.

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::head::{Head, Verb, json_body};
 use super::outcome::{deny, record_of, refused, request_id};
+use super::refusing::{Refusing, announced_body};
 use super::session::SessionUse;
 use super::tasks::TaskName;
 use super::{Arriving, Exchange, Identifying, Preparing, Reading, Step, Worker};
@@ -40,6 +41,7 @@ pub(super) fn arrive(
             rest => format!("{path}?{rest}"),
         });
     let token_in_query = clean_path.is_some();
+    let announced = announced_body(&headers, end_of_stream, worker);
 
     let (next, step) = match worker.sites.find(headers.pseudo(":authority"), path) {
         None => no_server(&headers),
@@ -68,8 +70,21 @@ pub(super) fn arrive(
             }
         }
     };
-    match step {
-        Step::Reply { reply, record, .. } => (
+    match (step, announced) {
+        // With a token in the path, the path is cleaned at once: should the
+        // client leave, the access log has it.
+        (
+            Step::Reply {
+                reply,
+                record: Some(record),
+                ..
+            },
+            Some(length),
+        ) if !token_in_query => {
+            let state = Refusing::new(reply, record, length, now_ms);
+            (Exchange::Refusing(Box::new(state)), Step::Wait)
+        }
+        (Step::Reply { reply, record, .. }, _) => (
             next,
             Step::Reply {
                 reply,
@@ -77,7 +92,7 @@ pub(super) fn arrive(
                 record,
             },
         ),
-        step => (next, step),
+        (step, _) => (next, step),
     }
 }
 

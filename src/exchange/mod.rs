@@ -16,6 +16,7 @@ mod head;
 mod outcome;
 mod permitted;
 mod reading;
+mod refusing;
 mod responding;
 mod session;
 mod step;
@@ -32,6 +33,7 @@ pub use admitted::Admitted;
 pub use edits::{HeaderEdits, steers_the_client};
 pub use permitted::{AwaitingCredential, Permitted};
 pub use reading::Reading;
+pub use refusing::Refusing;
 pub use responding::Responding;
 pub use step::{Input, Step};
 pub use worker::{Awaited, Event, Settled, Worker};
@@ -67,6 +69,8 @@ pub enum Exchange {
     Admitted(Box<Admitted>),
     /// The upstream answers.
     Responding(Box<Responding>),
+    /// It is refused, and the answer waits for the end of the body.
+    Refusing(Box<Refusing>),
     /// The gate has answered itself.
     Answered,
 }
@@ -110,8 +114,15 @@ impl Exchange {
             | Self::Reading(_)
             | Self::Admitted(_)
             | Self::Responding(_)
+            | Self::Refusing(_)
             | Self::Answered => None,
         }
+    }
+
+    /// Whether its waiting has an end, so that somebody has to look at the
+    /// clock: see [`Self::is_overdue`].
+    pub const fn has_deadline(&self) -> bool {
+        self.awaits().is_some() || matches!(self, Self::Refusing(_))
     }
 
     /// Whether a response now would come before the decision.
@@ -121,8 +132,18 @@ impl Exchange {
             | Self::Preparing(_)
             | Self::Reading(_)
             | Self::AwaitingCredential(_) => true,
-            Self::Fresh | Self::Admitted(_) | Self::Responding(_) | Self::Answered => false,
+            Self::Fresh
+            | Self::Admitted(_)
+            | Self::Responding(_)
+            | Self::Refusing(_)
+            | Self::Answered => false,
         }
+    }
+
+    /// Whether a response makes any difference: not the gate's own, nor one
+    /// that came before the request.
+    pub const fn heeds_response(&self) -> bool {
+        !matches!(self, Self::Fresh | Self::Answered)
     }
 
     /// Whether the body of the response has to be looked at.
@@ -136,6 +157,7 @@ impl Exchange {
             Self::Identifying(state) => now_ms >= state.head.deadline_ms(limits),
             Self::Preparing(state) => state.wait.patience.is_overdue(now_ms),
             Self::AwaitingCredential(state) => state.wait.patience.is_overdue(now_ms),
+            Self::Refusing(state) => state.is_overdue(now_ms),
             Self::Fresh
             | Self::Reading(_)
             | Self::Admitted(_)
@@ -146,14 +168,24 @@ impl Exchange {
 
     /// One transition. `now_ms` is in milliseconds since 1970.
     pub fn advance(self, input: Input<'_>, worker: &mut Worker, now_ms: u64) -> (Self, Step) {
-        if self.awaits().is_some() {
-            worker.waiting = worker.waiting.saturating_sub(1);
+        if let Some(count) = self.counted(worker) {
+            *count = count.saturating_sub(1);
         }
         let (next, step) = self.transition(input, worker, now_ms);
-        if next.awaits().is_some() {
-            worker.waiting = worker.waiting.saturating_add(1);
+        if let Some(count) = next.counted(worker) {
+            *count = count.saturating_add(1);
         }
         (next, step)
+    }
+
+    /// The number of exchanges that this one is among, if that is bounded.
+    /// Those that are refused anyhow take no place of another's.
+    const fn counted<'w>(&self, worker: &'w mut Worker) -> Option<&'w mut usize> {
+        match self {
+            Self::Refusing(_) => Some(&mut worker.refusing),
+            _ if self.awaits().is_some() => Some(&mut worker.waiting),
+            _ => None,
+        }
     }
 
     fn transition(self, input: Input<'_>, worker: &mut Worker, now_ms: u64) -> (Self, Step) {
@@ -252,11 +284,22 @@ impl Exchange {
                 }
             }
 
+            (
+                Self::Refusing(state),
+                Input::RequestBody {
+                    held,
+                    end_of_stream,
+                },
+            ) => state.take(held, end_of_stream),
+            (Self::Refusing(state), Input::Wake) if state.is_overdue(now_ms) => state.answer(),
+            (Self::Refusing(state), Input::ResponseHeaders { .. } | Input::Gone) => state.give_up(),
+
             // An exchange that was woken while it had stopped waiting.
             (
                 state @ (Self::Reading(_)
                 | Self::Admitted(_)
                 | Self::Responding(_)
+                | Self::Refusing(_)
                 | Self::Answered),
                 Input::Wake,
             ) => (state, Step::Wait),
@@ -356,7 +399,7 @@ impl Exchange {
     /// A callback that should not have come: nothing goes on.
     fn unexpected(self, now_ms: u64) -> (Self, Step) {
         let reply = Reply::internal_error();
-        let record = match &self {
+        let record = match self {
             Self::Identifying(state) => record_of(&state.head, None, now_ms),
             Self::Reading(state) => {
                 record_of(&state.head, Some(Rc::clone(&state.identity)), now_ms)
@@ -365,6 +408,7 @@ impl Exchange {
                 record_of(&state.head, Some(Rc::clone(&state.identity)), now_ms)
             }
             Self::AwaitingCredential(state) => state.permitted.undecided_record(now_ms),
+            Self::Refusing(state) => state.into_record(),
             Self::Fresh | Self::Admitted(_) | Self::Responding(_) | Self::Answered => {
                 Record::default()
             }

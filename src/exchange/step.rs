@@ -63,6 +63,9 @@ pub enum Step {
     /// Read the whole body, which has this many bytes, and give it back as
     /// [`Input::Message`].
     ReadBody(usize),
+    /// Drop what is there of the request body, which has this many bytes, and
+    /// hold what follows.
+    DropBody(usize),
     /// Plain mode: change the headers and let them go, and no body yet.
     ReleaseHeaders {
         /// The header changes.

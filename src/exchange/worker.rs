@@ -33,6 +33,8 @@ pub struct Worker {
     pub filter_state: StateEntries,
     /// How many exchanges wait for keys, introspection or credentials.
     pub waiting: usize,
+    /// How many exchanges are refused and wait for the end of a body.
+    pub refusing: usize,
     /// What the credential role goes by. Without a seed there are none, and
     /// that role refuses every attempt.
     pub tickets: Tickets,
@@ -93,6 +95,7 @@ impl Worker {
             header_mode: config.header_mode,
             filter_state: config.filter_state,
             waiting: 0,
+            refusing: 0,
             tickets: Tickets::default(),
             ids: FetchIds::default(),
             credential_timeouts_ms: config

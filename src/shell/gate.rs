@@ -74,6 +74,9 @@ impl HttpContext for Gate {
     }
 
     fn on_http_response_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
+        if !self.exchange.borrow().heeds_response() {
+            return Action::Continue;
+        }
         let headers = host::headers(MapType::HttpResponseHeaders);
         // It makes a difference only before the decision and where there is a
         // challenge or the like, and asking costs.

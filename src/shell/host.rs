@@ -37,6 +37,13 @@ pub(super) fn replace_request_body(message: &[u8]) -> bool {
         && request_body(message.len()) == message
 }
 
+/// Drops what is there of the request's body, which has this many bytes.
+pub(super) fn drop_request_body(held: usize) {
+    if held > 0 {
+        abi::replace_buffer(BufferType::HttpRequestBody, held, b"");
+    }
+}
+
 /// The part of the body of the response that is there, which has this many
 /// bytes.
 pub(super) fn response_body(size: usize) -> Vec<u8> {

@@ -27,7 +27,7 @@ const HOST_REFUSED: &str = "host_refused";
 pub(super) struct Shared {
     pub(super) worker: Worker,
     pub(super) meters: Meters,
-    /// The exchanges that wait for an answer, by context.
+    /// The exchanges that wait, for a time that is bounded here, by context.
     waiting: BTreeMap<u32, Rc<RefCell<Exchange>>>,
     /// The attempts that wait for a credential, by context.
     attempts: BTreeMap<u32, Rc<RefCell<Attempt>>>,
@@ -88,12 +88,14 @@ impl Shared {
     /// Remembers whether an exchange waits, and has the root context make the
     /// calls that it waits for.
     fn set_waiting(&mut self, context: u32, exchange: &Rc<RefCell<Exchange>>) {
-        if exchange.borrow().awaits().is_none() {
+        if !exchange.borrow().has_deadline() {
             self.waiting.remove(&context);
             return;
         }
         self.waiting.insert(context, Rc::clone(exchange));
-        self.have_calls_made();
+        if exchange.borrow().awaits().is_some() {
+            self.have_calls_made();
+        }
     }
 
     fn have_calls_made(&self) {
@@ -202,6 +204,11 @@ impl Shared {
         match step {
             Step::Wait | Step::ReadBody(_) | Step::PassBody(_) => Action::Pause,
             Step::Continue => Action::Continue,
+            // Should it stay, it is bounded by what was announced.
+            Step::DropBody(held) => {
+                host::drop_request_body(held);
+                Action::Pause
+            }
             Step::ReleaseHeaders { edits, record } => {
                 identity_state(&record, self.worker.filter_state, put_state);
                 self.release(&edits, &record)

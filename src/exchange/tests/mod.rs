@@ -11,6 +11,7 @@ mod handles;
 mod keys;
 mod messages;
 mod modes;
+mod refusals;
 mod responses;
 mod sessions;
 mod upstream;

@@ -10,7 +10,7 @@ use crate::oauth::token_error::TokenError;
 fn key(n: usize) -> CacheKey {
     CacheKey {
         owner: 0,
-        token: TokenHash::of(&n.to_string()),
+        token: TokenHash::of(n.to_string()),
     }
 }
 
