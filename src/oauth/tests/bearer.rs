@@ -3,8 +3,10 @@
 use proptest::prelude::*;
 
 use super::support::from_header;
+use crate::http::Headers;
 use crate::oauth::bearer::{
-    BearerError, bearer_token, query_has_access_token, query_without_access_token,
+    BearerError, bearer_token, bearer_token_of, presented_token, query_has_access_token,
+    query_without_access_token,
 };
 
 #[test]
@@ -64,6 +66,29 @@ fn more_than_one_credential_and_malformed_ones_are_refused() {
     assert_eq!(bearer_token(&[b"", b"Bearer a"]), Err(BearerError));
 }
 
+fn headers(values: &[impl AsRef<[u8]>]) -> Headers {
+    let pairs = values
+        .iter()
+        .map(|value| ("authorization".to_owned(), value.as_ref().to_vec()));
+    Headers::new(pairs.collect())
+}
+
+#[test]
+fn of_two_headers_no_token_is_looked_up() {
+    let none: &[&str] = &[];
+    for values in [
+        none,
+        &["Bearer a", "Bearer a"],
+        &["Basic YTpi"],
+        &["Bearer"],
+    ] {
+        assert_eq!(presented_token(&headers(values)), None, "{values:?}");
+    }
+    assert_eq!(bearer_token_of(&headers(none)), Ok(None));
+    let two = headers(&["Bearer a", "Bearer a"]);
+    assert_eq!(bearer_token_of(&two), Err(BearerError));
+}
+
 #[test]
 fn a_token_is_not_printed() {
     let token = from_header("Bearer secret").unwrap();
@@ -107,6 +132,20 @@ proptest! {
     fn what_is_taken_is_one_token68_and_nothing_panics(value: Vec<u8>) {
         if let Ok(Some(token)) = bearer_token(&[&value]) {
             prop_assert!(token.as_str().bytes().all(|b| b.is_ascii_graphic() && b != b','));
+        }
+    }
+
+    #[test]
+    fn what_is_looked_up_is_the_token_that_would_be_read(
+        value in prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..20),
+            "(Bearer|bearer|BEARER|Basic)?[ ,]{0,3}[a-zA-Z0-9.=, -]{0,20}".prop_map(String::into_bytes),
+        ],
+    ) {
+        let headers = headers(&[&value]);
+        prop_assert_eq!(bearer_token_of(&headers), bearer_token(&[&value]));
+        if let Ok(Some(token)) = bearer_token(&[&value]) {
+            prop_assert_eq!(presented_token(&headers), Some(token.as_str().as_bytes()));
         }
     }
 
