@@ -8,9 +8,10 @@ use super::authentication::{
     Audience, Authentication, Awaited, InlineKeyError, KeyEvent, KeyEventKind, Settled, TokenLimits,
 };
 use super::bearer::BearerToken;
+use super::host_signatures::Verifiers;
 use super::introspector::{Introspector, Known};
 use super::issuer::Issuer;
-use super::jws::{self, Jws, Shape};
+use super::jws::{self, Jws, Parts, Shape};
 use super::key_check::{Signature, check_signature};
 use super::key_store::{KeyOutcome, KeyStore};
 use super::token_cache::{CacheKey, TokenCache, TokenHash};
@@ -29,6 +30,7 @@ pub struct Authenticator {
     verified: TokenCache<VerifiedToken>,
     introspector: Introspector,
     token_bytes: usize,
+    verifiers: Verifiers,
 }
 
 impl Authenticator {
@@ -53,7 +55,13 @@ impl Authenticator {
             introspector: Introspector::new(limits.cache_entries),
             token_bytes: limits.token_bytes,
             issuers,
+            verifiers: Verifiers::default(),
         })
+    }
+
+    /// Leaves to the host what it can verify. Before, all is verified here.
+    pub fn set_verifiers(&mut self, verifiers: Verifiers) {
+        self.verifiers = verifiers;
     }
 
     /// What is known of `token`. A request that waits asks again with the
@@ -96,7 +104,7 @@ impl Authenticator {
         };
         let answer = match jws::shape(token.as_str()) {
             Shape::Jwe => Err(TokenError::Encrypted),
-            Shape::Jws => self.jwt(audience, token, key, arrived_ms, now_ms),
+            Shape::Jws(parts) => self.jwt(audience, token, &parts, key, arrived_ms, now_ms),
             Shape::Opaque => self
                 .only_introspecting_issuer(audience)
                 .ok_or(TokenError::Malformed)
@@ -197,11 +205,12 @@ impl Authenticator {
         &mut self,
         audience: &Audience<'_>,
         token: &BearerToken<'_>,
+        parts: &Parts<'_>,
         key: CacheKey,
         arrived_ms: u64,
         now_ms: u64,
     ) -> Result<Authentication, TokenError> {
-        let jws = Jws::parse(token.as_str())?;
+        let jws = Jws::parse(parts)?;
         let (index, issuer) = self.claimed_issuer(audience, &jws)?;
         if issuer.keys.is_none() {
             return Ok(self.introspect(index, audience, token, key.token, arrived_ms, now_ms));
@@ -211,7 +220,7 @@ impl Authenticator {
         let Some(store) = self.stores.get_mut(index) else {
             return Ok(Authentication::Unavailable);
         };
-        match check_signature(store, &jws, algorithm, arrived_ms) {
+        match check_signature(&self.verifiers, store, &jws, algorithm, arrived_ms) {
             Signature::Right => {}
             Signature::Wrong(error) => return Err(error),
             Signature::Pending => return Ok(Authentication::Pending(Awaited::Keys(index))),

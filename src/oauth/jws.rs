@@ -8,14 +8,27 @@ use super::token_error::TokenError;
 use crate::json::{self, Json, Object};
 
 /// What a token looks like, before anything in it is believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shape {
+#[derive(Debug)]
+pub(super) enum Shape<'a> {
     /// Three parts, the first of them a JSON object: a JWS.
-    Jws,
+    Jws(Parts<'a>),
     /// Five parts, the first of them a JSON object: a JWE.
     Jwe,
     /// Anything else; only its issuer can tell what it means.
     Opaque,
+}
+
+/// The parts of a compact JWS, none of them looked into but the first.
+#[derive(Debug)]
+pub(super) struct Parts<'a> {
+    /// The whole token.
+    token: &'a str,
+    /// The header, decoded.
+    header: Vec<u8>,
+    /// The claims, as they came.
+    claims: &'a str,
+    /// The signature, as it came.
+    signature: &'a str,
 }
 
 /// A parsed JWS. Nothing in it is verified.
@@ -23,14 +36,13 @@ pub(super) enum Shape {
 pub(super) struct Jws<'a> {
     /// The whole token.
     pub(super) token: &'a str,
-    /// The header member `alg`, as it is.
-    pub(super) algorithm: String,
-    /// The header member `kid`: no more than a hint for the lookup.
-    pub(super) key_id: Option<String>,
-    /// The header member `typ`, as it is.
-    pub(super) token_type: Option<String>,
+    /// The header. Its members `alg`, `kid` and `typ` are strings, where they
+    /// are there, and `alg` is.
+    pub(super) header: Object,
     /// The claims.
     pub(super) claims: Object,
+    /// The signature, in the form that the algorithm gives it.
+    pub(super) signature: Vec<u8>,
 }
 
 /// The media type that RFC 9068 gives to access tokens.
@@ -40,15 +52,23 @@ const HEADER_DEPTH: usize = 8;
 const CLAIMS_DEPTH: usize = 32;
 
 /// What `token` looks like.
-pub(super) fn shape(token: &str) -> Shape {
+pub(super) fn shape(token: &str) -> Shape<'_> {
     let mut parts = token.split('.');
-    let header_is_json = parts
+    let header = parts
         .next()
         .and_then(|part| URL_SAFE_NO_PAD.decode(part).ok())
-        .is_some_and(|bytes| bytes.first() == Some(&b'{'));
-    match (header_is_json, parts.count()) {
-        (true, 2) => Shape::Jws,
-        (true, 4) => Shape::Jwe,
+        .filter(|bytes| bytes.first() == Some(&b'{'));
+    let Some(header) = header else {
+        return Shape::Opaque;
+    };
+    match (parts.next(), parts.next(), parts.count()) {
+        (Some(claims), Some(signature), 0) => Shape::Jws(Parts {
+            token,
+            header,
+            claims,
+            signature,
+        }),
+        (Some(_), Some(_), 2) => Shape::Jwe,
         _ => Shape::Opaque,
     }
 }
@@ -57,66 +77,79 @@ impl<'a> Jws<'a> {
     /// Parses strictly: unpadded base64url without stray bits, JSON without
     /// duplicate members. Keys that the header brings along or points to
     /// (`jwk`, `jku`, `x5c`, `x5u`) are never looked at.
-    pub(super) fn parse(token: &'a str) -> Result<Self, TokenError> {
-        let mut parts = token.split('.');
-        let (Some(header), Some(claims), Some(signature), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err(TokenError::Malformed);
-        };
-        let header = object(header, HEADER_DEPTH)?;
+    pub(super) fn parse(parts: &Parts<'a>) -> Result<Self, TokenError> {
+        let header = object(&parts.header, HEADER_DEPTH)?;
         if header.get("crit").is_some() || header.get("b64").is_some() {
             return Err(TokenError::CriticalExtension);
         }
-        let algorithm = text(&header, "alg")?.ok_or(TokenError::Malformed)?;
-        if text(&header, "cty")?.is_some_and(|media_type| is_jwt_type(&media_type)) {
+        text(&header, "alg")?.ok_or(TokenError::Malformed)?;
+        if text(&header, "cty")?.is_some_and(is_jwt_type) {
             return Err(TokenError::Nested);
         }
-        let key_id = text(&header, "kid")?;
-        let token_type = text(&header, "typ")?;
-        URL_SAFE_NO_PAD
-            .decode(signature)
-            .map_err(|_| TokenError::Malformed)?;
+        text(&header, "kid")?;
+        text(&header, "typ")?;
+        let signature = decoded(parts.signature)?;
+        let claims = object(&decoded(parts.claims)?, CLAIMS_DEPTH)?;
         Ok(Self {
-            token,
-            algorithm,
-            key_id,
-            token_type,
-            claims: object(claims, CLAIMS_DEPTH)?,
+            token: parts.token,
+            header,
+            claims,
+            signature,
         })
+    }
+
+    /// What was signed (RFC 7515, section 5.1): header and claims as they
+    /// came, with the dot between them.
+    pub(super) fn signing_input(&self) -> &'a str {
+        self.token.rsplit_once('.').map_or("", |(input, _)| input)
+    }
+
+    /// The header member `kid`: no more than a hint for the lookup.
+    pub(super) fn key_id(&self) -> Option<&str> {
+        self.header.get("kid").and_then(Json::as_str)
+    }
+
+    /// The header member `typ`, as it is.
+    pub(super) fn token_type(&self) -> Option<&str> {
+        self.header.get("typ").and_then(Json::as_str)
     }
 
     /// The algorithm, if the issuer may use it. `none` and HMAC are no
     /// [`Algorithm`] at all.
     pub(super) fn allowed_algorithm(&self, issuer: &Issuer) -> Result<Algorithm, TokenError> {
-        Algorithm::parse(&self.algorithm)
+        self.header
+            .get("alg")
+            .and_then(Json::as_str)
+            .and_then(Algorithm::parse)
             .filter(|algorithm| issuer.algorithms.contains(algorithm))
             .ok_or(TokenError::Algorithm)
     }
 
     /// The type in the form of [`Issuer::token_types`]; empty without `typ`.
     pub(super) fn normalized_type(&self) -> String {
-        self.token_type
-            .as_deref()
+        self.token_type()
             .map(without_application)
             .unwrap_or_default()
     }
 }
 
-fn object(part: &str, max_depth: usize) -> Result<Object, TokenError> {
-    let bytes = URL_SAFE_NO_PAD
+fn decoded(part: &str) -> Result<Vec<u8>, TokenError> {
+    URL_SAFE_NO_PAD
         .decode(part)
-        .map_err(|_| TokenError::Malformed)?;
-    match json::parse(&bytes, max_depth) {
+        .map_err(|_| TokenError::Malformed)
+}
+
+fn object(bytes: &[u8], max_depth: usize) -> Result<Object, TokenError> {
+    match json::parse(bytes, max_depth) {
         Ok(Json::Object(members)) => Ok(members),
         _ => Err(TokenError::Malformed),
     }
 }
 
-fn text(header: &Object, name: &str) -> Result<Option<String>, TokenError> {
+fn text<'a>(header: &'a Object, name: &str) -> Result<Option<&'a str>, TokenError> {
     match header.get(name) {
         None => Ok(None),
-        Some(Json::String(text)) => Ok(Some(text.clone())),
+        Some(Json::String(text)) => Ok(Some(text)),
         Some(_) => Err(TokenError::Malformed),
     }
 }

@@ -1,5 +1,6 @@
 //! A token's signature against the keys of its issuer.
 
+use super::host_signatures::Verifiers;
 use super::issuer::Algorithm;
 use super::jws::Jws;
 use super::key_store::{Freshness, KeyStore};
@@ -22,6 +23,7 @@ pub(super) enum Signature {
 /// Looks for the key and checks the signature. A key that is not there may
 /// have come since the last fetch: that is found out, once per request.
 pub(super) fn check_signature(
+    verifiers: &Verifiers,
     store: &mut KeyStore,
     jws: &Jws<'_>,
     algorithm: Algorithm,
@@ -31,17 +33,17 @@ pub(super) fn check_signature(
         store.want(arrived_ms);
         return Signature::Pending;
     };
-    match keys.candidates(jws.key_id.as_deref(), algorithm) {
+    match keys.candidates(jws.key_id(), algorithm) {
         Candidates::OtherAlgorithm => Signature::Wrong(TokenError::Algorithm),
         Candidates::TooMany => Signature::Wrong(TokenError::AmbiguousKey),
-        Candidates::Named(key) => match verify_signature(key.public(), algorithm, jws) {
+        Candidates::Named(key) => match verify_signature(verifiers, key.public(), algorithm, jws) {
             Ok(()) => Signature::Right,
             Err(error) => Signature::Wrong(error),
         },
         Candidates::Unnamed(keys) => {
             let right = keys
                 .iter()
-                .any(|key| verify_signature(key.public(), algorithm, jws).is_ok());
+                .any(|key| verify_signature(verifiers, key.public(), algorithm, jws).is_ok());
             if right {
                 return Signature::Right;
             }

@@ -69,6 +69,14 @@ unsafe extern "C" {
     fn proxy_register_shared_queue(name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_enqueue_shared_queue(id: u32, value: *const u8, value_size: usize) -> u32;
     fn proxy_dequeue_shared_queue(id: u32, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_call_foreign_function(
+        name: *const u8,
+        name_size: usize,
+        arguments: *const u8,
+        arguments_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
 }
 
 /// Takes over what the host has written into memory that it asked this
@@ -241,6 +249,25 @@ pub(super) fn dequeue(id: u32) -> bool {
     // SAFETY: the host writes one pointer and one size.
     let status = unsafe { proxy_dequeue_shared_queue(id, &raw mut data, &raw mut size) };
     take(status, data, size).is_some()
+}
+
+/// Calls a function that this host has beyond the ABI; `None` also if it does
+/// not have it.
+pub(super) fn call_foreign_function(name: &str, arguments: &[u8]) -> Option<Vec<u8>> {
+    let (mut data, mut size) = (null_mut(), 0);
+    // SAFETY: the host reads the name and the arguments, and writes one
+    // pointer and one size.
+    let status = unsafe {
+        proxy_call_foreign_function(
+            name.as_ptr(),
+            name.len(),
+            arguments.as_ptr(),
+            arguments.len(),
+            &raw mut data,
+            &raw mut size,
+        )
+    };
+    take(status, data, size)
 }
 
 /// Header pairs in the form of the ABI: their number, the sizes of names and

@@ -5,6 +5,7 @@ use proxy_wasm::types::{BufferType, MapType};
 use super::abi;
 use crate::exchange::HeaderEdits;
 use crate::http::Headers;
+use crate::oauth::{HostSignatures, signature_call};
 use crate::reply::Reply;
 
 /// Milliseconds since 1970. Should the host have no clock, the end of time:
@@ -126,6 +127,23 @@ pub(super) fn send(reply: &Reply, reason: &str) -> bool {
 /// itself (attribute `response.code_details`).
 pub(super) fn is_from_upstream() -> bool {
     abi::property(&["response", "code_details"]).is_none_or(|details| details == b"via_upstream")
+}
+
+/// The signatures that Envoy verifies.
+pub(super) struct Signatures;
+
+impl HostSignatures for Signatures {
+    fn verify(
+        &self,
+        hash: &'static str,
+        public_key: &[u8],
+        signature: &[u8],
+        text: &[u8],
+    ) -> Option<bool> {
+        let question = signature_call::question(hash, public_key, signature, text);
+        let answer = abi::call_foreign_function(signature_call::NAME, &question)?;
+        signature_call::answer(&answer)
+    }
 }
 
 /// Header pairs out of the form of the ABI. Names are bytes to the host; one

@@ -19,7 +19,7 @@ use crate::attempt::Tickets;
 use crate::callout::{Fetch, FetchAnswer, FetchId};
 use crate::config::{self, Plugin};
 use crate::exchange::{Event, Worker};
-use crate::oauth::{InlineKeyError, KeyEvent, KeyEventKind};
+use crate::oauth::{InlineKeyError, KeyEvent, KeyEventKind, Verifiers};
 
 /// How often waiting requests and the keys' age are looked at.
 const TICK: Duration = Duration::from_millis(100);
@@ -240,6 +240,9 @@ impl RootContext for Root {
             }
         };
         worker.tickets = Tickets::seeded(random_bytes());
+        let verifiers = Verifiers::tried(&host::Signatures);
+        abi::log(LogLevel::Info, &format!("signatures {verifiers}"));
+        worker.authenticator.set_verifiers(verifiers);
         // Ids begin anew, so an answer to a call of the configuration before
         // must not be taken for one of this.
         self.calls.clear();

@@ -23,7 +23,7 @@ fn options() -> HeaderOptions {
 }
 
 /// A token and the key set for it, for each algorithm.
-fn signed_with_each() -> Vec<(Algorithm, String, String)> {
+pub(super) fn signed_with_each() -> Vec<(Algorithm, String, String)> {
     let rsa = rsa_key().to_der().unwrap();
     let claims = good_claims();
     let mut signed = Vec::new();

@@ -3,6 +3,7 @@
 
 mod algorithms;
 mod bearer;
+mod by_host;
 mod cache;
 mod challenge;
 mod claims;
