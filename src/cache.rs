@@ -1,19 +1,29 @@
 //! A bounded memory in two generations.
 
 use core::hash::{BuildHasherDefault, Hash, Hasher};
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map};
 
 /// A map of at most `capacity` entries in two generations. New entries and
 /// those that are used go to the young one; when it has half of the capacity,
-/// the old one is dropped and the young one becomes old. So lookup, insertion
+/// the old one is forgotten and the young one becomes old. So lookup, insertion
 /// and eviction take constant time, and what is used stays.
+///
+/// What is forgotten is freed a little with each insertion, so that no request
+/// pays for thousands of entries at once; it counts as part of the capacity.
 ///
 /// Keys are cryptographic hashes, with or without something more.
 pub(crate) struct Cache<K, V> {
-    young: HashMap<K, V, BuildHasherDefault<DigestHasher>>,
-    old: HashMap<K, V, BuildHasherDefault<DigestHasher>>,
+    young: Generation<K, V>,
+    old: Generation<K, V>,
+    forgotten: hash_map::IntoIter<K, V>,
     half: usize,
 }
+
+type Generation<K, V> = HashMap<K, V, BuildHasherDefault<DigestHasher>>;
+
+/// How much is freed with each insertion. One would do for the forgotten ones
+/// to be gone before the next come.
+const FREED_AT_ONCE: usize = 2;
 
 /// The keys are hashes already; 8 of their bytes serve as they are.
 #[derive(Default)]
@@ -25,6 +35,7 @@ impl<K: Copy + Eq + Hash, V: Clone> Cache<K, V> {
         Self {
             young: HashMap::default(),
             old: HashMap::default(),
+            forgotten: HashMap::new().into_iter(),
             half: capacity.checked_div(2).unwrap_or_default(),
         }
     }
@@ -46,8 +57,12 @@ impl<K: Copy + Eq + Hash, V: Clone> Cache<K, V> {
         }
         self.old.remove(&key);
         if self.young.len() >= self.half && !self.young.contains_key(&key) {
-            self.old.clear();
-            core::mem::swap(&mut self.young, &mut self.old);
+            let grown = Generation::with_capacity_and_hasher(self.half, Default::default());
+            let old = core::mem::replace(&mut self.young, grown);
+            self.forgotten = core::mem::replace(&mut self.old, old).into_iter();
+        }
+        for freed in self.forgotten.by_ref().take(FREED_AT_ONCE) {
+            drop(freed);
         }
         self.young.insert(key, value);
     }
@@ -78,5 +93,35 @@ impl Hasher for DigestHasher {
 
     fn finish(&self) -> u64 {
         self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+
+    /// A key as hashes are: its first bytes differ.
+    fn key(n: u64) -> [u8; 32] {
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
+        key
+    }
+
+    #[test]
+    fn what_is_held_stays_within_the_capacity_and_is_freed_a_little_at_a_time() {
+        for capacity in [2, 3, 10, 1000] {
+            let mut cache = Cache::new(capacity);
+            let value = Rc::new(());
+            let mut held = 0;
+            for n in 0..5000 {
+                cache.insert(key(n), Rc::clone(&value));
+                let now_held = Rc::strong_count(&value).saturating_sub(1);
+                assert!(now_held <= capacity, "{capacity}");
+                assert!(held <= now_held.saturating_add(FREED_AT_ONCE), "{capacity}");
+                held = now_held;
+            }
+        }
     }
 }

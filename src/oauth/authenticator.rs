@@ -293,7 +293,8 @@ impl Authenticator {
                 if now_ms >= active.expires_ms.saturating_add(leeway_ms) {
                     return Authentication::Refused(TokenError::Expired);
                 }
-                match check_audience(&active.audiences, audience.audiences) {
+                let audiences = active.audiences.iter().map(String::as_str);
+                match check_audience(audiences, audience.audiences) {
                     Ok(()) => Authentication::Verified(Rc::clone(&active.identity)),
                     Err(error) => Authentication::Refused(error),
                 }

@@ -89,8 +89,8 @@ fn element(tag: u8, contents: &[&[u8]]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use jwt_simple::prelude::{
-        ECDSAP256KeyPairLike as _, ECDSAP384KeyPairLike as _, ES256KeyPair, ES384KeyPair,
-        Ed25519KeyPair, EdDSAKeyPairLike as _, RS256PublicKey,
+        ECDSAP256PublicKeyLike as _, ECDSAP384PublicKeyLike as _, ES256KeyPair, ES384KeyPair,
+        Ed25519KeyPair, RS256PublicKey,
     };
     use proptest::prelude::*;
 

@@ -125,8 +125,9 @@ impl<'a> Jws<'a> {
             .ok_or(TokenError::Algorithm)
     }
 
-    /// The type in the form of [`Issuer::token_types`]; empty without `typ`.
-    pub(super) fn normalized_type(&self) -> String {
+    /// The type without `application/`, in whatever case; empty without
+    /// `typ`. Compare [`Issuer::token_types`].
+    pub(super) fn media_type(&self) -> &str {
         self.token_type()
             .map(without_application)
             .unwrap_or_default()
@@ -154,17 +155,23 @@ fn text<'a>(header: &'a Object, name: &str) -> Result<Option<&'a str>, TokenErro
     }
 }
 
-/// Lower case, without `application/`, which may be left out where no other
-/// slash follows (RFC 7515, section 4.1.9).
-fn without_application(media_type: &str) -> String {
-    let media_type = media_type.to_ascii_lowercase();
-    match media_type.strip_prefix("application/") {
-        Some(rest) => rest.to_owned(),
-        None => media_type,
-    }
+/// Without `application/`, in whatever case, which may be left out where no
+/// other slash follows (RFC 7515, section 4.1.9).
+fn without_application(media_type: &str) -> &str {
+    const PREFIX: &str = "application/";
+    media_type
+        .split_at_checked(PREFIX.len())
+        .filter(|(prefix, _)| prefix.eq_ignore_ascii_case(PREFIX))
+        .map_or(media_type, |(_, rest)| rest)
 }
 
 fn is_jwt_type(media_type: &str) -> bool {
+    const SUFFIX: &str = "+jwt";
     let media_type = without_application(media_type);
-    media_type == "jwt" || media_type.ends_with("+jwt")
+    let suffix = media_type
+        .len()
+        .checked_sub(SUFFIX.len())
+        .and_then(|start| media_type.get(start..));
+    media_type.eq_ignore_ascii_case("jwt")
+        || suffix.is_some_and(|suffix| suffix.eq_ignore_ascii_case(SUFFIX))
 }

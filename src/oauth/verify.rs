@@ -25,17 +25,21 @@ pub(super) fn check_jwt(
     audiences: &[String],
     now_ms: u64,
 ) -> Result<Checked, TokenError> {
-    let token_type = jws.normalized_type();
-    if !issuer.token_types.contains(&token_type) {
+    let token_type = jws.media_type();
+    if !issuer
+        .token_types
+        .iter()
+        .any(|allowed| allowed.eq_ignore_ascii_case(token_type))
+    {
         return Err(TokenError::WrongType);
     }
     let claims = &jws.claims;
     if claims.get("iss").and_then(Json::as_str) != Some(&issuer.issuer) {
         return Err(TokenError::UnknownIssuer);
     }
-    check_audience(&audiences_of(claims)?, audiences)?;
+    check_audience(audiences_in(claims)?, audiences)?;
     let checked = check_common(claims, issuer, now_ms)?;
-    if token_type == ACCESS_TOKEN_TYPE {
+    if token_type.eq_ignore_ascii_case(ACCESS_TOKEN_TYPE) {
         for name in ["client_id", "jti"] {
             required_text(claims, name)?;
         }
@@ -73,21 +77,28 @@ pub(super) fn check_common(
 /// The values of `aud`: a string or an array of strings (RFC 7519, section
 /// 4.1.3).
 pub(super) fn audiences_of(claims: &Object) -> Result<Vec<String>, TokenError> {
-    match claims.get("aud").ok_or(TokenError::MissingClaim)? {
-        Json::String(audience) => Ok(vec![audience.clone()]),
-        Json::Array(audiences) => audiences
-            .iter()
-            .map(|audience| audience.as_str().map(str::to_owned))
-            .collect::<Option<_>>()
-            .ok_or(TokenError::InvalidClaim),
-        _ => Err(TokenError::InvalidClaim),
+    Ok(audiences_in(claims)?.map(str::to_owned).collect())
+}
+
+fn audiences_in(claims: &Object) -> Result<impl Iterator<Item = &str>, TokenError> {
+    let values = match claims.get("aud").ok_or(TokenError::MissingClaim)? {
+        audience @ Json::String(_) => core::slice::from_ref(audience),
+        Json::Array(audiences) => audiences,
+        _ => return Err(TokenError::InvalidClaim),
+    };
+    if values.iter().any(|value| value.as_str().is_none()) {
+        return Err(TokenError::InvalidClaim);
     }
+    Ok(values.iter().filter_map(Json::as_str))
 }
 
 /// One of the token's audiences has to be one of the server's, to the
 /// character.
-pub(super) fn check_audience(token: &[String], server: &[String]) -> Result<(), TokenError> {
-    if token.iter().any(|audience| server.contains(audience)) {
+pub(super) fn check_audience<'a>(
+    mut token: impl Iterator<Item = &'a str>,
+    server: &[String],
+) -> Result<(), TokenError> {
+    if token.any(|audience| server.iter().any(|own| own == audience)) {
         Ok(())
     } else {
         Err(TokenError::WrongAudience)
