@@ -8,7 +8,7 @@ use super::reader::{Members, Node};
 use super::words::{id, name_pattern, scopes, some_scopes, uri_pattern};
 use crate::mcp::call::is_targeted;
 use crate::oauth::Scopes;
-use crate::policy::{Effect, Obtainable, Pattern, Rule, What, Who};
+use crate::policy::{Effect, Obtainable, Pattern, Patterns, Rule, What, Who};
 
 /// The ids of the server's issuers, or `None` where they could not be read.
 type IssuerIds<'i> = Option<&'i [Rc<str>]>;
@@ -156,7 +156,7 @@ fn what(node: &Node<'_>) -> Option<What> {
         prompts: prompts?,
         resources: resources?,
         methods: methods?,
-        except_names: except_names?,
+        except_names: Patterns::new(except_names?),
         except_uris,
     })
 }

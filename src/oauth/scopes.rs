@@ -71,6 +71,21 @@ impl Scopes {
         Self(scopes)
     }
 
+    /// The scopes of both sets, in order.
+    pub fn united<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a str> {
+        let (mut left, mut right) = (self.iter().peekable(), other.iter().peekable());
+        core::iter::from_fn(move || {
+            let least = match (left.peek(), right.peek()) {
+                (Some(left), Some(right)) => (*left).min(*right),
+                (Some(one), None) | (None, Some(one)) => one,
+                (None, None) => return None,
+            };
+            left.next_if_eq(&least);
+            right.next_if_eq(&least);
+            Some(least)
+        })
+    }
+
     /// The scopes, in order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
@@ -116,6 +131,11 @@ mod tests {
             "b"
         );
         assert!(Scopes::parse("").unwrap().is_empty());
+        let other = Scopes::parse("c b 0").unwrap();
+        assert_eq!(
+            scopes.united(&other).collect::<Vec<_>>(),
+            ["0", "a", "b", "c"]
+        );
     }
 
     #[test]

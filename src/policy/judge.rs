@@ -3,19 +3,22 @@
 use std::rc::Rc;
 
 use super::condition::Truth;
-use super::rule::Effect;
+use super::rule::{Effect, Named};
 use super::{Decision, Denied, Obtainable, Permit, Rule};
 use crate::json::Object;
 use crate::oauth::{Identity, Scopes};
 
 /// All that a decision on one target depends on.
+#[derive(Debug)]
 pub(super) struct Judge<'a> {
     pub(super) identity: &'a Identity,
     pub(super) arguments: Arguments<'a>,
     /// The rules that name the target.
-    pub(super) rules: &'a [&'a Rule],
+    pub(super) rules: Named<'a>,
     /// The scopes that every request needs.
     pub(super) base: &'a Scopes,
+    /// Whether the caller has them.
+    pub(super) holds_base: bool,
     pub(super) obtainable: &'a [Obtainable],
 }
 
@@ -48,35 +51,35 @@ impl Arguments<'_> {
     }
 }
 
-impl Judge<'_> {
+impl<'a> Judge<'a> {
     /// What the rules say, less what is audit-only.
     ///
     /// An audit-only deny rule only records. An audit-only allow rule lets
     /// pass what it names even where nothing allows it, but not what a deny
     /// rule forbids, nor a caller without the scopes of every request.
     pub(super) fn decide(&self) -> Decision {
-        let strict = self.verdict(self.denying(true).next());
-        let denied = match strict {
+        let denied = match self.verdict(self.denying(true)) {
             Ok(rule) => return permit(rule, None),
             Err(denied) => denied,
         };
-        let deny_rule = self.denying(false).next();
+        if !self.rules.iter().any(|rule| rule.audit_only) {
+            return Decision::Deny(denied);
+        }
+        let deny_rule = self.denying(false);
         let enforced = match self.verdict(deny_rule) {
             Ok(rule) => return permit(rule, Some(denied)),
             Err(enforced) => enforced,
         };
         let lenient = self.allowing().find(|rule| rule.audit_only);
         match lenient {
-            Some(rule) if deny_rule.is_none() && self.holds_scopes(self.base) => {
-                permit(rule, Some(denied))
-            }
+            Some(rule) if deny_rule.is_none() && self.holds_base => permit(rule, Some(denied)),
             _ => Decision::Deny(enforced),
         }
     }
 
     /// Order: permit, step-up to all that this call needs, step-up to what
     /// every request needs (whatever the call), and then the other reasons.
-    fn verdict(&self, deny_rule: Option<&Rule>) -> Result<&Rule, Denied> {
+    fn verdict(&self, deny_rule: Option<&Rule>) -> Result<&'a Rule, Denied> {
         if deny_rule.is_none() {
             if let Some(rule) = self.allowing().find(|rule| self.allows(rule)) {
                 return Ok(rule);
@@ -85,7 +88,7 @@ impl Judge<'_> {
                 return Err(denied);
             }
         }
-        if !self.holds_scopes(self.base) {
+        if !self.holds_base {
             return Err(Denied::MissingScopes {
                 rule: None,
                 scopes: self.base.clone(),
@@ -96,17 +99,23 @@ impl Judge<'_> {
 
     /// The smallest set of scopes with which this very call would be allowed.
     fn step_up(&self) -> Option<Denied> {
-        let (missing, rule) = self
+        let rule = self
             .allowing()
             .filter(|rule| self.within_reach(rule) && self.arguments_hold(rule))
-            .map(|rule| (self.missing(rule), rule))
-            .min_by_key(|(missing, rule)| {
-                (missing.len(), missing.to_string(), Rc::clone(&rule.id))
+            .min_by(|left, right| {
+                let (one, other) = (self.missing(left), self.missing(right));
+                one.count()
+                    .cmp(&other.count())
+                    .then_with(|| self.missing(left).cmp(self.missing(right)))
+                    .then_with(|| left.id.cmp(&right.id))
             })?;
-        (!missing.is_empty()).then(|| Denied::MissingScopes {
-            rule: Some(Rc::clone(&rule.id)),
-            scopes: rule.needed(self.base),
-        })
+        self.missing(rule)
+            .next()
+            .is_some()
+            .then(|| Denied::MissingScopes {
+                rule: Some(Rc::clone(&rule.id)),
+                scopes: rule.needed(self.base),
+            })
     }
 
     /// The first of the reasons that applies. The arguments are the reason only
@@ -124,7 +133,7 @@ impl Judge<'_> {
             .min_by_key(|rule| {
                 (
                     !self.arguments_hold(rule),
-                    self.missing(rule).len(),
+                    self.missing(rule).count(),
                     &rule.id,
                 )
             });
@@ -144,17 +153,18 @@ impl Judge<'_> {
         }
     }
 
-    /// The deny rules that do not certainly fail, those without conditions on
-    /// arguments first.
-    fn denying(&self, with_audit_only: bool) -> impl Iterator<Item = &Rule> {
-        let (plain, with_arguments): (Vec<&Rule>, Vec<&Rule>) = self
-            .rules
-            .iter()
-            .copied()
-            .filter(|rule| with_audit_only || !rule.audit_only)
-            .filter(|rule| self.denies(rule))
-            .partition(|rule| rule.arguments.is_empty());
-        plain.into_iter().chain(with_arguments)
+    /// A deny rule that does not certainly fail: one without conditions on
+    /// arguments, if there is one.
+    fn denying(&self, with_audit_only: bool) -> Option<&'a Rule> {
+        let find = |has_conditions: bool| {
+            self.rules.iter().find(|rule| {
+                rule.effect == Effect::Deny
+                    && (with_audit_only || !rule.audit_only)
+                    && rule.arguments.is_empty() != has_conditions
+                    && self.denies(rule)
+            })
+        };
+        find(false).or_else(|| find(true))
     }
 
     /// Whether a deny rule denies: it does unless it certainly does not hold.
@@ -167,15 +177,14 @@ impl Judge<'_> {
                 != Truth::Fails
     }
 
-    pub(super) fn allowing(&self) -> impl Iterator<Item = &Rule> {
+    fn allowing(&self) -> impl Iterator<Item = &'a Rule> {
         self.rules
             .iter()
-            .copied()
             .filter(|rule| rule.effect == Effect::Allow)
     }
 
     fn allows(&self, rule: &Rule) -> bool {
-        self.holds_scopes(self.base)
+        self.holds_base
             && rule.who.holds(self.identity) == Truth::Holds
             && self.arguments_hold(rule)
     }
@@ -198,12 +207,12 @@ impl Judge<'_> {
             })
     }
 
-    fn missing(&self, rule: &Rule) -> Scopes {
-        rule.needed(self.base).without(self.identity.scopes())
-    }
-
-    pub(super) fn holds_scopes(&self, scopes: &Scopes) -> bool {
-        self.identity.scopes().contains_all(scopes)
+    /// The scopes that a call under the rule needs and the caller does not
+    /// have, in order.
+    fn missing<'s>(&'s self, rule: &'s Rule) -> impl Iterator<Item = &'s str> {
+        self.base
+            .united(&rule.who.scopes)
+            .filter(|scope| !self.identity.scopes().contains(scope))
     }
 }
 

@@ -10,6 +10,7 @@ mod glob;
 mod judge;
 mod overlap;
 mod pattern;
+mod patterns;
 mod possible;
 mod rule;
 mod task;
@@ -25,15 +26,17 @@ use std::rc::Rc;
 
 pub use decision::{Decision, Denied, Permit};
 pub use pattern::{InvalidPattern, Pattern};
+pub use visibility::Viewer;
 
 pub(crate) use arguments::{ArgumentCondition, ArgumentOperator};
 pub(crate) use condition::{compare, is_scalar};
+pub(crate) use patterns::Patterns;
 pub(crate) use rule::{Effect, Rule, What};
 pub(crate) use uri::pattern_is_ambiguous;
 pub(crate) use who::{ClaimCondition, ClaimOperator, Who};
 
 use self::judge::{Arguments, Judge};
-use self::rule::Index;
+use self::rule::{Index, Named};
 use crate::json::Object;
 use crate::mcp::{Call, Target};
 use crate::oauth::{Identity, Scopes};
@@ -44,6 +47,8 @@ pub struct Policy {
     base: Scopes,
     obtainable: Vec<Obtainable>,
     audit_only: bool,
+    /// How many there are.
+    rules: usize,
     tools: Index,
     prompts: Index,
     resources: Index,
@@ -83,6 +88,7 @@ impl Policy {
             base,
             obtainable,
             audit_only,
+            rules: rules.len(),
             tools: Index::new(&rules, |what| &what.tools),
             prompts: Index::new(&rules, |what| &what.prompts),
             resources: Index::new(&rules, |what| &what.resources),
@@ -114,8 +120,8 @@ impl Policy {
     fn enforced(&self, identity: &Identity, call: &Call<'_>) -> Decision {
         let arguments = call.arguments.as_deref();
         match &call.target {
-            Target::Tool(name) => self.judge(identity, arguments, &self.tools.naming(name)),
-            Target::Prompt(name) => self.judge(identity, arguments, &self.prompts.naming(name)),
+            Target::Tool(name) => self.judge(identity, arguments, self.tools.naming(name)),
+            Target::Prompt(name) => self.judge(identity, arguments, self.prompts.naming(name)),
             Target::Resource(uri) => self.resource(identity, arguments, uri),
             Target::Method => self.method(identity, call.method),
             Target::Subscriptions(uris) => self.subscriptions(identity, call.method, uris),
@@ -123,17 +129,17 @@ impl Policy {
     }
 
     fn method(&self, identity: &Identity, method: &str) -> Decision {
-        self.judge(identity, None, &self.methods.naming(method))
+        self.judge(identity, None, self.methods.naming(method))
     }
 
     /// No rule names an ambiguous URI, whatever its patterns.
     fn resource(&self, identity: &Identity, arguments: Option<&Object>, uri: &str) -> Decision {
         let rules = if uri::is_ambiguous(uri) {
-            Vec::new()
+            Named::default()
         } else {
             self.resources.naming_uri(uri)
         };
-        self.judge(identity, arguments, &rules)
+        self.judge(identity, arguments, rules)
     }
 
     /// The method, then each resource; the first denial is the answer.
@@ -153,7 +159,7 @@ impl Policy {
         Decision::Permit(permit)
     }
 
-    fn judge(&self, identity: &Identity, arguments: Option<&Object>, rules: &[&Rule]) -> Decision {
+    fn judge(&self, identity: &Identity, arguments: Option<&Object>, rules: Named<'_>) -> Decision {
         self.judge_of(identity, Arguments::Given(arguments), rules)
             .decide()
     }
@@ -162,13 +168,14 @@ impl Policy {
         &'a self,
         identity: &'a Identity,
         arguments: Arguments<'a>,
-        rules: &'a [&'a Rule],
+        rules: Named<'a>,
     ) -> Judge<'a> {
         Judge {
             identity,
             arguments,
             rules,
             base: &self.base,
+            holds_base: identity.scopes().contains_all(&self.base),
             obtainable: &self.obtainable,
         }
     }

@@ -35,8 +35,19 @@ enum Shape {
     Exact,
     /// A fixed beginning, then anything.
     Prefix(String),
-    /// Everything else: what the text has to begin with, and all tokens.
-    Tokens { head: String, tokens: Vec<Token> },
+    /// One run, with a fixed beginning before it and a fixed end behind it.
+    Around {
+        head: String,
+        run: Reach,
+        tail: String,
+    },
+    /// Everything else: what the text has to begin and to end with, and all
+    /// tokens.
+    Tokens {
+        head: String,
+        tail: String,
+        tokens: Vec<Token>,
+    },
 }
 
 impl Pattern {
@@ -74,9 +85,32 @@ impl Pattern {
         match &self.shape {
             Shape::Exact => self.text == text,
             Shape::Prefix(head) => text.starts_with(head.as_str()),
-            Shape::Tokens { head, tokens } => {
-                text.starts_with(head.as_str()) && matches(tokens, text.chars())
+            Shape::Around { head, run, tail } => text
+                .strip_prefix(head.as_str())
+                .and_then(|rest| rest.strip_suffix(tail.as_str()))
+                .is_some_and(|between| run.accepts_all(between)),
+            Shape::Tokens { head, tail, tokens } => {
+                text.starts_with(head.as_str())
+                    && text.ends_with(tail.as_str())
+                    && matches(tokens, text.chars())
             }
+        }
+    }
+
+    /// What every text begins with that it matches.
+    pub(super) fn head(&self) -> &str {
+        match &self.shape {
+            Shape::Exact => &self.text,
+            Shape::Prefix(head) | Shape::Around { head, .. } | Shape::Tokens { head, .. } => head,
+        }
+    }
+
+    /// What every text ends with that it matches.
+    pub(super) fn tail(&self) -> &str {
+        match &self.shape {
+            Shape::Exact => &self.text,
+            Shape::Prefix(_) => "",
+            Shape::Around { tail, .. } | Shape::Tokens { tail, .. } => tail,
         }
     }
 
@@ -93,6 +127,12 @@ impl Pattern {
             Shape::Prefix(head) => {
                 let mut tokens = literal(head);
                 tokens.push(Token::Run(Reach::Anything));
+                tokens
+            }
+            Shape::Around { head, run, tail } => {
+                let mut tokens = literal(head);
+                tokens.push(Token::Run(*run));
+                tokens.extend(literal(tail));
                 tokens
             }
             Shape::Tokens { tokens, .. } => tokens.clone(),
@@ -139,22 +179,38 @@ impl fmt::Display for InvalidPattern {
 
 fn shape(text: &str, reach: Reach) -> Shape {
     let tokens = tokens(text, reach);
-    let head: String = tokens
-        .iter()
-        .map_while(|token| match token {
-            Token::Char(character) => Some(*character),
-            _ => None,
-        })
-        .collect();
-    match tokens.split_last() {
-        Some((Token::Run(Reach::Anything), before))
-            if before.iter().all(|token| matches!(token, Token::Char(_))) =>
-        {
-            Shape::Prefix(head)
-        }
-        _ if head.len() == text.len() => Shape::Exact,
-        _ => Shape::Tokens { head, tokens },
+    let mut wildcards = tokens.iter().filter_map(|token| match token {
+        Token::Char(_) => None,
+        wildcard => Some(*wildcard),
+    });
+    let head = literal(tokens.iter());
+    let tail = || {
+        literal(tokens.iter().rev())
+            .chars()
+            .rev()
+            .collect::<String>()
+    };
+    match (wildcards.next(), wildcards.next()) {
+        (None, _) => Shape::Exact,
+        (Some(Token::Run(run)), None) => match (run, tail()) {
+            (Reach::Anything, tail) if tail.is_empty() => Shape::Prefix(head),
+            (run, tail) => Shape::Around { head, run, tail },
+        },
+        _ => Shape::Tokens {
+            head,
+            tail: tail(),
+            tokens,
+        },
     }
+}
+
+/// The characters up to the first wildcard.
+fn literal<'a>(tokens: impl Iterator<Item = &'a Token>) -> String {
+    let characters = tokens.map_while(|token| match token {
+        Token::Char(character) => Some(*character),
+        _ => None,
+    });
+    characters.collect()
 }
 
 #[cfg(test)]

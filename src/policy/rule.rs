@@ -1,12 +1,12 @@
 //! Rules, and finding those that name a target.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::Pattern;
 use super::arguments::ArgumentCondition;
 use super::condition::Truth;
 use super::glob::Token;
+use super::patterns::{Patterns, Places};
 use super::template::Template;
 use super::who::Who;
 use crate::json::Object;
@@ -38,16 +38,26 @@ pub(crate) struct What {
     pub(crate) resources: Vec<Pattern>,
     pub(crate) methods: Vec<Pattern>,
     /// What a rule on tools, prompts or methods is not about.
-    pub(crate) except_names: Vec<Pattern>,
+    pub(crate) except_names: Patterns,
     /// What a rule on resources is not about.
-    pub(crate) except_uris: Vec<Pattern>,
+    pub(crate) except_uris: Patterns,
 }
 
-/// The rules for one kind of target, by exact name and by pattern.
+/// The rules for one kind of target, by what they name.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Index {
-    exact: BTreeMap<String, Vec<Rc<Rule>>>,
-    patterns: Vec<(Pattern, Rc<Rule>)>,
+    /// Those without wildcards first.
+    patterns: Patterns,
+    /// The rule of each pattern, and its number.
+    rules: Vec<(usize, Rc<Rule>)>,
+}
+
+/// The rules that name one target. A rule with several fitting patterns may
+/// come several times, which makes no difference to a decision.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Named<'a> {
+    rules: &'a [(usize, Rc<Rule>)],
+    places: Places,
 }
 
 impl Rule {
@@ -78,79 +88,90 @@ impl Rule {
     }
 }
 
-impl What {
-    fn excepts_name(&self, name: &str) -> bool {
-        self.except_names
-            .iter()
-            .any(|pattern| pattern.matches(name))
-    }
-
-    fn excepts_uri(&self, uri: &str) -> bool {
-        self.except_uris.iter().any(|pattern| pattern.matches(uri))
-    }
-}
-
 impl Index {
-    /// `patterns` picks the patterns of the kind.
+    /// `patterns` picks the patterns of the kind. The number of a rule is its
+    /// place among `rules`.
     pub(super) fn new(rules: &[Rc<Rule>], patterns: impl Fn(&What) -> &[Pattern]) -> Self {
-        let mut index = Self::default();
-        for rule in rules {
+        let (mut exact, mut others) = (Vec::new(), Vec::new());
+        for (number, rule) in rules.iter().enumerate() {
             for pattern in patterns(&rule.what) {
-                if pattern.is_exact() {
-                    index
-                        .exact
-                        .entry(pattern.as_str().to_owned())
-                        .or_default()
-                        .push(Rc::clone(rule));
+                let kind = if pattern.is_exact() {
+                    &mut exact
                 } else {
-                    index.patterns.push((pattern.clone(), Rc::clone(rule)));
-                }
+                    &mut others
+                };
+                kind.push((pattern.clone(), (number, Rc::clone(rule))));
             }
         }
-        index
+        exact.append(&mut others);
+        let (patterns, rules) = exact.into_iter().unzip();
+        Self {
+            patterns: Patterns::new(patterns),
+            rules,
+        }
     }
 
     /// The rules that name a tool, prompt or method.
-    pub(super) fn naming(&self, name: &str) -> Vec<&Rule> {
-        self.find(name, |rule| !rule.what.excepts_name(name))
+    pub(super) fn naming(&self, name: &str) -> Named<'_> {
+        self.find(name, |what| &what.except_names)
     }
 
     /// The rules that name a resource. The URI is not ambiguous.
-    pub(super) fn naming_uri(&self, uri: &str) -> Vec<&Rule> {
-        self.find(uri, |rule| !rule.what.excepts_uri(uri))
+    pub(super) fn naming_uri(&self, uri: &str) -> Named<'_> {
+        self.find(uri, |what| &what.except_uris)
     }
 
     /// The rules that name some of what a template expands to, each with what
     /// it names.
     pub(super) fn meeting(&self, template: &Template) -> Vec<(Vec<Token>, &Rule)> {
-        let exact = self.exact.iter().flat_map(|(uri, rules)| {
-            let tokens = uri.chars().map(Token::Char).collect::<Vec<_>>();
-            rules.iter().map(move |rule| (tokens.clone(), rule))
-        });
-        let patterns = self
-            .patterns
+        self.patterns
             .iter()
-            .map(|(pattern, rule)| (pattern.tokens(), rule));
-        exact
-            .chain(patterns)
+            .zip(&self.rules)
+            .filter(|(pattern, _)| template.may_begin_with(pattern.head()))
+            .map(|(pattern, (_, rule))| (pattern.tokens(), rule.as_ref()))
             .filter(|(tokens, _)| template.meets(tokens))
-            .map(|(tokens, rule)| (tokens, rule.as_ref()))
             .collect()
     }
 
-    /// A rule with several fitting patterns may come several times, which
-    /// makes no difference to a decision.
-    fn find(&self, target: &str, keep: impl Fn(&Rule) -> bool) -> Vec<&Rule> {
-        let exact = self.exact.get(target).into_iter().flatten();
-        let by_pattern = self
-            .patterns
-            .iter()
-            .filter(|(pattern, _)| pattern.matches(target))
-            .map(|(_, rule)| rule);
-        exact
-            .chain(by_pattern)
-            .map(Rc::as_ref)
-            .filter(|rule| keep(rule))
-            .collect()
+    fn find(&self, target: &str, except: impl Fn(&What) -> &Patterns) -> Named<'_> {
+        let named = Named {
+            rules: &self.rules,
+            places: self.patterns.find(target),
+        };
+        let is_excepted = |rule: &Rule| except(&rule.what).match_any(target);
+        if named.iter().any(is_excepted) {
+            named.only(|rule| !is_excepted(rule))
+        } else {
+            named
+        }
+    }
+}
+
+impl<'a> Named<'a> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &'a Rule> {
+        self.numbered().map(|(_, rule)| rule)
+    }
+
+    /// With the number of each rule.
+    pub(super) fn numbered(&self) -> impl Iterator<Item = (usize, &'a Rule)> {
+        let rules = self.rules;
+        self.places.as_slice().iter().filter_map(move |place| {
+            let (number, rule) = rules.get(usize::try_from(*place).ok()?)?;
+            Some((*number, rule.as_ref()))
+        })
+    }
+
+    /// Only those that are to be kept.
+    #[must_use]
+    pub(super) fn only(&self, keep: impl Fn(&Rule) -> bool) -> Self {
+        let keep = |place: u32| {
+            let place = usize::try_from(place).ok();
+            let rule = place.and_then(|place| self.rules.get(place));
+            rule.is_some_and(|(_, rule)| keep(rule))
+        };
+        Self {
+            rules: self.rules,
+            places: self.places.only(keep),
+        }
     }
 }

@@ -17,15 +17,15 @@ impl Policy {
     /// enforced), they were not: then only rules without conditions on
     /// arguments can allow it, and deny rules with some deny.
     pub fn decide_on_task(&self, identity: &Identity, tool: &str, rule: Option<&str>) -> Decision {
-        let mut rules = self.tools.naming(tool);
-        let arguments = match rule {
-            Some(id) => {
-                rules.retain(|rule| still_counts(rule, id));
-                Arguments::Settled
-            }
-            None => Arguments::Unknown,
+        let named = self.tools.naming(tool);
+        let (rules, arguments) = match rule {
+            Some(id) => (
+                named.only(|rule| still_counts(rule, id)),
+                Arguments::Settled,
+            ),
+            None => (named, Arguments::Unknown),
         };
-        self.lenient(self.judge_of(identity, arguments, &rules).decide())
+        self.lenient(self.judge_of(identity, arguments, rules).decide())
     }
 }
 

@@ -43,6 +43,15 @@ impl Template {
         overlap::meet(&self.tokens, pattern)
     }
 
+    /// Whether it may expand to a URI that begins so.
+    pub(super) fn may_begin_with(&self, head: &str) -> bool {
+        let literal = self.tokens.iter().map_while(|token| match token {
+            Token::Char(character) => Some(*character),
+            _ => None,
+        });
+        literal.zip(head.chars()).all(|(left, right)| left == right)
+    }
+
     /// Whether the pattern certainly matches everything that it expands to.
     pub(super) fn is_within(&self, pattern: &[Token]) -> bool {
         overlap::covers(pattern, &self.tokens)
