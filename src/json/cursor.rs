@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use super::raw;
+use super::words::{self, Word};
 
 /// A place in a text that is known to be JSON: what it finds is not checked
 /// again, except where that decides what comes next.
@@ -27,12 +28,12 @@ impl<'a> Cursor<'a> {
     /// The next byte that is no white space, which is where the cursor stands
     /// then.
     pub(crate) fn peek(&mut self) -> Option<u8> {
-        let rest = self.rest();
-        let space = rest
-            .iter()
-            .position(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))?;
-        self.skip(space);
-        rest.get(space).copied()
+        loop {
+            match self.byte()? {
+                b' ' | b'\t' | b'\n' | b'\r' => self.skip(1),
+                other => return Some(other),
+            }
+        }
     }
 
     /// Goes over this byte, if it is the next one. Whether it is.
@@ -47,7 +48,7 @@ impl<'a> Cursor<'a> {
     /// Goes over the next value.
     pub(crate) fn skip_value(&mut self) -> Option<()> {
         match self.peek()? {
-            b'"' => self.skip_string(),
+            b'"' => self.skip_string().map(|_| ()),
             b'{' | b'[' => self.skip_nested(),
             _ => {
                 let rest = self.rest();
@@ -60,30 +61,41 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// The next value, as it is written.
+    pub(crate) fn value(&mut self) -> Option<&'a str> {
+        self.peek()?;
+        let start = self.at;
+        self.skip_value()?;
+        self.text.get(start..self.at)
+    }
+
     /// The next value, if it is a string that stands for something in UTF-8.
     pub(crate) fn string(&mut self) -> Option<Cow<'a, str>> {
         if self.peek()? != b'"' {
             return None;
         }
         let start = self.at;
-        self.skip_string()?;
+        let has_escapes = self.skip_string()?;
         let text = self.text.get(start..self.at)?;
-        if text.contains('\\') {
+        if has_escapes {
             return raw::string(text);
         }
         let inner = text.strip_prefix('"')?.strip_suffix('"')?;
         Some(Cow::Borrowed(inner))
     }
 
-    fn skip_string(&mut self) -> Option<()> {
+    /// Whether there are escapes in it.
+    fn skip_string(&mut self) -> Option<bool> {
+        let mut has_escapes = false;
         self.skip(1);
         loop {
             let rest = self.rest();
-            let place = rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+            let place = words::position(rest, may_end_plain, ends_plain)?;
             if rest.get(place) == Some(&b'"') {
                 self.skip(place.saturating_add(1));
-                return Some(());
+                return Some(has_escapes);
             }
+            has_escapes = true;
             self.skip(place.saturating_add(2));
         }
     }
@@ -91,18 +103,17 @@ impl<'a> Cursor<'a> {
     fn skip_nested(&mut self) -> Option<()> {
         let mut depth = 0_u32;
         loop {
-            let rest = self.rest();
-            let place = rest
-                .iter()
-                .position(|byte| matches!(byte, b'"' | b'{' | b'[' | b'}' | b']'))?;
-            self.skip(place);
-            match rest.get(place)? {
+            match self.byte()? {
                 b'"' => {
                     self.skip_string()?;
                     continue;
                 }
                 b'{' | b'[' => depth = depth.checked_add(1)?,
-                _ => depth = depth.checked_sub(1)?,
+                b'}' | b']' => depth = depth.checked_sub(1)?,
+                _ => {
+                    self.skip(1);
+                    continue;
+                }
             }
             self.skip(1);
             if depth == 0 {
@@ -111,11 +122,23 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    fn byte(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
     fn rest(&self) -> &'a [u8] {
         self.text.as_bytes().get(self.at..).unwrap_or_default()
     }
 
-    fn skip(&mut self, bytes: usize) {
+    const fn skip(&mut self, bytes: usize) {
         self.at = self.at.saturating_add(bytes);
     }
+}
+
+const fn may_end_plain(word: Word) -> bool {
+    word.has(b'"', 0xff) || word.has(b'\\', 0xff)
+}
+
+const fn ends_plain(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\')
 }

@@ -10,6 +10,7 @@ pub(crate) mod letters;
 pub mod overwrite;
 mod parse;
 pub mod raw;
+pub(crate) mod words;
 
 pub(crate) use parse::has_duplicate;
 pub use parse::{JsonError, parse};

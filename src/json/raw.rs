@@ -12,6 +12,7 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Vis
 use serde_json::value::RawValue;
 
 use super::JsonError;
+use super::cursor::Cursor;
 use super::letters::same_letters;
 use super::parse::{DUPLICATE, classify, has_duplicate};
 
@@ -26,6 +27,37 @@ pub struct RawObject<'a>(Vec<(Cow<'a, str>, &'a str)>);
 /// [`JsonError`]; never [`JsonError::TooDeep`].
 pub fn object(text: &[u8]) -> Result<RawObject<'_>, JsonError> {
     serde_json::from_slice(text).map_err(|error| classify(&error))
+}
+
+/// As [`object`], for a text that is known to be JSON, like what another object
+/// was taken apart into: that is not checked again.
+///
+/// # Errors
+/// [`JsonError`]; never [`JsonError::TooDeep`].
+pub(crate) fn object_within(json: &str) -> Result<RawObject<'_>, JsonError> {
+    let members = members(json).ok_or(JsonError::Syntax)?;
+    if has_duplicate(&members) {
+        return Err(JsonError::DuplicateMember);
+    }
+    Ok(RawObject(members))
+}
+
+fn members(json: &str) -> Option<Vec<(Cow<'_, str>, &str)>> {
+    let mut cursor = Cursor::new(json);
+    let mut members = Vec::new();
+    cursor.take(b'{').then_some(())?;
+    if !cursor.take(b'}') {
+        loop {
+            let name = cursor.string()?;
+            cursor.take(b':').then_some(())?;
+            members.push((name, cursor.value()?));
+            if !cursor.take(b',') {
+                break;
+            }
+        }
+        cursor.take(b'}').then_some(())?;
+    }
+    cursor.peek().is_none().then_some(members)
 }
 
 /// The elements of a text of exactly one array, as they stand in it.
@@ -153,6 +185,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -195,12 +229,61 @@ mod tests {
         assert!(!members.has_lookalike(&["id", "other"]));
     }
 
-    proptest::proptest! {
+    /// JSON texts, as strange as they are allowed to be.
+    fn json() -> impl Strategy<Value = String> {
+        let scalar = prop::sample::select(vec![
+            "null",
+            "-1.5e+3",
+            "0",
+            "true",
+            "\"\"",
+            "\"]}\"",
+            "\"\\\"\"",
+            "\"\\\\\"",
+            "\"\\ud800\"",
+            "\"é\\u0061 a long text, and what is behind it\"",
+        ]);
+        let name = prop::sample::select(vec![
+            "\"a\"",
+            "\"\\u0061\"",
+            "\"b\"",
+            "\"\\ud800\"",
+            "\"{\"",
+            "\"\\\\\"",
+            "\"c\"",
+            "\"é\"",
+        ]);
+        let space = || prop::sample::select(vec!["", "", "", " ", "\n\t\r "]);
+        scalar
+            .prop_map(str::to_owned)
+            .prop_recursive(4, 32, 4, move |inner| {
+                let element = (space(), inner.clone(), space())
+                    .prop_map(|(before, value, behind)| format!("{before}{value}{behind}"));
+                let member = (space(), name.clone(), space(), element.clone()).prop_map(
+                    |(before, name, behind, value)| format!("{before}{name}{behind}:{value}"),
+                );
+                let joined = |open: char, parts: Vec<String>, close: char| {
+                    format!("{open}{}{close}", parts.join(","))
+                };
+                prop_oneof![
+                    prop::collection::vec(element, 0..4).prop_map(move |all| joined('[', all, ']')),
+                    prop::collection::vec(member, 0..4).prop_map(move |all| joined('{', all, '}')),
+                ]
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_known_to_be_json_is_taken_apart_in_the_same_way(json in json()) {
+            prop_assert_eq!(object_within(&json), object(json.as_bytes()));
+        }
+
         #[test]
         fn any_bytes_are_taken_apart_or_refused_without_a_panic(bytes: Vec<u8>, text: String) {
             let _ = object(&bytes);
             let _ = array(&bytes);
             let _ = string(&text);
+            let _ = object_within(&text);
         }
     }
 }

@@ -422,8 +422,9 @@ fn present(member: Option<&str>) -> Option<&str> {
     member.filter(|value| *value != "null")
 }
 
+/// A part of a message that was taken apart.
 fn object(text: &str) -> Result<RawObject<'_>, Withheld> {
-    raw::object(text.as_bytes()).map_err(|_| Withheld::NotUnderstood)
+    raw::object_within(text).map_err(|_| Withheld::NotUnderstood)
 }
 
 fn applied(splice: Splice<'_>) -> Result<Ruling, Withheld> {

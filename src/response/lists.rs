@@ -89,8 +89,8 @@ pub(super) fn filter(
         return Ok(0);
     }
     let obtainable = site.server.obtainable_entries == ObtainableEntries::Shown;
-    let shows = |entry: Entry<'_>| policy.shows(identity, entry, obtainable);
-    filter_by(members, asked, shows, splice)
+    let mut viewer = policy.viewer(identity, obtainable);
+    filter_by(members, asked, |entry| viewer.shows(entry), splice)
 }
 
 /// The text of a result with its lists filtered: with the entries that are to
@@ -102,7 +102,7 @@ pub(super) fn filter(
 pub fn filter_text(
     result: &[u8],
     asked: Option<ListKind>,
-    shows: impl Fn(Entry<'_>) -> bool,
+    shows: impl FnMut(Entry<'_>) -> bool,
 ) -> Result<(Vec<u8>, u32), Withheld> {
     let members = raw::object(result).map_err(|_| Withheld::NotUnderstood)?;
     let mut splice = Splice::new(result);
@@ -114,7 +114,7 @@ pub fn filter_text(
 fn filter_by(
     members: &RawObject<'_>,
     asked: Option<ListKind>,
-    shows: impl Fn(Entry<'_>) -> bool,
+    mut shows: impl FnMut(Entry<'_>) -> bool,
     splice: &mut Splice<'_>,
 ) -> Result<u32, Withheld> {
     if asked.is_some_and(|kind| members.get(kind.member()).is_none()) {
@@ -130,11 +130,11 @@ fn filter_by(
             hidden.get_or_insert(0);
             continue;
         }
-        let list = List::read(kind, value).ok_or(Withheld::NotUnderstood)?;
+        let list = List::read(kind, value, &mut shows).ok_or(Withheld::NotUnderstood)?;
         if asked.is_none() && !list.is_one_by_its_shape() {
             continue;
         }
-        let removed = list.remove_hidden(&shows, splice)?;
+        let removed = list.remove_hidden(value, splice)?;
         hidden = Some(hidden.unwrap_or_default().saturating_add(removed));
     }
     if hidden.is_some() {
@@ -177,22 +177,22 @@ fn make_private(members: &RawObject<'_>, splice: &mut Splice<'_>) -> Result<(), 
 
 /// A member that is a list by its name.
 #[derive(Debug)]
-enum List<'a> {
+enum List {
     /// An array.
-    Array {
-        kind: ListKind,
-        text: &'a str,
-        elements: Vec<Element<'a>>,
-    },
+    Array(Elements),
     /// Anything else.
     Other,
 }
 
-/// An element of a list: where it stands in its text, and what it is.
-#[derive(Debug)]
-struct Element<'a> {
-    place: Range<usize>,
-    what: What<'a>,
+/// What the elements of a list are, and which of them are cut out.
+#[derive(Debug, Default)]
+struct Elements {
+    /// There is one that is an object.
+    has_object: bool,
+    /// There is one that is no object, or does not clearly say what calls of
+    /// it name.
+    has_unclear: bool,
+    cuts: Cuts,
 }
 
 #[derive(Debug)]
@@ -205,14 +205,14 @@ enum What<'a> {
     NoObject,
 }
 
-impl<'a> List<'a> {
+impl List {
     /// `None` where the text is no JSON, which does not happen.
-    fn read(kind: ListKind, text: &'a str) -> Option<Self> {
+    fn read(kind: ListKind, text: &str, mut shows: impl FnMut(Entry<'_>) -> bool) -> Option<Self> {
         let mut cursor = Cursor::new(text);
         if !cursor.take(b'[') {
             return Some(Self::Other);
         }
-        let mut elements = Vec::new();
+        let mut elements = Elements::default();
         let mut names = Vec::new();
         if !cursor.take(b']') {
             loop {
@@ -220,7 +220,7 @@ impl<'a> List<'a> {
                 let start = cursor.at();
                 let what = What::read(&mut cursor, kind.identifier(), &mut names)?;
                 let place = start..cursor.at();
-                elements.push(Element { place, what });
+                elements.push(&what, place, |identifier| shows(kind.entry(identifier)));
                 if !cursor.take(b',') {
                     break;
                 }
@@ -229,58 +229,54 @@ impl<'a> List<'a> {
                 return None;
             }
         }
-        Some(Self::Array {
-            kind,
-            text,
-            elements,
-        })
+        Some(Self::Array(elements))
     }
 
     /// Whether it is a list although none was asked for: every element that
     /// there is could be an entry. With some that could and some that could
     /// not it counts as one, which then is not understood.
-    fn is_one_by_its_shape(&self) -> bool {
-        match self {
-            Self::Array { elements, .. } => elements
-                .iter()
-                .any(|element| !matches!(element.what, What::NoObject)),
-            Self::Other => false,
-        }
+    const fn is_one_by_its_shape(&self) -> bool {
+        matches!(
+            self,
+            Self::Array(Elements {
+                has_object: true,
+                ..
+            })
+        )
     }
 
-    /// Cuts out what is not to be shown, each with one comma. How many that
-    /// are.
-    fn remove_hidden(
-        &self,
-        shows: impl Fn(Entry<'_>) -> bool,
-        splice: &mut Splice<'_>,
-    ) -> Result<u32, Withheld> {
-        let Self::Array {
-            kind,
-            text,
-            elements,
-        } = self
+    /// Cuts out of its text what is not to be shown, each with one comma. How
+    /// many that are.
+    fn remove_hidden(self, text: &str, splice: &mut Splice<'_>) -> Result<u32, Withheld> {
+        let Self::Array(Elements {
+            has_unclear: false,
+            cuts,
+            ..
+        }) = self
         else {
             return Err(Withheld::NotUnderstood);
         };
-        let mut cuts = Cuts::default();
-        for element in elements {
-            let What::Entry(identifier) = &element.what else {
-                return Err(Withheld::NotUnderstood);
-            };
-            if shows(kind.entry(identifier)) {
-                cuts.keep(&element.place);
-            } else {
-                cuts.remove(&element.place);
-            }
-        }
         let removed = cuts.removed;
-        for place in cuts.finish() {
-            text.get(place)
-                .and_then(|part| splice.replace(part, ""))
-                .ok_or(Withheld::NotUnderstood)?;
-        }
+        splice
+            .cut_out(text, cuts.finish())
+            .ok_or(Withheld::NotUnderstood)?;
         Ok(removed)
+    }
+}
+
+impl Elements {
+    fn push(&mut self, what: &What<'_>, place: Range<usize>, shows: impl FnOnce(&str) -> bool) {
+        match what {
+            What::Entry(_) | What::Unclear => self.has_object = true,
+            What::NoObject => {}
+        }
+        match what {
+            // Of a list that is not understood, nothing goes on.
+            What::Entry(_) if self.has_unclear => {}
+            What::Entry(identifier) if shows(identifier) => self.cuts.keep(&place),
+            What::Entry(_) => self.cuts.remove(&place),
+            What::Unclear | What::NoObject => self.has_unclear = true,
+        }
     }
 }
 
@@ -302,9 +298,8 @@ impl<'a> What<'a> {
         let mut found = None;
         let mut unclear = false;
         loop {
-            let mut name_at = *cursor;
-            cursor.skip_value()?;
-            let name = name_at.string();
+            // A name that stands for nothing in UTF-8 is gone over as well.
+            let name = cursor.string();
             if !cursor.take(b':') {
                 return None;
             }

@@ -25,7 +25,6 @@ mod undecided;
 mod uniform;
 mod utf8;
 mod withheld;
-mod words;
 
 pub use body::{BodyKind, Fed, ResponseBody};
 pub use content::{Unreadable, body_kind};
@@ -33,6 +32,8 @@ pub use expected::{AskedKind, AskedRequest, Expected};
 pub use inspector::{Ground, Inspector, Tally};
 pub use lists::{ListKind, filter_text};
 pub use withheld::Withheld;
+
+use crate::json::words;
 
 /// What becomes of one complete message.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -26,6 +26,19 @@ impl<'a> Splice<'a> {
         Some(())
     }
 
+    /// Cuts ranges out of a part of the text, which come in order. `None` if
+    /// it is no part of it.
+    pub(super) fn cut_out(&mut self, part: &str, ranges: Vec<Range<usize>>) -> Option<()> {
+        let Range { start, .. } = place(self.text, part)?;
+        self.edits.reserve(ranges.len());
+        for range in ranges {
+            let from = start.checked_add(range.start)?;
+            let to = start.checked_add(range.end)?;
+            self.replace_range(from..to, Vec::new());
+        }
+        Some(())
+    }
+
     /// Puts something in place of a range of the text.
     pub(super) fn replace_range(&mut self, range: Range<usize>, with: impl Into<Vec<u8>>) {
         // Nearly always they come in order.

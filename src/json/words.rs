@@ -5,17 +5,17 @@ const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
 
 /// Eight bytes of a text.
 #[derive(Clone, Copy)]
-pub(super) struct Word(u64);
+pub(crate) struct Word(u64);
 
 impl Word {
     /// Whether a byte in it is less than this, which is at most 0x80.
-    pub(super) const fn has_less(self, than: u8) -> bool {
+    pub(crate) const fn has_less(self, than: u8) -> bool {
         self.0.wrapping_sub(ONES.wrapping_mul(than as u64)) & !self.0 & HIGH != 0
     }
 
     /// Whether a byte in it is this one, but for the bits that are not set in
     /// `mask`.
-    pub(super) const fn has(self, byte: u8, mask: u8) -> bool {
+    pub(crate) const fn has(self, byte: u8, mask: u8) -> bool {
         let masked = self.0 & ONES.wrapping_mul(mask as u64);
         Self(masked ^ ONES.wrapping_mul(byte as u64)).has_less(1)
     }
@@ -24,7 +24,7 @@ impl Word {
 /// Where the first of the bytes is that are looked for: `is_it`, which are in
 /// no word of which `has_it` does not say so.
 #[inline]
-pub(super) fn position(
+pub(crate) fn position(
     bytes: &[u8],
     has_it: impl Fn(Word) -> bool,
     is_it: impl Fn(u8) -> bool,
