@@ -25,6 +25,8 @@ pub struct Site {
     pub metadata_document: Rc<str>,
     /// The challenge to a request without credentials.
     pub challenge: Rc<str>,
+    /// Names of the arguments of calls that something may look into.
+    pub asked_arguments: Vec<String>,
     /// Headers of a client's request that do not go on: the credentials, the
     /// encodings of a response (it has to be read), those that the gate or the
     /// credential sets, and those that the configuration names.
@@ -87,6 +89,15 @@ impl Sites {
     }
 }
 
+/// Those that rules have conditions on, and those that are recorded.
+fn asked_arguments(server: &Server) -> Vec<String> {
+    let mut names: Vec<String> = server.policy.arguments().map(str::to_owned).collect();
+    names.extend(server.audit_arguments.iter().cloned());
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
 impl Site {
     fn new(index: usize, server: &Rc<Server>, issuers: &[&str]) -> Self {
         let resource = &server.resource;
@@ -119,6 +130,7 @@ impl Site {
             metadata_url,
             metadata_document: metadata_document.into(),
             challenge: challenge.into(),
+            asked_arguments: asked_arguments(server),
             reserved_headers: ["authorization", "accept-encoding"]
                 .into_iter()
                 .chain(server.identity_headers.names())

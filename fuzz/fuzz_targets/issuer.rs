@@ -16,7 +16,7 @@ use mcp_auth_filter::secret::Secret;
 
 pub const NOW_MS: u64 = 1_800_000_000_000;
 
-pub fn authenticator(keys: Option<Json>) -> Authenticator {
+pub fn authenticator(keys: Option<Json<'static>>) -> Authenticator {
     let introspection = keys.is_none().then(|| Introspection {
         endpoint: Endpoint {
             cluster: "as".to_owned(),

@@ -143,21 +143,21 @@ fn number(node: &Node<'_>) -> Option<Number> {
     None
 }
 
-fn scalar(node: &Node<'_>) -> Option<Json> {
+fn scalar(node: &Node<'_>) -> Option<Json<'static>> {
     if !is_scalar(node.value) {
         node.expected("a string, a number, true, false or null");
         return None;
     }
-    Some(node.value.clone())
+    Some(node.value.clone().into_owned())
 }
 
-fn scalars(node: &Node<'_>) -> Option<Vec<Json>> {
+fn scalars(node: &Node<'_>) -> Option<Vec<Json<'static>>> {
     let scalars = node.some_unique(|node| scalar(node).map(Scalar))?;
     Some(scalars.into_iter().map(|Scalar(value)| value).collect())
 }
 
 /// Equal where the values are: `1` and `1.0`.
-struct Scalar(Json);
+struct Scalar(Json<'static>);
 
 impl PartialEq for Scalar {
     fn eq(&self, other: &Self) -> bool {

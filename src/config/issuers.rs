@@ -113,7 +113,7 @@ fn inline_keys(node: &Node<'_>) -> Option<KeySource> {
         return None;
     }
     match KeySet::from_jwks(node.value) {
-        Ok(_) => Some(KeySource::Inline(node.value.clone())),
+        Ok(_) => Some(KeySource::Inline(node.value.clone().into_owned())),
         Err(error) => {
             node.error("at least one public key that the gate can use", error);
             None

@@ -16,7 +16,7 @@ pub(super) struct Report {
 /// A value and its place.
 #[derive(Clone, Debug)]
 pub(super) struct Node<'a> {
-    pub(super) value: &'a Json,
+    pub(super) value: &'a Json<'a>,
     pub(super) pointer: String,
     report: &'a Report,
 }
@@ -24,7 +24,7 @@ pub(super) struct Node<'a> {
 /// The members of an object and its place.
 #[derive(Clone, Debug)]
 pub(super) struct Members<'a> {
-    object: &'a Object,
+    object: &'a Object<'a>,
     pointer: String,
     report: &'a Report,
 }
@@ -56,7 +56,7 @@ impl Report {
 // === impl Node ===
 
 impl<'a> Node<'a> {
-    pub(super) const fn root(value: &'a Json, report: &'a Report) -> Self {
+    pub(super) const fn root(value: &'a Json<'a>, report: &'a Report) -> Self {
         Self {
             value,
             pointer: String::new(),

@@ -171,6 +171,11 @@ fn value(hash: &mut Sha256, json: &Json) {
             }
         }
         Json::Object(members) => object(hash, members),
+        // It was strict JSON when it was left unread.
+        Json::Unread(written) => match json::borrowed(written.as_bytes(), usize::MAX) {
+            Ok(json) => value(hash, &json),
+            Err(_) => text(hash, b'u', written),
+        },
     }
 }
 

@@ -64,7 +64,9 @@ pub(super) fn busy(retry_after_s: Option<u64>) -> CredentialFailure {
 }
 
 /// The JSON object of an answer, whatever its status.
-pub(super) fn object_of(answer: Option<FetchAnswer<'_>>) -> Result<(u16, Object), AnswerProblem> {
+pub(super) fn object_of(
+    answer: Option<FetchAnswer<'_>>,
+) -> Result<(u16, Object<'static>), AnswerProblem> {
     let answer = answer.ok_or(AnswerProblem::NoAnswer)?;
     if answer.body.len() > MAX_ANSWER_BYTES {
         return Err(AnswerProblem::TooLarge);

@@ -83,7 +83,7 @@ struct Permitted<'a> {
 }
 
 impl Permitted<'_> {
-    fn asked(&self, message: &Message, revision: Revision) -> Option<AskedRequest> {
+    fn asked(&self, message: &Message<'_>, revision: Revision) -> Option<AskedRequest> {
         let call = self.call.as_ref();
         expected::asked(message, call, &self.tasks, &self.permit, revision)
     }
@@ -199,7 +199,7 @@ fn judge_message(head: &Head, identity: &Identity, bytes: &[u8], ground: Ground<
         depth: ground.limits.json_depth,
         batch_elements: ground.limits.batch_elements,
     };
-    let body = match envelope::parse(bytes, bounds) {
+    let body = match envelope::parse(bytes, bounds, &head.site.asked_arguments) {
         Ok(body) => body,
         Err(error) => {
             return Judgement::refused(Denial::Envelope(error), None, head, Subject::Unread);
@@ -259,7 +259,7 @@ fn admit(
     permitted: &Permitted<'_>,
     head: &Head,
     identity: &Identity,
-    message: &Message,
+    message: &Message<'_>,
     revision: Revision,
     bytes: &[u8],
     ground: Ground<'_>,
@@ -304,7 +304,7 @@ fn admit(
 fn judge_batch(
     head: &Head,
     identity: &Identity,
-    messages: &[Message],
+    messages: &[Message<'_>],
     revision: Revision,
     keys: &StateKeys,
 ) -> Judgement {
@@ -348,7 +348,7 @@ fn judge_batch(
 fn judge_one<'a>(
     head: &Head,
     identity: &Identity,
-    message: &'a Message,
+    message: &'a Message<'a>,
     revision: Revision,
     keys: &StateKeys,
     in_batch: bool,
@@ -428,7 +428,7 @@ fn judge_one<'a>(
 
 /// What an answer to a message can refer to.
 fn subject<'a>(
-    message: &'a Message,
+    message: &'a Message<'a>,
     revision: Revision,
     call: Option<&'a Call<'a>>,
 ) -> Subject<'a> {

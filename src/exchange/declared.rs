@@ -88,7 +88,7 @@ impl Elicitation {
     }
 }
 
-fn member<'a>(object: &'a Object, name: &str) -> Option<&'a Object> {
+fn member<'a>(object: &'a Object<'a>, name: &str) -> Option<&'a Object<'a>> {
     object.get(name)?.as_object()
 }
 

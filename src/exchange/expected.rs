@@ -11,7 +11,7 @@ use crate::response::{AskedKind, AskedRequest, ListKind};
 /// The request, if this message is one that wants an answer. `tasks` are those
 /// that it names, opened; none where ids are not bound.
 pub(super) fn asked(
-    message: &Message,
+    message: &Message<'_>,
     call: Option<&Call<'_>>,
     tasks: &[Rc<Task>],
     permit: &Permit,

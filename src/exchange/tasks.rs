@@ -179,7 +179,7 @@ pub(super) fn rewrite(
 /// [`Denial::UnknownTask`]
 pub(super) fn rewrite_related(
     rewritten: &mut Overwrite<'_>,
-    message: &Message,
+    message: &Message<'_>,
     open: impl Fn(&str) -> Option<Task>,
 ) -> Result<(), Denial> {
     let member = match message {

@@ -10,15 +10,27 @@ pub(crate) mod letters;
 pub mod overwrite;
 mod parse;
 pub mod raw;
+mod text;
 pub(crate) mod words;
 
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+
+use serde::ser::Error as _;
+use serde_json::value::RawValue;
+
+use self::letters::{has_twins, is_lookalike_of_any};
+
 pub(crate) use parse::has_duplicate;
-pub use parse::{JsonError, parse};
+pub use parse::{JsonError, borrowed, message, parse};
 pub use serde_json::Number;
 
-/// A JSON value (RFC 8259). Member names are unique within an object.
+/// A JSON value (RFC 8259), which may leave its texts where they stand. Member
+/// names are unique within an object.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Json {
+pub enum Json<'a> {
     /// `null`
     Null,
     /// `true` or `false`
@@ -26,18 +38,22 @@ pub enum Json {
     /// A number, as an integer where it is written as one and fits.
     Number(Number),
     /// A string.
-    String(String),
+    String(Cow<'a, str>),
     /// An array.
     Array(Vec<Self>),
     /// An object.
-    Object(Object),
+    Object(Object<'a>),
+    /// Strict JSON that nobody has asked for, as it is written: an object, an
+    /// array, or a string with escapes. It is the same as nothing, and nothing
+    /// can be said of it.
+    Unread(Cow<'a, str>),
 }
 
 /// The members of a JSON object, in the order in which they were written.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Object(Vec<(String, Json)>);
+pub struct Object<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
 
-impl Json {
+impl<'a> Json<'a> {
     /// The string, if this is one.
     pub fn as_str(&self) -> Option<&str> {
         match self {
@@ -71,7 +87,7 @@ impl Json {
     }
 
     /// The members, if this is an object.
-    pub const fn as_object(&self) -> Option<&Object> {
+    pub const fn as_object(&self) -> Option<&Object<'a>> {
         match self {
             Self::Object(members) => Some(members),
             _ => None,
@@ -87,26 +103,49 @@ impl Json {
             Self::String(_) => "string",
             Self::Array(_) => "array",
             Self::Object(_) => "object",
+            Self::Unread(_) => "value",
         }
     }
 
     /// Equality by value: `1` and `1.0` are the same number, and the order
     /// of members has no meaning.
-    pub fn same_value(&self, other: &Self) -> bool {
+    pub fn same_value(&self, other: &Json<'_>) -> bool {
         match (self, other) {
-            (Self::Number(left), Self::Number(right)) => same_number(left, right),
-            (Self::Array(left), Self::Array(right)) => {
+            (Self::Null, Json::Null) => true,
+            (Self::Bool(left), Json::Bool(right)) => left == right,
+            (Self::Number(left), Json::Number(right)) => same_number(left, right),
+            (Self::String(left), Json::String(right)) => left == right,
+            (Self::Array(left), Json::Array(right)) => {
                 left.len() == right.len() && left.iter().zip(right).all(|(l, r)| l.same_value(r))
             }
-            (Self::Object(left), Self::Object(right)) => {
+            (Self::Object(left), Json::Object(right)) => {
                 left.len() == right.len()
                     && left
                         .iter()
                         .all(|(name, l)| right.get(name).is_some_and(|r| l.same_value(r)))
             }
-            (left, right) => left == right,
+            _ => false,
         }
     }
+
+    /// The value with texts of its own.
+    pub fn into_owned(self) -> Json<'static> {
+        match self {
+            Self::Null => Json::Null,
+            Self::Bool(value) => Json::Bool(value),
+            Self::Number(number) => Json::Number(number),
+            Self::String(text) => Json::String(owned(text)),
+            Self::Array(elements) => {
+                Json::Array(elements.into_iter().map(Self::into_owned).collect())
+            }
+            Self::Object(members) => Json::Object(members.into_owned()),
+            Self::Unread(text) => Json::Unread(owned(text)),
+        }
+    }
+}
+
+fn owned(text: Cow<'_, str>) -> Cow<'static, str> {
+    Cow::Owned(text.into_owned())
 }
 
 /// Exact for integers; a float equals an integer where the float has exactly
@@ -140,16 +179,16 @@ pub(crate) fn integer(number: &Number) -> Option<i128> {
 
 // === impl Object ===
 
-impl Object {
+impl<'a> Object<'a> {
     /// The member of that name.
-    pub fn get(&self, name: &str) -> Option<&Json> {
+    pub fn get(&self, name: &str) -> Option<&Json<'a>> {
         self.0
             .iter()
             .find_map(|(member, value)| (member == name).then_some(value))
     }
 
     /// The member of that name, taken out of the object.
-    pub fn into_member(self, name: &str) -> Option<Json> {
+    pub fn into_member(self, name: &str) -> Option<Json<'a>> {
         self.0
             .into_iter()
             .find_map(|(member, value)| (member == name).then_some(value))
@@ -157,19 +196,41 @@ impl Object {
 
     /// The object with one more member; `None` if it has one of that name
     /// with another value.
-    pub fn with(mut self, name: &str, value: &Json) -> Option<Self> {
+    pub fn with(mut self, name: &'a str, value: &Json<'a>) -> Option<Self> {
         match self.get(name) {
             Some(present) => present.same_value(value).then_some(self),
             None => {
-                self.0.push((name.to_owned(), value.clone()));
+                self.0.push((Cow::Borrowed(name), value.clone()));
                 Some(self)
             }
         }
     }
 
     /// The members, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Json)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Json<'a>)> + Clone {
+        self.0.iter().map(|(name, value)| (name.as_ref(), value))
+    }
+
+    /// The object with texts of its own.
+    pub fn into_owned(self) -> Object<'static> {
+        let members = self.0.into_iter();
+        Object(
+            members
+                .map(|(name, value)| (owned(name), value.into_owned()))
+                .collect(),
+        )
+    }
+
+    /// Whether a member is spelled like one of the names, which are ASCII, but
+    /// for letter case.
+    pub(crate) fn has_lookalike(&self, names: &[&str]) -> bool {
+        self.iter()
+            .any(|(member, _)| is_lookalike_of_any(member, names))
+    }
+
+    /// Whether two members differ in letter case only.
+    pub(crate) fn has_twins(&self) -> bool {
+        has_twins(self.iter().map(|(name, _)| name))
     }
 
     /// How many members there are.
@@ -185,7 +246,7 @@ impl Object {
 
 // === serialisation ===
 
-impl serde::Serialize for Json {
+impl serde::Serialize for Json<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Null => serializer.serialize_unit(),
@@ -194,6 +255,9 @@ impl serde::Serialize for Json {
             Self::String(text) => serializer.serialize_str(text),
             Self::Array(elements) => serializer.collect_seq(elements),
             Self::Object(members) => serializer.collect_map(members.iter()),
+            Self::Unread(text) => serde_json::from_str::<&RawValue>(text)
+                .map_err(S::Error::custom)?
+                .serialize(serializer),
         }
     }
 }

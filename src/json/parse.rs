@@ -1,10 +1,10 @@
-//! From bytes to [`Json`], through serde_json's tokenizer.
+//! From bytes to [`Json`], in one pass.
 
 use core::fmt;
+use core::str::FromStr as _;
+use std::borrow::Cow;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-
-use super::{Json, Number, Object};
+use super::{Json, Number, Object, text};
 
 /// Why bytes are not the strict JSON that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,221 +28,431 @@ impl fmt::Display for JsonError {
     }
 }
 
+/// How many arrays and objects may stand inside each other in any case: each
+/// takes some of the stack.
+const DEEPEST: usize = 127;
+
 /// Parses exactly one JSON value. `max_depth` is how many arrays and objects
-/// may stand inside each other; a scalar has depth 0. serde_json's own bound
-/// of 127 holds as well.
+/// may stand inside each other; a scalar has depth 0. A bound of 127 holds as
+/// well.
 ///
 /// # Errors
 /// See [`JsonError`].
-pub fn parse(bytes: &[u8], max_depth: usize) -> Result<Json, JsonError> {
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = Value {
-        depth_left: max_depth,
-    }
-    .deserialize(&mut deserializer)
-    .map_err(|error| classify(&error))?;
-    deserializer.end().map_err(|_| JsonError::Syntax)?;
-    Ok(value)
+pub fn parse(bytes: &[u8], max_depth: usize) -> Result<Json<'static>, JsonError> {
+    borrowed(bytes, max_depth).map(Json::into_owned)
 }
 
-pub(super) const DUPLICATE: &str = "duplicate member";
-const TOO_DEEP: &str = "too deep";
-
-/// serde carries our own errors as text, so this reads them back.
-pub(super) fn classify(error: &serde_json::Error) -> JsonError {
-    if error.classify() != serde_json::error::Category::Data {
-        let text = error.to_string();
-        return if text.starts_with("recursion limit exceeded") {
-            JsonError::TooDeep
-        } else {
-            JsonError::Syntax
-        };
-    }
-    let text = error.to_string();
-    if text.starts_with(DUPLICATE) {
-        JsonError::DuplicateMember
-    } else if text.starts_with(TOO_DEEP) {
-        JsonError::TooDeep
-    } else {
-        JsonError::Syntax
-    }
+/// Like [`parse`], with the texts left where they stand.
+///
+/// # Errors
+/// See [`JsonError`].
+pub fn borrowed(bytes: &[u8], max_depth: usize) -> Result<Json<'_>, JsonError> {
+    scan(bytes, max_depth, Keep::Everything)
 }
 
+/// Like [`borrowed`], for a JSON-RPC message or a batch of them: it is checked
+/// as strictly, but of the arguments in its parameters only those that are
+/// asked for are read, and nothing of a result or an error. Scalars are.
+///
+/// # Errors
+/// See [`JsonError`].
+pub fn message<'a>(
+    bytes: &'a [u8],
+    max_depth: usize,
+    asked: &[String],
+) -> Result<Json<'a>, JsonError> {
+    scan(bytes, max_depth, Keep::OfMessage(asked))
+}
+
+/// What is read of a value, and not just checked.
 #[derive(Clone, Copy)]
-struct Value {
-    depth_left: usize,
+enum Keep<'k> {
+    Everything,
+    /// Of a message, or of a batch. The names are those of arguments.
+    OfMessage(&'k [String]),
+    OfParameters(&'k [String]),
+    OfArguments(&'k [String]),
 }
 
-impl Value {
-    fn inner<E: serde::de::Error>(self) -> Result<Self, E> {
-        self.depth_left
-            .checked_sub(1)
-            .map(|depth_left| Self { depth_left })
-            .ok_or_else(|| E::custom(TOO_DEEP))
+impl Keep<'_> {
+    /// Of the member of that name; `None` if it is not read.
+    fn member(self, name: &str) -> Option<Self> {
+        match (self, name) {
+            (Self::OfMessage(asked), "params") => Some(Self::OfParameters(asked)),
+            (Self::OfMessage(_), "result" | "error") => None,
+            (Self::OfParameters(asked), "arguments") => Some(Self::OfArguments(asked)),
+            (Self::OfArguments(asked), name) if asked.iter().all(|asked| asked != name) => None,
+            _ => Some(Self::Everything),
+        }
+    }
+
+    const fn element(self) -> Self {
+        match self {
+            Self::OfMessage(_) => self,
+            _ => Self::Everything,
+        }
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Value {
-    type Value = Json;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
-        deserializer.deserialize_any(self)
+fn scan<'a>(bytes: &'a [u8], max_depth: usize, keep: Keep<'_>) -> Result<Json<'a>, JsonError> {
+    let (text, is_whole) = match str::from_utf8(bytes) {
+        Ok(text) => (text, true),
+        // Before the byte that is no UTF-8, something else may be wrong.
+        Err(error) => {
+            let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+            (str::from_utf8(before).unwrap_or_default(), false)
+        }
+    };
+    let mut scanner = Scanner {
+        text,
+        at: 0,
+        names: Vec::new(),
+    };
+    let value = scanner.value(keep, max_depth.min(DEEPEST))?;
+    if is_whole && scanner.next().is_none() {
+        Ok(value)
+    } else {
+        Err(JsonError::Syntax)
     }
 }
 
-impl<'de> Visitor<'de> for Value {
-    type Value = Json;
+/// A place in a text. Each method begins where a value, or the part of one
+/// that it is named after, begins, and ends behind it.
+struct Scanner<'a> {
+    text: &'a str,
+    at: usize,
+    /// Of the members so far of the objects that are being checked, the
+    /// outermost first.
+    names: Vec<Cow<'a, str>>,
+}
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
+impl<'a> Scanner<'a> {
+    /// Reads a value.
+    fn value(&mut self, keep: Keep<'_>, depth_left: usize) -> Result<Json<'a>, JsonError> {
+        match self.next() {
+            Some(b'"') => Ok(Json::String(self.string()?.read())),
+            Some(b'{') => self.object(keep, depth_left),
+            Some(b'[') => self.array(keep, depth_left),
+            Some(b't') => self.word(b"true").map(|()| Json::Bool(true)),
+            Some(b'f') => self.word(b"false").map(|()| Json::Bool(false)),
+            Some(b'n') => self.word(b"null").map(|()| Json::Null),
+            _ => {
+                let (written, may_overflow) = self.number()?;
+                number(written, may_overflow).map(Json::Number)
+            }
+        }
     }
 
-    fn visit_unit<E>(self) -> Result<Json, E> {
-        Ok(Json::Null)
+    fn object(&mut self, keep: Keep<'_>, depth_left: usize) -> Result<Json<'a>, JsonError> {
+        let depth_left = depth_left.checked_sub(1).ok_or(JsonError::TooDeep)?;
+        self.step();
+        let mut members = Vec::new();
+        let mut seen = Seen::default();
+        let mut ends = self.takes(b'}');
+        while !ends {
+            let name = self.name()?;
+            seen.add(&name);
+            let value = match keep.member(&name) {
+                Some(keep) => self.value(keep, depth_left)?,
+                None => self.unread(depth_left)?,
+            };
+            members.push((name, value));
+            ends = self.ends(b'}')?;
+        }
+        if seen.may_repeat && has_duplicate(&members) {
+            return Err(JsonError::DuplicateMember);
+        }
+        Ok(Json::Object(Object(members)))
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
-        Ok(Json::Bool(value))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
-        Ok(Json::Number(value.into()))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
-        Ok(Json::Number(value.into()))
-    }
-
-    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Json, E> {
-        Number::from_f64(value)
-            .map(Json::Number)
-            .ok_or_else(|| E::custom("not finite"))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Json, E> {
-        Ok(Json::String(text.to_owned()))
-    }
-
-    fn visit_string<E>(self, text: String) -> Result<Json, E> {
-        Ok(Json::String(text))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Json, A::Error> {
-        let inner = self.inner()?;
+    fn array(&mut self, keep: Keep<'_>, depth_left: usize) -> Result<Json<'a>, JsonError> {
+        let depth_left = depth_left.checked_sub(1).ok_or(JsonError::TooDeep)?;
+        self.step();
         let mut elements = Vec::new();
-        while let Some(element) = access.next_element_seed(inner)? {
-            elements.push(element);
+        let mut ends = self.takes(b']');
+        while !ends {
+            elements.push(self.value(keep.element(), depth_left)?);
+            ends = self.ends(b']')?;
         }
         Ok(Json::Array(elements))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Json, A::Error> {
-        let inner = self.inner()?;
-        let mut members: Vec<(String, Json)> = Vec::new();
-        while let Some(name) = access.next_key::<String>()? {
-            let value = access.next_value_seed(inner)?;
-            members.push((name, value));
+    /// A value that is not asked for. What costs nothing is read all the same.
+    fn unread(&mut self, depth_left: usize) -> Result<Json<'a>, JsonError> {
+        match self.next() {
+            Some(b'"') => {
+                let start = self.at;
+                let string = self.string()?;
+                Ok(if string.has_escapes {
+                    self.unread_since(start)
+                } else {
+                    Json::String(Cow::Borrowed(string.inside))
+                })
+            }
+            Some(b'{' | b'[') => {
+                let start = self.at;
+                self.check(depth_left)?;
+                Ok(self.unread_since(start))
+            }
+            _ => self.value(Keep::Everything, depth_left),
         }
-        if has_duplicate(&members) {
-            return Err(A::Error::custom(DUPLICATE));
+    }
+
+    fn unread_since(&self, start: usize) -> Json<'a> {
+        let written = self.text.get(start..self.at).unwrap_or_default();
+        Json::Unread(Cow::Borrowed(written))
+    }
+
+    /// Goes over a value, and finds in it all that is wrong with it.
+    fn check(&mut self, depth_left: usize) -> Result<(), JsonError> {
+        match self.next() {
+            Some(b'"') => self.string().map(|_| ()),
+            Some(b'{') => self.check_object(depth_left),
+            Some(b'[') => self.check_array(depth_left),
+            Some(b't') => self.word(b"true"),
+            Some(b'f') => self.word(b"false"),
+            Some(b'n') => self.word(b"null"),
+            _ => match self.number()? {
+                (written, true) => number(written, true).map(|_| ()),
+                (_, false) => Ok(()),
+            },
         }
-        Ok(Json::Object(Object(members)))
+    }
+
+    fn check_object(&mut self, depth_left: usize) -> Result<(), JsonError> {
+        let depth_left = depth_left.checked_sub(1).ok_or(JsonError::TooDeep)?;
+        self.step();
+        let first = self.names.len();
+        let mut seen = Seen::default();
+        let mut ends = self.takes(b'}');
+        while !ends {
+            let name = self.name()?;
+            seen.add(&name);
+            self.names.push(name);
+            self.check(depth_left)?;
+            ends = self.ends(b'}')?;
+        }
+        let names = self.names.get(first..).unwrap_or_default();
+        if seen.may_repeat && repeats(names.iter().map(AsRef::as_ref)) {
+            return Err(JsonError::DuplicateMember);
+        }
+        self.names.truncate(first);
+        Ok(())
+    }
+
+    fn check_array(&mut self, depth_left: usize) -> Result<(), JsonError> {
+        let depth_left = depth_left.checked_sub(1).ok_or(JsonError::TooDeep)?;
+        self.step();
+        let mut ends = self.takes(b']');
+        while !ends {
+            self.check(depth_left)?;
+            ends = self.ends(b']')?;
+        }
+        Ok(())
+    }
+
+    /// The name of a member, and the colon behind it.
+    fn name(&mut self) -> Result<Cow<'a, str>, JsonError> {
+        if self.next() != Some(b'"') {
+            return Err(JsonError::Syntax);
+        }
+        let name = self.string()?.read();
+        if self.takes(b':') {
+            Ok(name)
+        } else {
+            Err(JsonError::Syntax)
+        }
+    }
+
+    fn string(&mut self) -> Result<Written<'a>, JsonError> {
+        self.step();
+        let start = self.at;
+        let mut has_escapes = false;
+        loop {
+            self.at = self.at.wrapping_add(text::plain(self.rest()));
+            match self.rest() {
+                [b'"', ..] => break,
+                [b'\\', escaped @ ..] => {
+                    let (_, length) = text::escaped(escaped).ok_or(JsonError::Syntax)?;
+                    self.at = self.at.wrapping_add(length).wrapping_add(1);
+                    has_escapes = true;
+                }
+                _ => return Err(JsonError::Syntax),
+            }
+        }
+        let inside = self.text.get(start..self.at).unwrap_or_default();
+        self.step();
+        Ok(Written {
+            inside,
+            has_escapes,
+        })
+    }
+
+    /// The number as it is written, and whether no double might hold it.
+    fn number(&mut self) -> Result<(&'a str, bool), JsonError> {
+        /// A double holds every number with fewer digits, and no exponent.
+        const LONG: usize = 300;
+        let start = self.at;
+        if self.rest().first() == Some(&b'-') {
+            self.step();
+        }
+        match self.rest() {
+            [b'0', b'0'..=b'9', ..] => return Err(JsonError::Syntax),
+            _ => self.digits()?,
+        }
+        if self.rest().first() == Some(&b'.') {
+            self.step();
+            self.digits()?;
+        }
+        let has_exponent = matches!(self.rest(), [b'e' | b'E', ..]);
+        if has_exponent {
+            self.step();
+            if matches!(self.rest(), [b'+' | b'-', ..]) {
+                self.step();
+            }
+            self.digits()?;
+        }
+        let written = self.text.get(start..self.at).unwrap_or_default();
+        Ok((written, has_exponent || written.len() > LONG))
+    }
+
+    /// At least one.
+    fn digits(&mut self) -> Result<(), JsonError> {
+        let rest = self.rest();
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        self.at = self.at.wrapping_add(digits);
+        if digits == 0 {
+            return Err(JsonError::Syntax);
+        }
+        Ok(())
+    }
+
+    fn word(&mut self, word: &[u8]) -> Result<(), JsonError> {
+        if !self.rest().starts_with(word) {
+            return Err(JsonError::Syntax);
+        }
+        self.at = self.at.wrapping_add(word.len());
+        Ok(())
+    }
+
+    /// Behind a member or an element: whether that was the last one.
+    fn ends(&mut self, with: u8) -> Result<bool, JsonError> {
+        match self.next() {
+            Some(b',') => {
+                self.step();
+                Ok(false)
+            }
+            Some(byte) if byte == with => {
+                self.step();
+                Ok(true)
+            }
+            _ => Err(JsonError::Syntax),
+        }
+    }
+
+    /// Goes over this byte, if it is the next one. Whether it is.
+    fn takes(&mut self, byte: u8) -> bool {
+        let is_next = self.next() == Some(byte);
+        if is_next {
+            self.step();
+        }
+        is_next
+    }
+
+    /// The next byte that is no white space, which is where the scanner stands
+    /// then.
+    fn next(&mut self) -> Option<u8> {
+        loop {
+            match self.text.as_bytes().get(self.at) {
+                Some(b' ' | b'\t' | b'\n' | b'\r') => self.step(),
+                byte => return byte.copied(),
+            }
+        }
+    }
+
+    /// Over one byte, which is there.
+    const fn step(&mut self) {
+        self.at = self.at.wrapping_add(1);
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        self.text.as_bytes().get(self.at..).unwrap_or_default()
     }
 }
 
-/// Compares each pair in small objects, where that is fastest, and sorts in
-/// large ones, where it would take quadratic time.
-pub(crate) fn has_duplicate<N: AsRef<str>, V>(members: &[(N, V)]) -> bool {
-    const SMALL: usize = 16;
-    if members.len() <= SMALL {
-        return members.iter().enumerate().any(|(index, (name, _))| {
-            members
-                .iter()
-                .take(index)
-                .any(|(earlier, _)| earlier.as_ref() == name.as_ref())
-        });
+/// A string as it stands in a text.
+struct Written<'a> {
+    /// Between the quotes.
+    inside: &'a str,
+    has_escapes: bool,
+}
+
+impl<'a> Written<'a> {
+    fn read(self) -> Cow<'a, str> {
+        if self.has_escapes {
+            Cow::Owned(text::read(self.inside))
+        } else {
+            Cow::Borrowed(self.inside)
+        }
     }
-    let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_ref()).collect();
+}
+
+/// What a number of the JSON grammar stands for.
+fn number(written: &str, may_overflow: bool) -> Result<Number, JsonError> {
+    if !may_overflow && let Ok(value) = written.parse::<u64>() {
+        return Ok(value.into());
+    }
+    Number::from_str(written).map_err(|_| JsonError::Syntax)
+}
+
+/// Names so far, of which nearly all can be told apart by little.
+#[derive(Default)]
+struct Seen {
+    marks: u64,
+    /// One may have come twice.
+    may_repeat: bool,
+}
+
+impl Seen {
+    fn add(&mut self, name: &str) {
+        let bytes = name.as_bytes();
+        let (first, last) = (byte(bytes.first()), byte(bytes.last()));
+        let length = u32::try_from(bytes.len()).unwrap_or_default();
+        let place = length
+            .wrapping_mul(7)
+            .wrapping_add(first.wrapping_mul(5))
+            .wrapping_add(last);
+        let mark = 1_u64.wrapping_shl(place);
+        self.may_repeat |= self.marks & mark != 0;
+        self.marks |= mark;
+    }
+}
+
+fn byte(byte: Option<&u8>) -> u32 {
+    byte.map_or(0, |byte| u32::from(*byte))
+}
+
+/// Whether two members have the same name.
+pub(crate) fn has_duplicate<N: AsRef<str>, V>(members: &[(N, V)]) -> bool {
+    repeats(members.iter().map(|(name, _)| name.as_ref()))
+}
+
+/// Compares each pair of a few, where that is fastest, and sorts many, where
+/// it would take quadratic time.
+fn repeats<'n>(names: impl ExactSizeIterator<Item = &'n str> + Clone) -> bool {
+    const FEW: usize = 16;
+    if names.len() <= FEW {
+        let mut later = names;
+        while let Some(name) = later.next() {
+            if later.clone().any(|other| other == name) {
+                return true;
+            }
+        }
+        return false;
+    }
+    let mut names: Vec<&str> = names.collect();
     names.sort_unstable();
     names
         .windows(2)
         .any(|pair| matches!(pair, [left, right] if left == right))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ok(text: &str) -> Json {
-        parse(text.as_bytes(), 8).unwrap()
-    }
-
-    #[test]
-    fn a_duplicate_member_is_refused_at_any_depth_and_in_any_spelling() {
-        for text in [
-            r#"{"a":1,"a":2}"#,
-            r#"{"a":1,"\u0061":2}"#,
-            r#"[[{"x":{"a":1,"b":2,"a":1}}]]"#,
-        ] {
-            assert_eq!(
-                parse(text.as_bytes(), 8),
-                Err(JsonError::DuplicateMember),
-                "{text}"
-            );
-        }
-        let many: String = (0..40).map(|n| format!("\"k{n}\":0,")).collect();
-        let text = format!("{{{many}\"k7\":1}}");
-        assert_eq!(parse(text.as_bytes(), 8), Err(JsonError::DuplicateMember));
-        let text = format!("{{{many}\"other\":1}}");
-        assert_eq!(ok(&text).as_object().unwrap().len(), 41);
-    }
-
-    #[test]
-    fn nesting_is_allowed_up_to_the_bound_and_not_beyond() {
-        assert!(parse(b"[[{}]]", 3).is_ok());
-        assert_eq!(parse(b"[[[{}]]]", 3), Err(JsonError::TooDeep));
-        assert_eq!(parse(b"[]", 0), Err(JsonError::TooDeep));
-        assert!(parse(b"1", 0).is_ok());
-        let deep = "[".repeat(5000);
-        assert_eq!(parse(deep.as_bytes(), 10_000), Err(JsonError::TooDeep));
-    }
-
-    #[test]
-    fn what_is_not_exactly_one_json_value_in_utf_8_is_a_syntax_error() {
-        for bytes in [
-            &b""[..],
-            b"{}{}",
-            b"{} x",
-            b"\xef\xbb\xbf{}",
-            b"\"\xff\"",
-            b"{\"a\":1,}",
-            b"'a'",
-            b"01",
-            b"1e999",
-            b"NaN",
-            b"\"\\ud800\"",
-            b"[1",
-            b"\"a\nb\"",
-            b"\x00",
-        ] {
-            assert_eq!(parse(bytes, 8), Err(JsonError::Syntax), "{bytes:?}");
-        }
-    }
-
-    #[test]
-    fn numbers_are_the_same_by_value_not_by_spelling() {
-        assert!(ok("1").same_value(&ok("1.0")));
-        assert!(ok("100").same_value(&ok("1e2")));
-        assert!(ok("0.5").same_value(&ok("5e-1")));
-        assert!(!ok("9007199254740993").same_value(&ok("9007199254740992.0")));
-        assert!(!ok("1").same_value(&ok("\"1\"")));
-        assert!(ok(r#"{"a":1,"b":[2]}"#).same_value(&ok(r#"{"b":[2.0],"a":1}"#)));
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn any_bytes_parse_or_fail_without_a_panic(bytes: Vec<u8>) {
-            let _ = parse(&bytes, 16);
-        }
-    }
 }

@@ -13,8 +13,8 @@ use serde_json::value::RawValue;
 
 use super::JsonError;
 use super::cursor::Cursor;
-use super::letters::same_letters;
-use super::parse::{DUPLICATE, classify, has_duplicate};
+use super::letters::is_lookalike_of_any;
+use super::parse::has_duplicate;
 
 /// The members of an object, in the order in which they were written: names
 /// decoded, values as they stand in the text.
@@ -93,19 +93,32 @@ impl<'a> RawObject<'a> {
             .map(|(_, value)| *value)
     }
 
-    /// Whether a member is spelled like one of the names but for letter case:
+    /// Whether a member is spelled like one of the names, which are ASCII, but
+    /// for letter case:
     /// some readers would take it for that one.
     pub fn has_lookalike(&self, names: &[&str]) -> bool {
-        self.iter().any(|(member, _)| {
-            names
-                .iter()
-                .any(|name| *name != member && same_letters(name, member))
-        })
+        self.iter()
+            .any(|(member, _)| is_lookalike_of_any(member, names))
     }
 
     /// Names and values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &'a str)> {
         self.0.iter().map(|(name, value)| (name.as_ref(), *value))
+    }
+}
+
+const DUPLICATE: &str = "duplicate member";
+
+/// serde carries our own error as text, so this reads it back.
+fn classify(error: &serde_json::Error) -> JsonError {
+    let is_ours = error.classify() == serde_json::error::Category::Data;
+    let text = error.to_string();
+    if is_ours && text.starts_with(DUPLICATE) {
+        JsonError::DuplicateMember
+    } else if !is_ours && text.starts_with("recursion limit exceeded") {
+        JsonError::TooDeep
+    } else {
+        JsonError::Syntax
     }
 }
 

@@ -156,7 +156,7 @@ fn standard_headers_agree(
 ) -> Result<(), AgreementError> {
     let (method, params) = match message {
         Message::Request { method, params, .. } | Message::Notification { method, params } => {
-            (Some(method.as_str()), Some(params))
+            (Some(method.as_ref()), Some(params))
         }
         Message::Response { .. } => (None, None),
     };
@@ -243,6 +243,7 @@ mod tests {
                 depth: 16,
                 batch_elements: 9,
             },
+            &[],
         )
         .unwrap();
         revision(headers, &body, &Revision::ALL)

@@ -1,10 +1,8 @@
 //! What a message asks for, in the terms that rules are written in.
 
-use std::borrow::Cow;
+use core::ops::Deref;
 
-use super::envelope::has_lookalike;
 use super::revision;
-use crate::json::letters::{folded_name, same_letters};
 use crate::json::{Json, Object};
 
 /// One thing that a client asks for. The gate decides on calls only.
@@ -16,10 +14,30 @@ pub struct Call<'a> {
     /// What it is aimed at.
     pub target: Target<'a>,
     /// The arguments of a tool call or a prompt, if there are any.
-    pub arguments: Option<Cow<'a, Object>>,
+    pub arguments: Option<Arguments<'a>>,
     /// The tasks that it names, by the ids that the client has of them
     /// (`tasks/get` and the like, `subscriptions/listen`).
     pub tasks: Vec<&'a str>,
+}
+
+/// Arguments by name.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Arguments<'a> {
+    /// As they stand in the parameters.
+    Given(&'a Object<'a>),
+    /// Put together from several places.
+    Gathered(Object<'a>),
+}
+
+impl<'a> Deref for Arguments<'a> {
+    type Target = Object<'a>;
+
+    fn deref(&self) -> &Object<'a> {
+        match self {
+            Self::Given(arguments) => arguments,
+            Self::Gathered(arguments) => arguments,
+        }
+    }
 }
 
 /// What a call is aimed at.
@@ -73,7 +91,7 @@ impl<'a> Call<'a> {
     /// # Errors
     /// [`ParamsError`] where the target is missing, of the wrong type, or
     /// could be read in two ways.
-    pub fn of(method: &'a str, params: &'a Object) -> Result<Self, ParamsError> {
+    pub fn of(method: &'a str, params: &'a Object<'a>) -> Result<Self, ParamsError> {
         const READ: [&str; 13] = [
             "name",
             "arguments",
@@ -89,7 +107,7 @@ impl<'a> Call<'a> {
             "cursor",
             "_meta",
         ];
-        if has_lookalike(params, &READ) {
+        if params.has_lookalike(&READ) {
             return Err(ParamsError(
                 "a parameter's name differs from the protocol's only in letter case",
             ));
@@ -163,7 +181,7 @@ pub(crate) fn is_callable(name: &str) -> bool {
     name.trim() == name && !name.chars().any(char::is_control)
 }
 
-fn name(members: &Object) -> Result<&str, ParamsError> {
+fn name<'a>(members: &'a Object<'a>) -> Result<&'a str, ParamsError> {
     let name = text(members, "name")?;
     if !is_callable(name) {
         return Err(ParamsError(
@@ -173,43 +191,25 @@ fn name(members: &Object) -> Result<&str, ParamsError> {
     Ok(name)
 }
 
-fn arguments(params: &Object) -> Result<Option<Cow<'_, Object>>, ParamsError> {
+fn arguments<'a>(params: &'a Object<'a>) -> Result<Option<Arguments<'a>>, ParamsError> {
     match params.get("arguments") {
         None => Ok(None),
-        Some(Json::Object(arguments)) if has_case_twins(arguments) => {
+        // A reader without regard to case would take them for one: rules would
+        // look at the one, the tool at the other.
+        Some(Json::Object(arguments)) if arguments.has_twins() => {
             Err(ParamsError("two arguments differ in letter case only"))
         }
-        Some(Json::Object(arguments)) => Ok(Some(Cow::Borrowed(arguments))),
+        Some(Json::Object(arguments)) => Ok(Some(Arguments::Given(arguments))),
         Some(_) => Err(ParamsError("\"arguments\" must be an object")),
     }
 }
 
-/// Two arguments that a reader without regard to case would take for one:
-/// rules would look at the one, the tool at the other.
-fn has_case_twins(arguments: &Object) -> bool {
-    const SMALL: usize = 16;
-    let names: Vec<&str> = arguments.iter().map(|(name, _)| name).collect();
-    if names.len() <= SMALL {
-        return names.iter().enumerate().any(|(index, name)| {
-            names
-                .iter()
-                .take(index)
-                .any(|earlier| same_letters(earlier, name))
-        });
-    }
-    let mut folded: Vec<String> = names.iter().map(|name| folded_name(name)).collect();
-    folded.sort_unstable();
-    folded
-        .windows(2)
-        .any(|pair| matches!(pair, [left, right] if left == right))
-}
-
-fn completed(params: &Object) -> Result<Target<'_>, ParamsError> {
+fn completed<'a>(params: &'a Object<'a>) -> Result<Target<'a>, ParamsError> {
     let reference = params
         .get("ref")
         .and_then(Json::as_object)
         .ok_or(ParamsError("\"ref\" must be an object"))?;
-    if has_lookalike(reference, &["type", "name", "uri"]) {
+    if reference.has_lookalike(&["type", "name", "uri"]) {
         return Err(ParamsError(
             "a member of \"ref\" differs from the protocol's only in letter case",
         ));
@@ -225,13 +225,13 @@ fn completed(params: &Object) -> Result<Target<'_>, ParamsError> {
 
 /// The arguments of a prompt as far as they are filled in: those that are
 /// (`context.arguments`), and the one that is being (`argument`).
-fn completed_with(params: &Object) -> Result<Option<Cow<'_, Object>>, ParamsError> {
+fn completed_with<'a>(params: &'a Object<'a>) -> Result<Option<Arguments<'a>>, ParamsError> {
     const ARGUMENT: ParamsError = ParamsError(
         "\"argument\" must have a \"name\" and a \"value\", and agree with \"context\"",
     );
     let filled_in = match params.get("context") {
         None => None,
-        Some(Json::Object(context)) if !has_lookalike(context, &["arguments"]) => {
+        Some(Json::Object(context)) if !context.has_lookalike(&["arguments"]) => {
             arguments(context)?
         }
         Some(_) => return Err(ParamsError("\"context\" must be an object")),
@@ -240,7 +240,7 @@ fn completed_with(params: &Object) -> Result<Option<Cow<'_, Object>>, ParamsErro
         return Ok(filled_in);
     };
     let argument = argument.as_object().ok_or(ARGUMENT)?;
-    if has_lookalike(argument, &["name", "value"]) {
+    if argument.has_lookalike(&["name", "value"]) {
         return Err(ARGUMENT);
     }
     let name = argument
@@ -248,15 +248,15 @@ fn completed_with(params: &Object) -> Result<Option<Cow<'_, Object>>, ParamsErro
         .and_then(Json::as_str)
         .ok_or(ARGUMENT)?;
     let value = argument.get("value").ok_or(ARGUMENT)?;
-    let all = filled_in.map_or_else(Object::default, Cow::into_owned);
+    let all = filled_in.as_deref().cloned().unwrap_or_default();
     let all = all.with(name, value).ok_or(ARGUMENT)?;
-    if has_case_twins(&all) {
+    if all.has_twins() {
         return Err(ARGUMENT);
     }
-    Ok(Some(Cow::Owned(all)))
+    Ok(Some(Arguments::Gathered(all)))
 }
 
-fn subscriptions(params: &Object) -> Result<Target<'_>, ParamsError> {
+fn subscriptions<'a>(params: &'a Object<'a>) -> Result<Target<'a>, ParamsError> {
     const INVALID: ParamsError =
         ParamsError("\"resourceSubscriptions\" must be an array of strings");
     let filter = match params.get("notifications") {
@@ -265,7 +265,7 @@ fn subscriptions(params: &Object) -> Result<Target<'_>, ParamsError> {
             .as_object()
             .ok_or(ParamsError("\"notifications\" must be an object"))?,
     };
-    if has_lookalike(filter, &["resourceSubscriptions", "taskIds"]) {
+    if filter.has_lookalike(&["resourceSubscriptions", "taskIds"]) {
         return Err(INVALID);
     }
     let uris = texts(filter, "resourceSubscriptions").ok_or(INVALID)?;
@@ -274,7 +274,7 @@ fn subscriptions(params: &Object) -> Result<Target<'_>, ParamsError> {
 
 /// The tasks that a method of `tasks/` or `subscriptions/listen` names; the
 /// prefix is the extension's own.
-fn tasks<'a>(method: &str, params: &'a Object) -> Result<Vec<&'a str>, ParamsError> {
+fn tasks<'a>(method: &str, params: &'a Object<'a>) -> Result<Vec<&'a str>, ParamsError> {
     match method {
         "tasks/list" => Ok(Vec::new()),
         "subscriptions/listen" => {
@@ -294,7 +294,7 @@ fn tasks<'a>(method: &str, params: &'a Object) -> Result<Vec<&'a str>, ParamsErr
 }
 
 /// The strings of an array, which need not be there.
-fn texts<'a>(members: &'a Object, name: &str) -> Option<Vec<&'a str>> {
+fn texts<'a>(members: &'a Object<'a>, name: &str) -> Option<Vec<&'a str>> {
     let Some(array) = members.get(name) else {
         return Some(Vec::new());
     };

@@ -46,7 +46,7 @@ pub fn url_elicitation(
     declared.then_some(UrlElicitation::Error)
 }
 
-fn member<'a>(value: Option<&'a Json>, name: &str) -> Option<&'a Json> {
+fn member<'a>(value: Option<&'a Json<'a>>, name: &str) -> Option<&'a Json<'a>> {
     value?.as_object()?.get(name)
 }
 

@@ -1,37 +1,37 @@
 //! JSON-RPC 2.0 as MCP uses it: requests, notifications, responses, batches.
 
 use core::fmt;
+use std::borrow::Cow;
 
-use crate::json::letters::same_letters;
 use crate::json::{self, Json, JsonError, Object};
 
 /// The body of a POST.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Body {
+pub enum Body<'a> {
     /// One message.
-    Single(Message),
+    Single(Message<'a>),
     /// A batch (MCP 2025-03-26 only); not empty.
-    Batch(Vec<Message>),
+    Batch(Vec<Message<'a>>),
 }
 
 /// One JSON-RPC message of a client.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Message {
+pub enum Message<'a> {
     /// Wants an answer.
     Request {
         /// What the answer refers to.
         id: RequestId,
         /// The method.
-        method: String,
+        method: Cow<'a, str>,
         /// Its parameters; empty where the message has none.
-        params: Object,
+        params: Object<'a>,
     },
     /// Wants none.
     Notification {
         /// The method.
-        method: String,
+        method: Cow<'a, str>,
         /// Its parameters; empty where the message has none.
-        params: Object,
+        params: Object<'a>,
     },
     /// Answers a request of the server.
     Response {
@@ -79,13 +79,18 @@ pub struct BodyLimits {
     pub batch_elements: usize,
 }
 
-/// Parses the body of a POST.
+/// Parses the body of a POST. Of the arguments of a call, those are read that
+/// are asked for; others may be left [`Json::Unread`].
 ///
 /// # Errors
 /// [`EnvelopeError`] for anything that two JSON-RPC implementations could
 /// read in two ways.
-pub fn parse(bytes: &[u8], limits: BodyLimits) -> Result<Body, EnvelopeError> {
-    match json::parse(bytes, limits.depth).map_err(EnvelopeError::Json)? {
+pub fn parse<'a>(
+    bytes: &'a [u8],
+    limits: BodyLimits,
+    asked: &[String],
+) -> Result<Body<'a>, EnvelopeError> {
+    match json::message(bytes, limits.depth, asked).map_err(EnvelopeError::Json)? {
         Json::Array(elements) if elements.is_empty() => {
             Err(EnvelopeError::Invalid("the batch is empty"))
         }
@@ -93,7 +98,7 @@ pub fn parse(bytes: &[u8], limits: BodyLimits) -> Result<Body, EnvelopeError> {
             Err(EnvelopeError::BatchTooLong)
         }
         Json::Array(elements) => {
-            let messages: Vec<Message> = elements
+            let messages: Vec<Message<'_>> = elements
                 .into_iter()
                 .map(message)
                 .collect::<Result<_, _>>()?;
@@ -108,15 +113,15 @@ pub fn parse(bytes: &[u8], limits: BodyLimits) -> Result<Body, EnvelopeError> {
     }
 }
 
-fn message(value: Json) -> Result<Message, EnvelopeError> {
+fn message(value: Json<'_>) -> Result<Message<'_>, EnvelopeError> {
     use EnvelopeError::Invalid;
     let Json::Object(members) = value else {
         return Err(Invalid("a message must be an object"));
     };
-    if has_lookalike(
-        &members,
-        &["jsonrpc", "id", "method", "params", "result", "error"],
-    ) {
+    // Go's encoding/json, for one, takes `Method` for `method`, and the last of
+    // both wins; what such an upstream would read must not differ from what was
+    // authorized.
+    if members.has_lookalike(&["jsonrpc", "id", "method", "params", "result", "error"]) {
         return Err(Invalid(
             "a member name differs from the protocol's only in letter case",
         ));
@@ -140,10 +145,10 @@ fn message(value: Json) -> Result<Message, EnvelopeError> {
             "a message has either \"method\" or one of \"result\" and \"error\"",
         ));
     }
-    let method = method
-        .as_str()
-        .ok_or(Invalid("\"method\" must be a string"))?
-        .to_owned();
+    let Json::String(method) = method else {
+        return Err(Invalid("\"method\" must be a string"));
+    };
+    let method = method.clone();
     let params = match members.into_member("params") {
         None => Object::default(),
         Some(Json::Object(params)) => params,
@@ -157,7 +162,7 @@ fn message(value: Json) -> Result<Message, EnvelopeError> {
 
 /// Whether the answer to one request of a batch could be taken for that to
 /// another. Some implementations take `"1"` for `1`.
-fn has_repeated_id(messages: &[Message]) -> bool {
+fn has_repeated_id(messages: &[Message<'_>]) -> bool {
     let mut ids: Vec<String> = messages
         .iter()
         .filter_map(Message::id)
@@ -171,21 +176,9 @@ fn has_repeated_id(messages: &[Message]) -> bool {
         .any(|pair| matches!(pair, [left, right] if left == right))
 }
 
-/// Whether a member is spelled like one of the names but for letter case.
-/// Go's encoding/json, for one, takes `Method` for `method`, and the last of
-/// both wins; what such an upstream would read must not differ from what was
-/// authorized.
-pub(super) fn has_lookalike(members: &Object, names: &[&str]) -> bool {
-    members.iter().any(|(member, _)| {
-        names
-            .iter()
-            .any(|name| *name != member && same_letters(name, member))
-    })
-}
-
 // === impl Message ===
 
-impl Message {
+impl Message<'_> {
     /// The id that an answer to this message has, if it wants one.
     pub const fn id(&self) -> Option<&RequestId> {
         match self {
@@ -198,9 +191,9 @@ impl Message {
 // === impl RequestId ===
 
 impl RequestId {
-    fn from_json(value: &Json) -> Result<Self, EnvelopeError> {
+    fn from_json(value: &Json<'_>) -> Result<Self, EnvelopeError> {
         match value {
-            Json::String(text) => Ok(Self::String(text.clone())),
+            Json::String(text) => Ok(Self::String(text.clone().into_owned())),
             Json::Number(number) => {
                 number
                     .as_i64()
@@ -234,8 +227,8 @@ mod tests {
         batch_elements: 3,
     };
 
-    fn parsed(text: &str) -> Result<Body, EnvelopeError> {
-        parse(text.as_bytes(), LIMITS)
+    fn parsed(text: &str) -> Result<Body<'_>, EnvelopeError> {
+        parse(text.as_bytes(), LIMITS, &[])
     }
 
     #[test]
@@ -320,7 +313,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn any_bytes_are_a_body_or_an_error(bytes: Vec<u8>) {
-            let _ = parse(&bytes, LIMITS);
+            let _ = parse(&bytes, LIMITS, &[]);
         }
     }
 }

@@ -6,5 +6,5 @@ pub mod elicitation;
 pub mod envelope;
 pub mod revision;
 
-pub use call::{Call, Target};
+pub use call::{Arguments, Call, Target};
 pub use revision::{Era, Revision};

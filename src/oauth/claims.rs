@@ -37,7 +37,7 @@ impl ClaimPath {
 
     /// The claim. A top-level member with exactly the written name comes
     /// first: names such as `https://example.com/roles` contain dots.
-    pub fn find<'a>(&self, claims: &'a Object) -> Option<&'a Json> {
+    pub fn find<'a>(&self, claims: &'a Object<'a>) -> Option<&'a Json<'a>> {
         if let Some(value) = claims.get(&self.whole) {
             return Some(value);
         }

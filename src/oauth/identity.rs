@@ -19,7 +19,7 @@ pub struct Identity {
     pub(super) subject_type: SubjectType,
     pub(super) client: Option<String>,
     pub(super) scopes: Scopes,
-    pub(super) claims: Object,
+    pub(super) claims: Object<'static>,
     pub(super) expires_at: u64,
     pub(super) caller: CallerHash,
 }
@@ -73,7 +73,7 @@ impl Identity {
     }
 
     /// All claims of the token, or all members of the introspection answer.
-    pub const fn claims(&self) -> &Object {
+    pub const fn claims(&self) -> &Object<'static> {
         &self.claims
     }
 

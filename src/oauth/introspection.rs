@@ -82,7 +82,11 @@ pub(super) fn read_answer(
     }
 }
 
-fn active_token(members: Object, issuer: &Issuer, now_ms: u64) -> Result<ActiveToken, TokenError> {
+fn active_token(
+    members: Object<'static>,
+    issuer: &Issuer,
+    now_ms: u64,
+) -> Result<ActiveToken, TokenError> {
     if let Some(iss) = members.get("iss")
         && iss.as_str() != Some(&issuer.issuer)
     {

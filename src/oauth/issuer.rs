@@ -89,7 +89,7 @@ impl Algorithm {
 pub enum KeySource {
     /// A JWK Set in the configuration itself (RFC 7517, section 5). The
     /// configuration checks that it has a usable key.
-    Inline(Json),
+    Inline(Json<'static>),
     /// A JWK Set at a known address.
     Jwks {
         /// The address.

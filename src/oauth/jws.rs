@@ -38,9 +38,9 @@ pub(super) struct Jws<'a> {
     pub(super) token: &'a str,
     /// The header. Its members `alg`, `kid` and `typ` are strings, where they
     /// are there, and `alg` is.
-    pub(super) header: Object,
+    pub(super) header: Object<'static>,
     /// The claims.
-    pub(super) claims: Object,
+    pub(super) claims: Object<'static>,
     /// The signature, in the form that the algorithm gives it.
     pub(super) signature: Vec<u8>,
 }
@@ -140,7 +140,7 @@ fn decoded(part: &str) -> Result<Vec<u8>, TokenError> {
         .map_err(|_| TokenError::Malformed)
 }
 
-fn object(bytes: &[u8], max_depth: usize) -> Result<Object, TokenError> {
+fn object(bytes: &[u8], max_depth: usize) -> Result<Object<'static>, TokenError> {
     match json::parse(bytes, max_depth) {
         Ok(Json::Object(members)) => Ok(members),
         _ => Err(TokenError::Malformed),

@@ -80,7 +80,7 @@ pub(super) fn audiences_of(claims: &Object) -> Result<Vec<String>, TokenError> {
     Ok(audiences_in(claims)?.map(str::to_owned).collect())
 }
 
-fn audiences_in(claims: &Object) -> Result<impl Iterator<Item = &str>, TokenError> {
+fn audiences_in<'a>(claims: &'a Object<'a>) -> Result<impl Iterator<Item = &'a str>, TokenError> {
     let values = match claims.get("aud").ok_or(TokenError::MissingClaim)? {
         audience @ Json::String(_) => core::slice::from_ref(audience),
         Json::Array(audiences) => audiences,
@@ -108,7 +108,7 @@ pub(super) fn check_audience<'a>(
 /// The identity of claims that were checked, and whose origin is proven: by
 /// the signature, or because the issuer itself answered.
 pub(super) fn identity(
-    claims: Object,
+    claims: Object<'static>,
     issuer: &Issuer,
     checked: &Checked,
 ) -> Result<Identity, TokenError> {
@@ -207,7 +207,7 @@ fn text_at<'a>(claims: &'a Object, path: &ClaimPath) -> Result<Option<&'a str>, 
 
 /// A string that names someone: not empty, and without control characters,
 /// which have no place in a name and would end a header or a log line.
-fn printable(value: &Json) -> Result<&str, TokenError> {
+fn printable<'a>(value: &'a Json<'_>) -> Result<&'a str, TokenError> {
     value
         .as_str()
         .filter(|text| !text.is_empty() && !text.chars().any(char::is_control))

@@ -2,7 +2,7 @@
 
 use super::Pattern;
 use super::condition::{Truth, equals, in_range, is_in, matches};
-use crate::json::letters::same_letters;
+use crate::json::letters::is_lookalike;
 use crate::json::{Json, Number, Object};
 use crate::oauth::{ClaimPath, Identity};
 
@@ -26,8 +26,8 @@ enum Place {
 
 #[derive(Clone, Debug)]
 pub(crate) enum ArgumentOperator {
-    Equals(Json),
-    In(Vec<Json>),
+    Equals(Json<'static>),
+    In(Vec<Json<'static>>),
     Matches(Vec<Pattern>),
     Range {
         minimum: Option<Number>,
@@ -52,6 +52,14 @@ impl ArgumentCondition {
             expectation: expectation(argument, &operator),
             operator,
         })
+    }
+
+    /// The argument that it looks at, or into.
+    pub(super) fn argument(&self) -> &str {
+        match &self.place {
+            Place::Member(name) => name,
+            Place::Pointer(tokens) => tokens.first().map_or("", String::as_str),
+        }
     }
 
     pub(crate) const fn operator(&self) -> &ArgumentOperator {
@@ -128,7 +136,7 @@ impl Place {
         }
     }
 
-    fn find<'a>(&self, arguments: &'a Object) -> Result<Option<&'a Json>, Ambiguous> {
+    fn find<'a>(&self, arguments: &'a Object<'a>) -> Result<Option<&'a Json<'a>>, Ambiguous> {
         let tokens = match self {
             Self::Member(name) => return member(arguments, name),
             Self::Pointer(tokens) => tokens,
@@ -151,10 +159,8 @@ impl Place {
 /// Two members that a reader without regard to letter case would mix up.
 struct Ambiguous;
 
-fn member<'a>(members: &'a Object, name: &str) -> Result<Option<&'a Json>, Ambiguous> {
-    let has_twin = members
-        .iter()
-        .any(|(member, _)| member != name && same_letters(member, name));
+fn member<'a>(members: &'a Object<'a>, name: &str) -> Result<Option<&'a Json<'a>>, Ambiguous> {
+    let has_twin = members.iter().any(|(member, _)| is_lookalike(member, name));
     if has_twin {
         return Err(Ambiguous);
     }

@@ -150,7 +150,7 @@ mod tests {
     use super::*;
     use crate::json::parse;
 
-    fn json(text: &str) -> Json {
+    fn json(text: &str) -> Json<'static> {
         parse(text.as_bytes(), 8).unwrap()
     }
 

@@ -26,7 +26,7 @@ pub(super) struct Judge<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Arguments<'a> {
     /// All of them.
-    Given(Option<&'a Object>),
+    Given(Option<&'a Object<'a>>),
     /// That they suited the rules when they were judged.
     Settled,
     /// Nothing.
@@ -43,7 +43,7 @@ impl Arguments<'_> {
         }
     }
 
-    const fn given(&self) -> Option<&Object> {
+    const fn given(&self) -> Option<&Object<'_>> {
         match self {
             Self::Given(arguments) => *arguments,
             Self::Settled | Self::Unknown => None,

@@ -49,6 +49,7 @@ pub struct Policy {
     audit_only: bool,
     /// How many there are.
     rules: usize,
+    arguments: Vec<String>,
     tools: Index,
     prompts: Index,
     resources: Index,
@@ -83,12 +84,16 @@ impl Policy {
         audit_only: bool,
         rules: Vec<Rule>,
     ) -> Self {
+        let conditions = rules.iter().flat_map(|rule| &rule.arguments);
+        let arguments = conditions.map(|condition| condition.argument().to_owned());
+        let arguments = arguments.collect();
         let rules: Vec<Rc<Rule>> = rules.into_iter().map(Rc::new).collect();
         Self {
             base,
             obtainable,
             audit_only,
             rules: rules.len(),
+            arguments,
             tools: Index::new(&rules, |what| &what.tools),
             prompts: Index::new(&rules, |what| &what.prompts),
             resources: Index::new(&rules, |what| &what.resources),
@@ -99,6 +104,12 @@ impl Policy {
     /// Whether denials are recorded and not enforced.
     pub const fn audit_only(&self) -> bool {
         self.audit_only
+    }
+
+    /// Names of the arguments that rules have conditions on; some perhaps
+    /// several times.
+    pub fn arguments(&self) -> impl Iterator<Item = &str> {
+        self.arguments.iter().map(String::as_str)
     }
 
     /// Decides on one call. In an audit-only policy nothing is denied.

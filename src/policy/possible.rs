@@ -67,7 +67,7 @@ impl ArgumentCondition {
 
 impl ArgumentOperator {
     /// The only values for which it holds, where they can be told.
-    fn values<'a>(&'a self, identity: &'a Identity) -> Option<Vec<&'a Json>> {
+    fn values<'a>(&'a self, identity: &'a Identity) -> Option<Vec<&'a Json<'a>>> {
         match self {
             Self::Equals(value) => Some(vec![value]),
             Self::In(values) => Some(values.iter().collect()),

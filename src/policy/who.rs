@@ -28,9 +28,9 @@ pub(crate) struct ClaimCondition {
 
 #[derive(Clone, Debug)]
 pub(crate) enum ClaimOperator {
-    Contains(Json),
-    Equals(Json),
-    In(Vec<Json>),
+    Contains(Json<'static>),
+    Equals(Json<'static>),
+    In(Vec<Json<'static>>),
     Matches(Vec<Pattern>),
     Present(bool),
 }

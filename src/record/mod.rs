@@ -129,7 +129,7 @@ pub struct CallRecord {
     /// What an audit-only rule or server would have refused, and why.
     pub unenforced: Option<&'static str>,
     /// The values of the arguments that the server's entry names.
-    pub arguments: Vec<(String, Json)>,
+    pub arguments: Vec<(String, Json<'static>)>,
 }
 
 impl Outcome {
@@ -190,13 +190,13 @@ impl CallRecord {
 }
 
 /// An argument's value, or that it is too long for a line.
-fn audited_value(value: &Json) -> Json {
+fn audited_value(value: &Json) -> Json<'static> {
     const LONGEST: usize = 1024;
     let length = serde_json::to_string(value).map_or(usize::MAX, |text| text.len());
     if length > LONGEST {
-        return Json::String(format!("({length} bytes)"));
+        return Json::String(format!("({length} bytes)").into());
     }
-    value.clone()
+    value.clone().into_owned()
 }
 
 fn method(name: &str) -> Cow<'static, str> {

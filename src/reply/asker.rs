@@ -31,11 +31,11 @@ pub enum Asker {
 
 impl Asker {
     /// The sender of this message, where there is nothing to ask of it.
-    pub fn of(message: &Message, revision: Revision) -> Self {
+    pub fn of(message: &Message<'_>, revision: Revision) -> Self {
         match message {
             Message::Request { id, method, .. } => Self::Request {
                 id: id.clone(),
-                method: method.clone(),
+                method: method.clone().into_owned(),
                 era: revision.era(),
                 elicits: None,
                 call: None,
@@ -48,7 +48,7 @@ impl Asker {
     /// `declared_in_session` says whether it declared elicitation by URL when
     /// it opened its session. Costs a digest of the call's arguments.
     pub fn who_may_be_asked(
-        message: &Message,
+        message: &Message<'_>,
         call: &Call<'_>,
         revision: Revision,
         declared_in_session: bool,
@@ -109,7 +109,7 @@ mod tests {
         let params = params.as_object().unwrap().clone();
         let message = Message::Request {
             id: RequestId::String("1".to_owned()),
-            method: method.to_owned(),
+            method: method.into(),
             params: params.clone(),
         };
         let call = Call::of(method, &params).unwrap();

@@ -97,7 +97,7 @@ pub(crate) fn ed_jwks() -> String {
     jwks(&[ed_key().public_key().to_jwk()])
 }
 
-pub(super) fn json(text: &str) -> Json {
+pub(super) fn json(text: &str) -> Json<'static> {
     json::parse(text.as_bytes(), 32).unwrap()
 }
 

@@ -20,7 +20,7 @@ fn identity((scopes, claims): (&str, &str)) -> Identity {
     Identity::for_test("somebody", scopes, claims)
 }
 
-fn json(text: &str) -> Json {
+fn json(text: &str) -> Json<'static> {
     parse(text.as_bytes(), 16).unwrap()
 }
 
@@ -61,7 +61,7 @@ fn decide(
     let call = Call {
         method,
         target,
-        arguments: arguments.as_object().map(std::borrow::Cow::Borrowed),
+        arguments: arguments.as_object().map(crate::mcp::Arguments::Given),
         tasks: Vec::new(),
     };
     in_words(&policy.decide(&identity(who), &call))
