@@ -270,11 +270,12 @@ impl<'a> Scanner<'a> {
         let mut has_escapes = false;
         loop {
             self.at = self.at.wrapping_add(text::plain(self.rest()));
-            match self.rest() {
-                [b'"', ..] => break,
-                [b'\\', escaped @ ..] => {
-                    let (_, length) = text::escaped(escaped).ok_or(JsonError::Syntax)?;
-                    self.at = self.at.wrapping_add(length).wrapping_add(1);
+            match self.byte() {
+                Some(b'"') => break,
+                Some(b'\\') => {
+                    self.step();
+                    let (_, length) = text::escaped(self.rest()).ok_or(JsonError::Syntax)?;
+                    self.at = self.at.wrapping_add(length);
                     has_escapes = true;
                 }
                 _ => return Err(JsonError::Syntax),
@@ -293,21 +294,21 @@ impl<'a> Scanner<'a> {
         /// A double holds every number with fewer digits, and no exponent.
         const LONG: usize = 300;
         let start = self.at;
-        if self.rest().first() == Some(&b'-') {
+        if self.byte() == Some(b'-') {
             self.step();
         }
-        match self.rest() {
-            [b'0', b'0'..=b'9', ..] => return Err(JsonError::Syntax),
-            _ => self.digits()?,
+        let is_zero = self.byte() == Some(b'0');
+        if self.digits()? > 1 && is_zero {
+            return Err(JsonError::Syntax);
         }
-        if self.rest().first() == Some(&b'.') {
+        if self.byte() == Some(b'.') {
             self.step();
             self.digits()?;
         }
-        let has_exponent = matches!(self.rest(), [b'e' | b'E', ..]);
+        let has_exponent = matches!(self.byte(), Some(b'e' | b'E'));
         if has_exponent {
             self.step();
-            if matches!(self.rest(), [b'+' | b'-', ..]) {
+            if matches!(self.byte(), Some(b'+' | b'-')) {
                 self.step();
             }
             self.digits()?;
@@ -316,15 +317,16 @@ impl<'a> Scanner<'a> {
         Ok((written, has_exponent || written.len() > LONG))
     }
 
-    /// At least one.
-    fn digits(&mut self) -> Result<(), JsonError> {
-        let rest = self.rest();
-        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        self.at = self.at.wrapping_add(digits);
-        if digits == 0 {
-            return Err(JsonError::Syntax);
+    /// How many there are; at least one.
+    fn digits(&mut self) -> Result<usize, JsonError> {
+        let start = self.at;
+        while matches!(self.byte(), Some(b'0'..=b'9')) {
+            self.step();
         }
-        Ok(())
+        match self.at.wrapping_sub(start) {
+            0 => Err(JsonError::Syntax),
+            digits => Ok(digits),
+        }
     }
 
     fn word(&mut self, word: &[u8]) -> Result<(), JsonError> {
@@ -363,11 +365,15 @@ impl<'a> Scanner<'a> {
     /// then.
     fn next(&mut self) -> Option<u8> {
         loop {
-            match self.text.as_bytes().get(self.at) {
+            match self.byte() {
                 Some(b' ' | b'\t' | b'\n' | b'\r') => self.step(),
-                byte => return byte.copied(),
+                byte => return byte,
             }
         }
+    }
+
+    fn byte(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
     }
 
     /// Over one byte, which is there.

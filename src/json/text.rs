@@ -3,20 +3,27 @@
 /// How many bytes come before the first one that is a quote, a backslash or a
 /// control character; all of them, if none is.
 pub(super) fn plain(bytes: &[u8]) -> usize {
-    let (words, rest) = bytes.as_chunks::<8>();
-    let mut length: usize = 0;
-    for word in words {
-        let special = special(u64::from_le_bytes(*word));
+    let mut rest = bytes;
+    while let Some((word, after)) = rest.split_first_chunk::<8>() {
+        let special = special(word);
         if special != 0 {
-            let bits = special.trailing_zeros();
-            return length.wrapping_add((bits / 8) as usize);
+            let before = bytes.len().wrapping_sub(rest.len());
+            return before.wrapping_add((special.trailing_zeros() / 8) as usize);
         }
-        length = length.wrapping_add(8);
+        rest = after;
+        // Long texts: two at a time.
+        while let Some((words, after)) = rest.split_first_chunk::<16>()
+            && let ([first, second], _) = words.as_chunks::<8>()
+            && self::special(first) | self::special(second) == 0
+        {
+            rest = after;
+        }
     }
+    let before = bytes.len().wrapping_sub(rest.len());
     let plain = rest
         .iter()
         .take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20));
-    length.wrapping_add(plain.count())
+    before.wrapping_add(plain.count())
 }
 
 /// The highest bit of the first of eight bytes that [`plain`] looks for, and
@@ -24,12 +31,13 @@ pub(super) fn plain(bytes: &[u8]) -> usize {
 ///
 /// A subtraction borrows from the highest bit of a byte only where the byte is
 /// less than what is subtracted, or one before it borrows.
-const fn special(word: u64) -> u64 {
+const fn special(bytes: &[u8; 8]) -> u64 {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     const CONTROL: u64 = u64::from_ne_bytes([0x20; 8]);
     const QUOTES: u64 = u64::from_ne_bytes([b'"'; 8]);
     const BACKSLASHES: u64 = u64::from_ne_bytes([b'\\'; 8]);
     const HIGHEST: u64 = u64::from_ne_bytes([0x80; 8]);
+    let word = u64::from_le_bytes(*bytes);
     let control = word.wrapping_sub(CONTROL);
     let quote = (word ^ QUOTES).wrapping_sub(ONES);
     let backslash = (word ^ BACKSLASHES).wrapping_sub(ONES);

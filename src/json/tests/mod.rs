@@ -263,7 +263,7 @@ proptest! {
     fn documents_are_what_the_reference_says(text in document(), depth in 2_usize..9) {
         is_like_the_reference(text.as_bytes(), depth)?;
         let call = format!(r#"{{"params":{{"arguments":{{"a":{text},"b":{text}}}}}}}"#);
-        is_like_the_reference(call.as_bytes(), depth + 2)?;
+        is_like_the_reference(call.as_bytes(), depth.saturating_add(2))?;
     }
 
     #[test]
