@@ -1,5 +1,7 @@
 //! What the configuration says of an issuer of tokens.
 
+pub use mcp_auth_signatures::Algorithm;
+
 use std::rc::Rc;
 
 use super::{ClaimPath, SubjectType};
@@ -30,58 +32,6 @@ pub struct Issuer {
     pub claims: ClaimNames,
     /// RFC 7662 introspection for tokens that are no JWT.
     pub introspection: Option<Introspection>,
-}
-
-/// JWS algorithms (RFC 7518, RFC 8037).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "the names are the RFC's")]
-pub enum Algorithm {
-    RS256,
-    RS384,
-    RS512,
-    PS256,
-    PS384,
-    PS512,
-    ES256,
-    ES384,
-    EdDSA,
-}
-
-impl Algorithm {
-    /// Every algorithm that the gate can verify.
-    pub const ALL: [Self; 9] = [
-        Self::RS256,
-        Self::RS384,
-        Self::RS512,
-        Self::PS256,
-        Self::PS384,
-        Self::PS512,
-        Self::ES256,
-        Self::ES384,
-        Self::EdDSA,
-    ];
-
-    /// The algorithm of that name; case matters (RFC 7515, section 4.1.1).
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|algorithm| algorithm.as_str() == name)
-    }
-
-    /// The name in `alg`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::RS256 => "RS256",
-            Self::RS384 => "RS384",
-            Self::RS512 => "RS512",
-            Self::PS256 => "PS256",
-            Self::PS384 => "PS384",
-            Self::PS512 => "PS512",
-            Self::ES256 => "ES256",
-            Self::ES384 => "ES384",
-            Self::EdDSA => "EdDSA",
-        }
-    }
 }
 
 /// Where an issuer's keys come from.

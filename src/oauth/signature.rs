@@ -4,12 +4,7 @@
 use core::fmt;
 use std::borrow::Cow;
 
-use jwt_simple::prelude::{
-    Duration, ECDSAP256PublicKeyLike as _, ECDSAP384PublicKeyLike as _, ES256PublicKey,
-    ES384PublicKey, Ed25519PublicKey, EdDSAPublicKeyLike as _, NoCustomClaims, PS256PublicKey,
-    PS384PublicKey, PS512PublicKey, RS256PublicKey, RS384PublicKey, RS512PublicKey,
-    RSAPublicKeyLike as _, UnixTimeStamp, VerificationOptions,
-};
+use mcp_auth_signatures::{Fault, Key, KeyKind};
 
 use super::der;
 use super::host_signatures::Verifiers;
@@ -20,35 +15,21 @@ use crate::json::Json;
 
 /// A public key that was checked when it was made.
 pub(super) struct PublicKey {
-    kind: Kind,
+    key: Key,
     /// The SubjectPublicKeyInfo in DER (RFC 5280, section 4.1).
     info: Vec<u8>,
     /// How long a signature by it is, in bytes.
     signature_bytes: usize,
 }
 
-enum Kind {
-    /// Modulus and exponent. jwt-simple has one type for each algorithm, so
-    /// that its own is made when the algorithm is known; next to the
-    /// signature that costs nothing.
-    Rsa {
-        modulus: Vec<u8>,
-        exponent: Vec<u8>,
-    },
-    P256(ES256PublicKey),
-    P384(ES384PublicKey),
-    Ed25519(Ed25519PublicKey),
-}
-
 impl PublicKey {
     /// An RSA key of 2048 to 4096 bits with an odd modulus and the exponent
     /// 65537: jwt-simple takes no other.
     pub(super) fn rsa(modulus: Vec<u8>, exponent: Vec<u8>) -> Option<Self> {
-        RS256PublicKey::from_components(&modulus, &exponent).ok()?;
         Some(Self {
             info: der::rsa_public_key(&modulus, &exponent),
             signature_bytes: der::significant(&modulus).len(),
-            kind: Kind::Rsa { modulus, exponent },
+            key: Key::rsa(modulus, exponent)?,
         })
     }
 
@@ -56,7 +37,7 @@ impl PublicKey {
     pub(super) fn p256(x: &[u8], y: &[u8]) -> Option<Self> {
         let point = uncompressed(x, y);
         Some(Self {
-            kind: Kind::P256(ES256PublicKey::from_bytes(&point).ok()?),
+            key: Key::p256(&point)?,
             info: der::p256_public_key(&point),
             signature_bytes: 64,
         })
@@ -66,7 +47,7 @@ impl PublicKey {
     pub(super) fn p384(x: &[u8], y: &[u8]) -> Option<Self> {
         let point = uncompressed(x, y);
         Some(Self {
-            kind: Kind::P384(ES384PublicKey::from_bytes(&point).ok()?),
+            key: Key::p384(&point)?,
             info: der::p384_public_key(&point),
             signature_bytes: 96,
         })
@@ -75,7 +56,7 @@ impl PublicKey {
     /// A point on edwards25519 that is not of small order, in its 32 bytes.
     pub(super) fn ed25519(bytes: &[u8]) -> Option<Self> {
         Some(Self {
-            kind: Kind::Ed25519(Ed25519PublicKey::from_bytes(bytes).ok()?),
+            key: Key::ed25519(bytes)?,
             info: der::ed25519_public_key(bytes),
             signature_bytes: 64,
         })
@@ -83,16 +64,7 @@ impl PublicKey {
 
     /// Whether signatures of this algorithm can be by this key.
     pub(super) const fn is_for(&self, algorithm: Algorithm) -> bool {
-        use Algorithm::{ES256, ES384, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512};
-        matches!(
-            (&self.kind, algorithm),
-            (
-                Kind::Rsa { .. },
-                RS256 | RS384 | RS512 | PS256 | PS384 | PS512
-            ) | (Kind::P256(_), ES256)
-                | (Kind::P384(_), ES384)
-                | (Kind::Ed25519(_), EdDSA)
-        )
+        self.key.is_for(algorithm)
     }
 
     /// The SubjectPublicKeyInfo in DER (RFC 5280, section 4.1).
@@ -106,9 +78,9 @@ impl PublicKey {
         if signature.len() != self.signature_bytes {
             return None;
         }
-        match self.kind {
-            Kind::Rsa { .. } | Kind::Ed25519(_) => Some(Cow::Borrowed(signature)),
-            Kind::P256(_) | Kind::P384(_) => der::ecdsa_signature(signature).map(Cow::Owned),
+        match self.key.kind() {
+            KeyKind::Rsa | KeyKind::Ed25519 => Some(Cow::Borrowed(signature)),
+            KeyKind::P256 | KeyKind::P384 => der::ecdsa_signature(signature).map(Cow::Owned),
         }
     }
 }
@@ -116,12 +88,7 @@ impl PublicKey {
 /// A public key is no secret, but it is of no use in a log either.
 impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.kind {
-            Kind::Rsa { .. } => "Rsa",
-            Kind::P256(_) => "P256",
-            Kind::P384(_) => "P384",
-            Kind::Ed25519(_) => "Ed25519",
-        })
+        self.key.kind().fmt(f)
     }
 }
 
@@ -149,7 +116,13 @@ pub(super) fn verify_signature(
     match said {
         Some(true) => Ok(()),
         Some(false) => Err(TokenError::BadSignature),
-        None => verify_by_jwt_simple(key, algorithm, jws),
+        None => key
+            .key
+            .verify(algorithm, jws.token, jws.token_type())
+            .map_err(|fault| match fault {
+                Fault::Malformed => TokenError::Malformed,
+                Fault::Signature => TokenError::BadSignature,
+            }),
     }
 }
 
@@ -176,66 +149,6 @@ fn is_plain(jws: &Jws<'_>) -> bool {
             "exp" | "nbf" | "iat" => date(value),
             _ => true,
         })
-}
-
-fn verify_by_jwt_simple(
-    key: &PublicKey,
-    algorithm: Algorithm,
-    jws: &Jws<'_>,
-) -> Result<(), TokenError> {
-    macro_rules! rsa {
-        ($key:ty, $modulus:expr, $exponent:expr) => {
-            <$key>::from_components($modulus, $exponent).and_then(|key| {
-                key.verify_token::<NoCustomClaims>(jws.token, Some(signature_only(jws)))
-            })
-        };
-    }
-    let options = || Some(signature_only(jws));
-    let outcome = match (&key.kind, algorithm) {
-        (Kind::Rsa { modulus, exponent }, algorithm) => match algorithm {
-            Algorithm::RS256 => rsa!(RS256PublicKey, modulus, exponent),
-            Algorithm::RS384 => rsa!(RS384PublicKey, modulus, exponent),
-            Algorithm::RS512 => rsa!(RS512PublicKey, modulus, exponent),
-            Algorithm::PS256 => rsa!(PS256PublicKey, modulus, exponent),
-            Algorithm::PS384 => rsa!(PS384PublicKey, modulus, exponent),
-            Algorithm::PS512 => rsa!(PS512PublicKey, modulus, exponent),
-            Algorithm::ES256 | Algorithm::ES384 | Algorithm::EdDSA => {
-                return Err(TokenError::BadSignature);
-            }
-        },
-        (Kind::P256(key), Algorithm::ES256) => {
-            key.verify_token::<NoCustomClaims>(jws.token, options())
-        }
-        (Kind::P384(key), Algorithm::ES384) => {
-            key.verify_token::<NoCustomClaims>(jws.token, options())
-        }
-        (Kind::Ed25519(key), Algorithm::EdDSA) => {
-            key.verify_token::<NoCustomClaims>(jws.token, options())
-        }
-        _ => return Err(TokenError::BadSignature),
-    };
-    match outcome {
-        Ok(_) => Ok(()),
-        Err(error) if error.is::<serde_json::Error>() => Err(TokenError::Malformed),
-        Err(_) => Err(TokenError::BadSignature),
-    }
-}
-
-/// Options that leave nothing to jwt-simple but signature and `alg`: our own
-/// checks of claims and header are stricter, and two opinions on time would
-/// be one too many. At time 0 nothing has expired; `accept_future` is about
-/// `iat` and `nbf`; a required type that is the token's own replaces the rule
-/// that only `JWT` and `+jwt` pass.
-fn signature_only(jws: &Jws<'_>) -> VerificationOptions {
-    VerificationOptions {
-        accept_future: true,
-        required_signature_type: jws.token_type().map(str::to_owned),
-        time_tolerance: Some(Duration::from_secs(0)),
-        max_token_length: Some(jws.token.len()),
-        max_header_length: Some(jws.token.len()),
-        artificial_time: Some(UnixTimeStamp::from_secs(0)),
-        ..VerificationOptions::default()
-    }
 }
 
 /// SEC 1, section 2.3.3.
