@@ -20,4 +20,5 @@ pub mod secret;
 #[cfg(target_arch = "wasm32")]
 mod shell;
 pub mod site;
+mod sorted_map;
 pub mod text;

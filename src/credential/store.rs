@@ -1,7 +1,7 @@
 //! What a worker remembers of credentials, and the calls under way.
 
 use core::fmt;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::answer::{Answer, Issued, busy};
@@ -15,6 +15,7 @@ use super::service::{CredentialSource, TokenService};
 use crate::cache::Cache;
 use crate::callout::{Fetch, FetchAnswer, FetchId, FetchIds};
 use crate::oauth::{Identity, TokenHash};
+use crate::sorted_map::SortedMap;
 
 /// A question about one user's credential for one server.
 #[derive(Clone, Copy)]
@@ -42,9 +43,9 @@ pub struct CredentialStore {
     /// Questions whose call is to be made again, and when.
     again: Vec<(u64, CredentialKey)>,
     /// Calls under way, with the time at which they were made.
-    calls: BTreeMap<FetchId, (CredentialKey, u64)>,
+    calls: SortedMap<FetchId, (CredentialKey, u64)>,
     /// Every question of which the key is in `queue`, `again` or `calls`.
-    pending: BTreeMap<CredentialKey, Question>,
+    pending: SortedMap<CredentialKey, Question>,
     /// Credentials, and servers that need none.
     given: Cache<CredentialKey, Answered>,
     /// Everything else. Apart, so that it displaces no credentials.
@@ -90,8 +91,8 @@ impl CredentialStore {
             services,
             queue: VecDeque::new(),
             again: Vec::new(),
-            calls: BTreeMap::new(),
-            pending: BTreeMap::new(),
+            calls: SortedMap::new(),
+            pending: SortedMap::new(),
             // Also without a memory, those who wait come for the answer.
             given: Cache::new(capacity.max(2)),
             refused: Cache::new(MAX_REFUSED),
@@ -282,7 +283,7 @@ impl CredentialStore {
     /// one without an answer, so that its question does not wait for ever.
     /// Calls are in the order in which they were made.
     pub fn lost(&self, now_ms: u64) -> Option<FetchId> {
-        let (id, (key, sent_ms)) = self.calls.first_key_value()?;
+        let (id, (key, sent_ms)) = self.calls.first()?;
         self.is_lost(key, *sent_ms, now_ms).then_some(*id)
     }
 

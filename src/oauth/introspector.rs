@@ -1,7 +1,7 @@
 //! Tokens that only their issuer understands: what was asked, what was
 //! answered.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::bearer::BearerToken;
@@ -11,6 +11,7 @@ use super::issuer::Issuer;
 use super::token_cache::{CacheKey, TokenCache, TokenHash};
 use super::token_error::TokenError;
 use crate::callout::{Fetch, FetchAnswer, FetchId, FetchIds};
+use crate::sorted_map::SortedMap;
 
 /// What is known of the tokens that issuers are asked about. Keys are of the
 /// issuer, not of the server: the answer is the same for all servers.
@@ -18,9 +19,9 @@ pub(super) struct Introspector {
     /// Tokens that wait for their call to be made.
     queue: VecDeque<(CacheKey, String)>,
     /// Calls under way, with the time at which they were made.
-    calls: BTreeMap<FetchId, (CacheKey, u64)>,
+    calls: SortedMap<FetchId, (CacheKey, u64)>,
     /// Every key in `queue` or `calls`.
-    pending: BTreeMap<CacheKey, ()>,
+    pending: SortedMap<CacheKey, ()>,
     active: TokenCache<Answered<Rc<ActiveToken>>>,
     refused: TokenCache<Answered<Refusal>>,
 }
@@ -70,8 +71,8 @@ impl Introspector {
     pub(super) fn new(capacity: usize) -> Self {
         Self {
             queue: VecDeque::new(),
-            calls: BTreeMap::new(),
-            pending: BTreeMap::new(),
+            calls: SortedMap::new(),
+            pending: SortedMap::new(),
             active: TokenCache::new(capacity.max(2)),
             refused: TokenCache::new(MAX_REFUSED),
         }
@@ -116,7 +117,7 @@ impl Introspector {
         !self.queue.is_empty()
             || self
                 .calls
-                .first_key_value()
+                .first()
                 .is_some_and(|(_, (key, sent_ms))| is_lost(issuers, key, *sent_ms, now_ms))
     }
 
@@ -197,12 +198,11 @@ impl Introspector {
     /// So that a call that the host lost does not make its token wait for
     /// ever. Calls are in the order in which they were made.
     fn give_up_lost_calls(&mut self, issuers: &[Rc<Issuer>], now_ms: u64) {
-        while let Some(entry) = self.calls.first_entry() {
-            let (key, sent_ms) = *entry.get();
+        while let Some((id, (key, sent_ms))) = self.calls.first().copied() {
             if !is_lost(issuers, &key, sent_ms, now_ms) {
                 return;
             }
-            entry.remove();
+            self.calls.remove(&id);
             self.pending.remove(&key);
         }
     }
