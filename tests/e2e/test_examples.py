@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import yaml
 from harness.bootstrap import Json, Setup, connection_manager
@@ -34,17 +35,25 @@ def after_the_gate(name: str) -> Setup:
     return Setup(policy=demonstration, envoy=insert)
 
 
-def test_an_access_log_can_name_the_parts_of_a_decision(start_gate: StartGate) -> None:
+def line_of_a_refused_call(start_gate: StartGate, policy: Callable[[Json], None]) -> Json:
+    """The line of a call of `get-env` in the access log of the example, less its time."""
+
     def replace_format(config: Json) -> None:
         access = connection_manager(config)["access_log"][0]["typed_config"]
         access["log_format"] = example("access-log")["typed_config"]["log_format"]
 
-    gate = start_gate(Setup(policy=demonstration, envoy=replace_format))
-    gate.post(call("get-env")).refused(200, "hidden")
+    gate = start_gate(Setup(policy=policy, envoy=replace_format))
+    refused = gate.post(call("get-env")).refused(200, "hidden")
+    assert refused.audit["target"] == "get-env"
     gate.recorder.wait("the line", lambda: '"get-env"' in gate.text("access.log"))
     lines = [json.loads(line) for line in gate.text("access.log").splitlines()]
     line = next(line for line in lines if line["target"] == "get-env")
     assert line.pop("time")
+    return dict(line)
+
+
+def test_an_access_log_can_name_the_parts_of_a_decision(start_gate: StartGate) -> None:
+    line = line_of_a_refused_call(start_gate, demonstration)
     assert line == {
         "status": 200,
         "outcome": "denied",
@@ -55,6 +64,16 @@ def test_an_access_log_can_name_the_parts_of_a_decision(start_gate: StartGate) -
         "target": "get-env",
         "rule": "env",
     }
+
+
+def test_an_access_log_has_those_parts_that_the_policy_names(start_gate: StartGate) -> None:
+    def two_parts(policy: Json) -> None:
+        demonstration(policy)
+        policy["filter_state"] = ["audit", "target"]
+
+    line = line_of_a_refused_call(start_gate, two_parts)
+    written = {name: value for name, value in line.items() if value is not None}
+    assert written == {"status": 200, "target": "get-env"}
 
 
 def test_a_rate_limit_can_be_one_for_each_user_and_tool(start_gate: StartGate) -> None:
