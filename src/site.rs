@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::config::{Config, Hosts, Server};
+use crate::http::headers::HeaderNames;
 use crate::http::target::normal_authority;
 use crate::oauth::challenge::{Challenge, ChallengeError};
 use crate::oauth::metadata::{ResourceMetadata, document, well_known_path};
@@ -30,7 +31,7 @@ pub struct Site {
     /// Headers of a client's request that do not go on: the credentials, the
     /// encodings of a response (it has to be read), those that the gate or the
     /// credential sets, and those that the configuration names.
-    pub reserved_headers: Vec<String>,
+    pub reserved_headers: HeaderNames,
 }
 
 /// What a path is, for the server that it belongs to.
@@ -136,7 +137,6 @@ impl Site {
                 .chain(server.identity_headers.names())
                 .chain(server.remove_headers.iter().map(String::as_str))
                 .chain(credential_headers.iter().map(String::as_str))
-                .map(str::to_owned)
                 .collect(),
         }
     }

@@ -135,17 +135,29 @@ fn exchange(name: &str, asked: Asked) -> Scenario {
             String::new()
         };
         let headers = Headers::new(headers(&bearer, body.len()));
+        let answer_headers = answer_headers(asked.media);
         move || {
             let mut driven = Driven::new(&mut worker);
             driven.request(headers.clone(), &body);
             assert_eq!(driven.is_forwarded, asked.passes);
             if asked.passes {
-                driven.response(asked.media, &answer);
+                driven.response(answer_headers.clone(), &answer);
             }
             driven.feed(Input::Gone);
             driven.written
         }
     })
+}
+
+/// The headers of an answer, as Envoy has them.
+fn answer_headers(media: &str) -> Headers {
+    let pairs = [
+        (":status", "200"),
+        ("content-type", media),
+        ("x-envoy-upstream-service-time", "1"),
+    ];
+    let pairs = pairs.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
+    Headers::new(pairs.to_vec())
 }
 
 /// An answer of the upstream's.
@@ -188,15 +200,9 @@ impl<'a> Driven<'a> {
         }
     }
 
-    fn response(&mut self, media: &str, body: &[u8]) {
-        let headers = [
-            (":status", "200"),
-            ("content-type", media),
-            ("x-envoy-upstream-service-time", "1"),
-        ];
-        let headers = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
+    fn response(&mut self, headers: Headers, body: &[u8]) {
         self.feed(Input::ResponseHeaders {
-            headers: Headers::new(headers.to_vec()),
+            headers,
             from_upstream: true,
             has_body: true,
         });

@@ -19,6 +19,7 @@ use crate::credential::{Ask, Credential, CredentialFailure, CredentialKey, Known
 use crate::exchange::{HeaderEdits, Worker, rejection};
 use crate::http::Headers;
 use crate::http::headers::is_spelling_of;
+use crate::text::Text;
 
 /// The state of an attempt.
 #[derive(Debug, Default)]
@@ -45,8 +46,8 @@ pub enum Attempt {
 #[derive(Debug)]
 pub struct Awaiting {
     ticket: Rc<Ticket>,
-    /// The names of the headers that are there.
-    names: Vec<String>,
+    /// The names of the headers that only a credential may have.
+    remove: Vec<Text>,
     key: CredentialKey,
     patience: Patience,
 }
@@ -150,18 +151,18 @@ impl Attempt {
                     // Envoy has made another attempt, so an earlier one's
                     // answer is not the one that the client gets.
                     ticket.clear_obstacle();
-                    let names = headers.names().map(str::to_owned).collect();
-                    look_up(ticket, names, None, worker, now_ms)
+                    let remove = reserved(headers, &ticket);
+                    look_up(ticket, remove, None, worker, now_ms)
                 }
             },
             (Self::Awaiting(state), Input::Wake) => {
                 let Awaiting {
                     ticket,
-                    names,
+                    remove,
                     patience,
                     key: _,
                 } = state;
-                look_up(ticket, names, Some(patience), worker, now_ms)
+                look_up(ticket, remove, Some(patience), worker, now_ms)
             }
             (Self::Sent { ticket, credential }, Input::ResponseHeaders(headers)) => {
                 if let (Some(credential), Some(rejection)) = (&credential, rejection(headers)) {
@@ -203,7 +204,7 @@ impl Attempt {
 /// With the credential as it is now, or on to wait for it.
 fn look_up(
     ticket: Rc<Ticket>,
-    names: Vec<String>,
+    remove: Vec<Text>,
     patience: Option<Patience>,
     worker: &mut Worker,
     now_ms: u64,
@@ -223,9 +224,9 @@ fn look_up(
         .credentials
         .look_up(&ask, ticket.asks_since_ms(), now_ms)
     {
-        Known::Ready(credential) => send(ticket, &names, Some(credential)),
-        Known::NotNeeded => send(ticket, &names, None),
-        Known::Consent(_) if ticket.goes_without => send(ticket, &names, None),
+        Known::Ready(credential) => send(ticket, remove, Some(credential)),
+        Known::NotNeeded => send(ticket, remove, None),
+        Known::Consent(_) if ticket.goes_without => send(ticket, remove, None),
         Known::Consent(needed) => stop(&ticket, Obstacle::Consent(needed)),
         Known::Refused(failure) => stop(&ticket, Obstacle::Failure(failure)),
         Known::Pending(key) => {
@@ -245,7 +246,7 @@ fn look_up(
             }
             let state = Awaiting {
                 ticket,
-                names,
+                remove,
                 key,
                 patience,
             };
@@ -256,25 +257,32 @@ fn look_up(
 
 /// Nothing of the names that a credential may have reaches the upstream but
 /// the credential.
+fn reserved(headers: &Headers, ticket: &Ticket) -> Vec<Text> {
+    let is_credentials = |name: &&[u8]| {
+        let mut listed = ticket.source.headers.iter();
+        listed.any(|header| is_spelling_of(name, header)) || is_spelling_of(name, "authorization")
+    };
+    let names = headers.names().filter(is_credentials);
+    let mut remove: Vec<Text> = names
+        .map(|name| String::from_utf8_lossy(name).into_owned().into())
+        .collect();
+    remove.dedup();
+    remove
+}
+
 fn send(
     ticket: Rc<Ticket>,
-    names: &[String],
+    remove: Vec<Text>,
     credential: Option<Rc<Credential>>,
 ) -> (Attempt, Step) {
     ticket.clear_obstacle();
-    let is_credentials = |name: &&String| {
-        let mut listed = ticket.source.headers.iter().map(String::as_str);
-        listed.any(|header| is_spelling_of(name, header)) || is_spelling_of(name, "authorization")
-    };
-    let mut remove: Vec<String> = names.iter().filter(is_credentials).cloned().collect();
-    remove.dedup();
-    let edits = HeaderEdits {
+    let mut edits = HeaderEdits {
         remove,
-        set: credential
-            .as_ref()
-            .map(|credential| credential.headers().to_vec())
-            .unwrap_or_default(),
+        set: Vec::new(),
     };
+    if let Some(credential) = &credential {
+        edits.set_credential(credential);
+    }
     (Attempt::Sent { ticket, credential }, Step::Send(edits))
 }
 

@@ -168,15 +168,15 @@ pub enum AnswerStyle {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityHeaders {
     /// The subject.
-    pub subject: Option<String>,
+    pub subject: Option<Rc<str>>,
     /// The issuer identifier.
-    pub issuer: Option<String>,
+    pub issuer: Option<Rc<str>>,
     /// The OAuth client.
-    pub client: Option<String>,
+    pub client: Option<Rc<str>>,
     /// The scopes, separated by spaces.
-    pub scopes: Option<String>,
+    pub scopes: Option<Rc<str>>,
     /// The kind of subject.
-    pub subject_type: Option<String>,
+    pub subject_type: Option<Rc<str>>,
 }
 
 impl Default for Answers {
@@ -192,9 +192,9 @@ impl Default for Answers {
 impl Default for IdentityHeaders {
     fn default() -> Self {
         Self {
-            subject: Some("x-mcp-subject".to_owned()),
-            issuer: Some("x-mcp-issuer".to_owned()),
-            client: Some("x-mcp-client".to_owned()),
+            subject: Some("x-mcp-subject".into()),
+            issuer: Some("x-mcp-issuer".into()),
+            client: Some("x-mcp-client".into()),
             scopes: None,
             subject_type: None,
         }

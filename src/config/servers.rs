@@ -296,7 +296,7 @@ fn identity_headers(members: &Members<'_>) -> Option<IdentityHeaders> {
     let header = |name, default| match members.optional(name) {
         None => Some(default),
         Some(node) if node.value.kind() == "null" => Some(None),
-        Some(node) => header_name(&node, HeaderUse::Set).map(Some),
+        Some(node) => header_name(&node, HeaderUse::Set).map(|name| Some(name.into())),
     };
     let subject = header("subject", default.subject);
     let issuer = header("issuer", default.issuer);

@@ -70,6 +70,12 @@ impl Admitted {
         }
     }
 
+    /// Whether it makes a difference when a response comes: for a credential
+    /// that was refused, and for one that was not there.
+    pub(super) fn depends_on_time(&self, headers: &Headers) -> bool {
+        self.ticket.is_some() || rejection(headers).is_some()
+    }
+
     /// The upstream's response, or somebody else's in its place.
     pub(super) fn respond(
         self,
@@ -130,7 +136,7 @@ impl Admitted {
                     Ok(()) => {
                         // What comes of the body may be shorter or longer.
                         if has_body && headers.has("content-length") {
-                            edits.remove.push("content-length".to_owned());
+                            edits.remove.push("content-length".into());
                         }
                         let answer_bytes = worker.limits.answer_bytes;
                         let state = self.responding(kind, answer_bytes);

@@ -4,10 +4,10 @@ use core::fmt;
 use std::rc::Rc;
 
 use super::head::Head;
+use crate::text::Text;
 
 use crate::credential::{Credential, CredentialSource, PlacedBy};
 use crate::http::Headers;
-use crate::http::headers::is_spelling_of;
 use crate::http::origin::Origin;
 use crate::oauth::Identity;
 use crate::site::Site;
@@ -16,15 +16,15 @@ use crate::site::Site;
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct HeaderEdits {
     /// Names of headers to remove.
-    pub remove: Vec<String>,
+    pub remove: Vec<Text>,
     /// Headers to set, in place of any of the same name.
-    pub set: Vec<(String, String)>,
+    pub set: Vec<(Text, Text)>,
 }
 
 /// Names alone: among the values are credentials and session ids.
 impl fmt::Debug for HeaderEdits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let set: Vec<&str> = self.set.iter().map(|(name, _)| name.as_str()).collect();
+        let set: Vec<&Text> = self.set.iter().map(|(name, _)| name).collect();
         f.debug_struct("HeaderEdits")
             .field("remove", &self.remove)
             .field("set", &set)
@@ -34,14 +34,51 @@ impl fmt::Debug for HeaderEdits {
 
 impl HeaderEdits {
     /// Removes the headers whose names are so.
-    pub(super) fn remove_where(&mut self, headers: &Headers, wanted: impl Fn(&str) -> bool) {
+    pub(super) fn remove_where(&mut self, headers: &Headers, wanted: impl Fn(&[u8]) -> bool) {
         self.remove.extend(
             headers
                 .names()
                 .filter(|name| wanted(name))
-                .map(str::to_owned),
+                .filter_map(|name| core::str::from_utf8(name).ok())
+                .map(|name| Text::Own(name.to_owned())),
         );
         self.remove.dedup();
+    }
+
+    /// Removes the client's headers that must not reach the upstream.
+    fn remove_reserved(&mut self, headers: &Headers, site: &Site) {
+        for name in headers.names() {
+            let Some(reserved) = site.reserved_headers.find(name) else {
+                continue;
+            };
+            self.remove.push(if reserved.as_bytes() == name {
+                reserved.into()
+            } else {
+                String::from_utf8_lossy(name).into_owned().into()
+            });
+        }
+        self.remove.dedup();
+    }
+
+    /// Sets what an upstream asks for of this user.
+    pub(crate) fn set_credential(&mut self, credential: &Credential) {
+        let headers = credential.headers().iter();
+        self.set
+            .extend(headers.map(|(name, value)| (name.clone().into(), value.clone().into())));
+    }
+
+    /// Sets the header by which a request says that its answer has to be
+    /// plain, where it does not say so already.
+    fn want_plain_answer(&mut self, headers: &Headers) {
+        const CODING: &str = "accept-encoding";
+        const PLAIN: &str = "identity";
+        let mut asked = headers.all(CODING);
+        let is_plain = matches!((asked.next(), asked.next()), (Some(coding), None) if coding == PLAIN.as_bytes());
+        if is_plain {
+            self.remove.retain(|name| *name != CODING);
+        } else {
+            self.set.push((CODING.into(), PLAIN.into()));
+        }
     }
 }
 
@@ -63,45 +100,44 @@ pub(super) fn request_edits(
         ..
     } = head;
     let mut edits = HeaderEdits::default();
-    edits.remove_where(headers, |name| is_reserved(name, site));
+    edits.remove_reserved(headers, site);
     session.edit_request(headers, &mut edits);
     task_name.edit_request(headers, &mut edits);
-    let identity_coding = ("accept-encoding".to_owned(), "identity".to_owned());
-    edits.set.push(identity_coding);
+    edits.want_plain_answer(headers);
     let names = &site.server.identity_headers;
-    let mut add = |name: &Option<String>, value: &dyn Fn() -> Option<String>| {
+    let mut add = |name: &Option<Rc<str>>, value: &dyn Fn() -> Option<Text>| {
         if let Some(name) = name
             && let Some(value) = value()
         {
-            edits.set.push((name.clone(), value));
+            edits.set.push((name.into(), value));
         }
     };
     add(&names.subject, &|| Some(header_safe(identity.subject())));
     add(&names.issuer, &|| Some(header_safe(identity.issuer())));
     add(&names.client, &|| identity.client().map(header_safe));
-    add(&names.scopes, &|| Some(identity.scopes().to_string()));
+    add(&names.scopes, &|| {
+        Some(identity.scopes().to_string().into())
+    });
     add(&names.subject_type, &|| {
-        Some(identity.subject_type().to_string())
+        Some(identity.subject_type().as_str().into())
     });
     let placed_by_gate = |source: &Rc<CredentialSource>| source.placed_by == PlacedBy::Gate;
     if let Some(credential) = credential
         && site.server.credential.as_ref().is_some_and(placed_by_gate)
     {
-        edits.set.extend_from_slice(credential.headers());
+        edits.set_credential(credential);
     }
     edits
-}
-
-/// Whether a client's header must not reach the upstream.
-pub(super) fn is_reserved(header: &str, site: &Site) -> bool {
-    let mut reserved = site.reserved_headers.iter();
-    reserved.any(|name| is_spelling_of(header, name))
 }
 
 /// A value that any HTTP implementation takes as it is: what is not visible
 /// ASCII, and `%` itself, is percent-encoded (RFC 3986, section 2.1). Single
 /// spaces inside stay.
-fn header_safe(value: &str) -> String {
+fn header_safe(value: &str) -> Text {
+    let is_safe = |byte| matches!(byte, 0x21..=0x7e if byte != b'%');
+    if value.bytes().all(is_safe) {
+        return value.to_owned().into();
+    }
     let mut safe = String::with_capacity(value.len());
     let last = value.len().saturating_sub(1);
     for (index, byte) in value.bytes().enumerate() {
@@ -112,7 +148,7 @@ fn header_safe(value: &str) -> String {
             _ => safe.push_str(&format!("%{byte:02X}")),
         }
     }
-    safe
+    safe.into()
 }
 
 /// Headers by which a server steers how a client authenticates to it, or what
@@ -144,26 +180,35 @@ pub(super) fn response_edits(
     from_upstream: bool,
     kept: &[String],
 ) -> HeaderEdits {
-    let is_removed = |name: &str| {
-        from_upstream && FOR_THE_UPSTREAM.contains(&name) && !kept.iter().any(|kept| kept == name)
-    };
-    let mut remove: Vec<String> = headers
-        .names()
-        .filter(|name| name.starts_with("access-control-") || is_removed(name))
-        .map(str::to_owned)
-        .collect();
-    remove.dedup();
-    let mut set: Vec<(String, String)> = origin
-        .response_headers()
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect();
-    for (name, value) in &mut set {
-        if name == "vary" {
-            *value = with_upstream_vary(headers, value);
+    let mut edits = HeaderEdits::default();
+    let is_kept = |name: &str| kept.iter().any(|kept| kept == name);
+    for name in headers.names() {
+        if name.starts_with(b"access-control-") {
+            edits
+                .remove
+                .push(String::from_utf8_lossy(name).into_owned().into());
+        } else if from_upstream
+            && let Some(name) = steering(name)
+            && !is_kept(name)
+        {
+            edits.remove.push(name.into());
         }
     }
-    HeaderEdits { remove, set }
+    edits.remove.dedup();
+    for (name, value) in origin.response_headers() {
+        let value = match name {
+            "vary" => with_upstream_vary(headers, &value),
+            _ => value,
+        };
+        edits.set.push((name.into(), value.into()));
+    }
+    edits
+}
+
+/// The name of a header for the upstream's own client.
+fn steering(name: &[u8]) -> Option<&'static str> {
+    let mut names = FOR_THE_UPSTREAM.into_iter();
+    names.find(|steering| steering.as_bytes() == name)
 }
 
 fn with_upstream_vary(headers: &Headers, own: &str) -> String {
@@ -187,8 +232,8 @@ mod tests {
     #[test]
     fn printed_edits_have_names_and_no_values() {
         let edits = HeaderEdits {
-            remove: vec!["cookie".to_owned()],
-            set: vec![("authorization".to_owned(), "Bearer hidden".to_owned())],
+            remove: vec!["cookie".into()],
+            set: vec![("authorization".into(), "Bearer hidden".into())],
         };
         let printed = format!("{edits:?}");
         assert!(printed.contains("authorization") && printed.contains("cookie"));
@@ -210,7 +255,7 @@ mod tests {
         let headers = Headers::new(names.map(|name| (name.to_owned(), b"x".to_vec())).collect());
         assert!(steers_the_client(&headers));
         let edits = response_edits(&headers, &Origin::Absent, true, &[]);
-        let removed: HashSet<&str> = edits.remove.iter().map(String::as_str).collect();
+        let removed: HashSet<&str> = edits.remove.iter().map(|name| &**name).collect();
         assert_eq!(removed, HashSet::from(FOR_THE_UPSTREAM));
         let edits = response_edits(&headers, &Origin::Absent, false, &[]);
         assert!(edits.remove.is_empty());
@@ -242,13 +287,13 @@ mod tests {
         let edits = response_edits(&headers, &origin, true, &[]);
         assert_eq!(edits.remove, ["access-control-allow-origin"]);
         assert!(edits.set.contains(&(
-            "access-control-allow-origin".to_owned(),
-            "https://a.example".to_owned()
+            "access-control-allow-origin".into(),
+            "https://a.example".into()
         )));
         assert!(
             edits
                 .set
-                .contains(&("vary".to_owned(), "accept-encoding, Origin".to_owned()))
+                .contains(&("vary".into(), "accept-encoding, Origin".into()))
         );
         let edits = response_edits(&headers, &Origin::Absent, true, &[]);
         assert!(edits.set.is_empty());

@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use super::edits::is_reserved;
 use super::session::{SESSION_HEADER, SessionUse};
 use super::tasks::TaskName;
 use crate::config::Limits;
@@ -49,11 +48,15 @@ impl Head {
             "transfer-encoding",
             "x-request-id",
         ];
-        let site = &self.site;
-        self.headers.reduce(|name| match name {
-            name if NEEDED.contains(&name) => Keep::Header,
-            name if is_reserved(name, site) || is_spelling_of(name, SESSION_HEADER) => Keep::Name,
-            _ => Keep::Nothing,
+        let reserved = &self.site.reserved_headers;
+        self.headers.reduce(|name| {
+            if NEEDED.iter().any(|needed| needed.as_bytes() == name) {
+                Keep::Header
+            } else if reserved.find(name).is_some() || is_spelling_of(name, SESSION_HEADER) {
+                Keep::Name
+            } else {
+                Keep::Nothing
+            }
         });
     }
 }

@@ -151,6 +151,26 @@ impl Exchange {
         matches!(self, Self::Admitted(_) | Self::Responding(_))
     }
 
+    /// Whether nothing more is to come of it.
+    pub const fn is_over(&self) -> bool {
+        matches!(self, Self::Answered)
+    }
+
+    /// Whether the time makes a difference to what comes of an input.
+    pub fn depends_on_time(&self, input: &Input<'_>) -> bool {
+        match (self, input) {
+            (Self::Answered, _)
+            | (
+                Self::Responding(_),
+                Input::ResponseBody { .. } | Input::ResponseTrailers | Input::Gone,
+            ) => false,
+            (Self::Admitted(state), Input::ResponseHeaders { headers, .. }) => {
+                state.depends_on_time(headers)
+            }
+            _ => true,
+        }
+    }
+
     /// Whether it has waited for as long as it may.
     pub const fn is_overdue(&self, limits: &Limits, now_ms: u64) -> bool {
         match self {

@@ -72,7 +72,7 @@ impl SessionUse {
         edits.remove_where(headers, |name| is_spelling_of(name, SESSION_HEADER));
         if let Self::Within(session) = self {
             let id = session.upstream_id.clone();
-            edits.set.push((SESSION_HEADER.to_owned(), id));
+            edits.set.push((SESSION_HEADER.into(), id.into()));
         }
     }
 
@@ -92,7 +92,7 @@ impl SessionUse {
         if *self == Self::Untouched || !headers.has(SESSION_HEADER) {
             return Ok(());
         }
-        edits.remove.push(SESSION_HEADER.to_owned());
+        edits.remove.push(SESSION_HEADER.into());
         if *self == Self::Ignored {
             return Ok(());
         }
@@ -108,7 +108,7 @@ impl SessionUse {
             _ => bind_session(keys, owner, id, opened.unwrap_or_else(|| self.flags()))
                 .ok_or(Denial::UpstreamSession)?,
         };
-        edits.set.push((SESSION_HEADER.to_owned(), bound));
+        edits.set.push((SESSION_HEADER.into(), bound.into()));
         Ok(())
     }
 }

@@ -65,7 +65,7 @@ impl TaskName {
         };
         edits.remove_where(headers, |name| is_spelling_of(name, NAME_HEADER));
         if let Some(name) = name {
-            edits.set.push((NAME_HEADER.to_owned(), mirrored(&name)));
+            edits.set.push((NAME_HEADER.into(), mirrored(&name).into()));
         }
     }
 }

@@ -1,11 +1,22 @@
-//! A snapshot of a header map. Values are bytes until somebody asks for text.
+//! A snapshot of a header map, kept as the host gives it. Values are bytes
+//! until somebody asks for text.
 
 use core::fmt;
+use core::slice::Iter;
+use std::rc::Rc;
 
 /// The headers of one request or response, names in lower case, pseudo
 /// headers included.
 #[derive(Clone, Default)]
-pub struct Headers(Vec<(String, Vec<u8>)>);
+pub struct Headers {
+    /// The form of the ABI: a word with their number, two words for each with
+    /// the sizes of name and value, then names and values themselves, each
+    /// with a zero byte behind it. Words are little-endian and have 32 bits.
+    bytes: Vec<u8>,
+    /// A bit for each name that is there, which other names may have too: most
+    /// names that are asked for are not there.
+    marks: u64,
+}
 
 /// What to keep of a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,21 +39,71 @@ pub enum HeaderError {
 }
 
 impl Headers {
-    /// From name and value pairs as the host gives them.
-    pub const fn new(pairs: Vec<(String, Vec<u8>)>) -> Self {
-        Self(pairs)
+    /// From name and value pairs.
+    pub fn new(pairs: Vec<(String, Vec<u8>)>) -> Self {
+        let pairs = pairs
+            .iter()
+            .map(|(name, value)| (name.as_bytes(), value.as_slice()));
+        Self::of(pairs)
+    }
+
+    /// From a header map in the form of the ABI; `None` if it is not in that
+    /// form.
+    pub fn read(bytes: Vec<u8>) -> Option<Self> {
+        let mut position = table(&bytes)?.len().checked_mul(8)?.checked_add(4)?;
+        let mut marks = 0;
+        for sizes in table(&bytes)? {
+            let (name, value) = sizes_of(*sizes);
+            let name_end = position.checked_add(name)?;
+            marks |= mark(bytes.get(position..name_end)?);
+            let value_start = name_end.checked_add(1)?;
+            let value_end = value_start.checked_add(value)?;
+            bytes.get(value_start..value_end)?;
+            position = value_end.checked_add(1)?;
+        }
+        Some(Self { bytes, marks })
+    }
+
+    fn of<'a>(pairs: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone) -> Self {
+        let size = |part: &[u8]| u32::try_from(part.len()).unwrap_or(u32::MAX).to_le_bytes();
+        let count = u32::try_from(pairs.clone().count()).unwrap_or(u32::MAX);
+        let mut bytes = count.to_le_bytes().to_vec();
+        for (name, value) in pairs.clone() {
+            bytes.extend(size(name));
+            bytes.extend(size(value));
+        }
+        for (name, value) in pairs {
+            for part in [name, value] {
+                bytes.extend(part);
+                bytes.push(0);
+            }
+        }
+        bytes.shrink_to_fit();
+        Self::read(bytes).unwrap_or_default()
+    }
+
+    fn pairs(&self) -> Pairs<'_> {
+        let sizes = table(&self.bytes).unwrap_or_default();
+        let start = sizes.len().saturating_mul(8).saturating_add(4);
+        Pairs {
+            sizes: sizes.iter(),
+            rest: self.bytes.get(start..).unwrap_or_default(),
+        }
     }
 
     /// Every value of a header.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        self.0
-            .iter()
-            .filter_map(move |(header, value)| (header == name).then_some(value.as_slice()))
+        let pairs = if self.marks & mark(name.as_bytes()) == 0 {
+            Pairs::default()
+        } else {
+            self.pairs()
+        };
+        pairs.filter_map(move |(header, value)| (header == name.as_bytes()).then_some(value))
     }
 
     /// Whether the header is there.
     pub fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|(header, _)| header == name)
+        self.all(name).next().is_some()
     }
 
     /// The value of a header that may be there once, without surrounding
@@ -75,23 +136,63 @@ impl Headers {
         }
     }
 
-    /// Forgets what is not to be kept.
-    pub fn reduce(&mut self, keep: impl Fn(&str) -> Keep) {
-        self.0.retain_mut(|(name, value)| match keep(name) {
-            Keep::Header => true,
-            Keep::Name => {
-                *value = Vec::new();
-                true
-            }
-            Keep::Nothing => false,
-        });
-        self.0.shrink_to_fit();
+    /// Forgets what is not to be kept. `keep` is asked with each name.
+    pub fn reduce(&mut self, keep: impl Fn(&[u8]) -> Keep) {
+        let kept: Vec<(&[u8], &[u8])> = self
+            .pairs()
+            .filter_map(|(name, value)| match keep(name) {
+                Keep::Header => Some((name, value)),
+                Keep::Name => Some((name, &b""[..])),
+                Keep::Nothing => None,
+            })
+            .collect();
+        *self = Self::of(kept.into_iter());
     }
 
-    /// The names of all headers, as often as they appear.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(name, _)| name.as_str())
+    /// The names of all headers, as often as they appear. Names are bytes to
+    /// the host.
+    pub fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.pairs().map(|(name, _)| name)
     }
+}
+
+/// Names and values, one after the other.
+#[derive(Clone, Default)]
+struct Pairs<'a> {
+    sizes: Iter<'a, [u8; 8]>,
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Pairs<'a> {
+    type Item = (&'a [u8], &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (name_size, value_size) = sizes_of(*self.sizes.next()?);
+        let (name, rest) = self.rest.split_at_checked(name_size)?;
+        let (value, rest) = rest.get(1..)?.split_at_checked(value_size)?;
+        self.rest = rest.get(1..).unwrap_or_default();
+        Some((name, value))
+    }
+}
+
+/// The sizes of names and values.
+fn table(bytes: &[u8]) -> Option<&[[u8; 8]]> {
+    let (count, rest) = bytes.split_first_chunk()?;
+    let count = usize::try_from(u32::from_le_bytes(*count)).ok()?;
+    rest.as_chunks().0.get(..count)
+}
+
+/// The sizes of one name and its value.
+fn sizes_of([a, b, c, d, e, f, g, h]: [u8; 8]) -> (usize, usize) {
+    let size = |bytes| usize::try_from(u32::from_le_bytes(bytes)).unwrap_or(usize::MAX);
+    (size([a, b, c, d]), size([e, f, g, h]))
+}
+
+/// The bit that a name has.
+fn mark(name: &[u8]) -> u64 {
+    let last = name.last().copied().unwrap_or_default();
+    let sum = name.len().wrapping_mul(5) ^ usize::from(last);
+    u64::wrapping_shl(1, u32::try_from(sum & 63).unwrap_or_default())
 }
 
 /// Whether this is a `token` of RFC 9110, section 5.6.2, as names of headers
@@ -106,22 +207,65 @@ pub fn is_token(text: &str) -> bool {
 /// Whether a header may pass for the one of that name: frameworks in the
 /// manner of CGI read `x_mcp_subject` as `x-mcp-subject`, so both count,
 /// whichever of them the configuration has.
-pub fn is_spelling_of(header: &str, name: &str) -> bool {
+pub fn is_spelling_of(header: impl AsRef<[u8]>, name: impl AsRef<[u8]>) -> bool {
+    let (header, name) = (header.as_ref(), name.as_ref());
     header.len() == name.len()
         && header
-            .bytes()
-            .zip(name.bytes())
-            .all(|(left, right)| hyphenated(left) == hyphenated(right))
+            .iter()
+            .zip(name)
+            .all(|(left, right)| hyphenated(*left) == hyphenated(*right))
 }
 
 const fn hyphenated(byte: u8) -> u8 {
     if byte == b'_' { b'-' } else { byte }
 }
 
+/// Names of headers, each in all of its spellings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HeaderNames {
+    names: Vec<Rc<str>>,
+    /// A bit for each length that one of them has.
+    lengths: u64,
+}
+
+impl HeaderNames {
+    /// The name that this header may pass for.
+    pub fn find(&self, header: &[u8]) -> Option<&Rc<str>> {
+        if self.lengths & length_mark(header.len()) == 0 {
+            return None;
+        }
+        self.names
+            .iter()
+            .find(|name| is_spelling_of(header, name.as_bytes()))
+    }
+}
+
+impl<'a> FromIterator<&'a str> for HeaderNames {
+    fn from_iter<I: IntoIterator<Item = &'a str>>(names: I) -> Self {
+        let mut set = Self::default();
+        for name in names {
+            if set
+                .find(name.as_bytes())
+                .is_none_or(|known| **known != *name)
+            {
+                set.lengths |= length_mark(name.len());
+                set.names.push(name.into());
+            }
+        }
+        set
+    }
+}
+
+/// The bit that names of this length have.
+fn length_mark(length: usize) -> u64 {
+    u64::wrapping_shl(1, u32::try_from(length & 63).unwrap_or_default())
+}
+
 /// Names only: values can be secret.
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.names()).finish()
+        let names = self.names().map(String::from_utf8_lossy);
+        f.debug_list().entries(names).finish()
     }
 }
 
@@ -129,17 +273,18 @@ impl fmt::Debug for Headers {
 #[cfg(test)]
 impl<const N: usize> From<[(&str, &str); N]> for Headers {
     fn from(pairs: [(&str, &str); N]) -> Self {
-        Self(
+        Self::of(
             pairs
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()))
-                .collect(),
+                .iter()
+                .map(|(name, value)| (name.as_bytes(), value.as_bytes())),
         )
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
+
     use super::*;
 
     #[test]
@@ -165,8 +310,123 @@ mod tests {
     }
 
     #[test]
+    fn a_set_of_names_finds_each_in_its_spellings() {
+        let names: HeaderNames = ["authorization", "x-api_key", "x-b"].into_iter().collect();
+        for (header, found) in [
+            ("authorization", Some("authorization")),
+            ("x_api-key", Some("x-api_key")),
+            ("x_b", Some("x-b")),
+            ("x-c", None),
+            ("authorizatiom", None),
+            ("", None),
+        ] {
+            assert_eq!(names.find(header.as_bytes()).map(|name| &**name), found);
+        }
+        assert_eq!(HeaderNames::default().find(b"authorization"), None);
+    }
+
+    #[test]
+    fn what_is_kept_of_headers_is_as_it_was() {
+        let mut headers = Headers::from([("a", "1"), ("b", "2"), ("c", "3"), ("a", "4")]);
+        headers.reduce(|name| match name {
+            b"a" => Keep::Header,
+            b"b" => Keep::Name,
+            _ => Keep::Nothing,
+        });
+        assert_eq!(headers.all("a").collect::<Vec<_>>(), [b"1", b"4"]);
+        assert_eq!(headers.single("b"), Ok(Some("")));
+        assert!(!headers.has("c"));
+        assert_eq!(headers.names().collect::<Vec<_>>(), [b"a", b"b", b"a"]);
+    }
+
+    #[test]
+    fn a_map_whose_sizes_lie_is_none() {
+        let good = Headers::from([("a", "1"), (":path", "/")]).bytes;
+        assert!(Headers::read(good.clone()).is_some());
+        // Of the last zero byte nothing depends.
+        for length in 0..good.len() - 1 {
+            assert!(Headers::read(good[..length].to_vec()).is_none(), "{length}");
+        }
+        for word in 0..5 {
+            for lie in [u32::MAX, u32::MAX - 7, 1 << 31, 1 << 29, 1000] {
+                let mut bytes = good.clone();
+                bytes[word * 4..word * 4 + 4].copy_from_slice(&lie.to_le_bytes());
+                assert!(Headers::read(bytes).is_none(), "{word} {lie}");
+            }
+        }
+    }
+
+    #[test]
     fn debug_shows_no_value() {
         let headers = Headers::from([("authorization", "Bearer secret")]);
         assert_eq!(format!("{headers:?}"), "[\"authorization\"]");
+    }
+
+    /// The pairs of a map, read one word at a time.
+    fn reference(bytes: &[u8]) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
+        let word = |index: usize| {
+            let start = index.checked_mul(4)?;
+            let word = bytes.get(start..start.checked_add(4)?)?;
+            usize::try_from(u32::from_le_bytes(word.try_into().ok()?)).ok()
+        };
+        let count = word(0)?;
+        let mut position = count.checked_mul(8)?.checked_add(4)?;
+        let mut next = |size: usize| {
+            let end = position.checked_add(size)?;
+            let text = bytes.get(position..end)?.to_vec();
+            position = end.checked_add(1)?;
+            Some(text)
+        };
+        let mut pairs = Vec::new();
+        for index in 0..count {
+            let sizes = index.checked_mul(2)?;
+            let name = next(word(sizes.checked_add(1)?)?)?;
+            pairs.push((name, next(word(sizes.checked_add(2)?)?)?));
+        }
+        Some(pairs)
+    }
+
+    fn read(bytes: Vec<u8>) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
+        let headers = Headers::read(bytes)?;
+        let pairs = headers.pairs();
+        let owned = pairs.map(|(name, value)| (name.to_vec(), value.to_vec()));
+        Some(owned.collect())
+    }
+
+    /// Bytes in which some words are small, as sizes are.
+    fn nearly_a_map() -> impl Strategy<Value = Vec<u8>> {
+        let word = prop_oneof![4 => 0..6_u32, 1 => any::<u32>()];
+        let words = proptest::collection::vec(word, 0..12);
+        let rest = proptest::collection::vec(any::<u8>(), 0..40);
+        (words, rest).prop_map(|(words, rest)| {
+            let words = words.into_iter().flat_map(u32::to_le_bytes);
+            words.chain(rest).collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_as_a_simple_reader_reads_them(bytes in nearly_a_map()) {
+            prop_assert_eq!(read(bytes.clone()), reference(&bytes));
+        }
+
+        #[test]
+        fn pairs_come_back_as_they_were(
+            pairs in proptest::collection::vec(
+                ("[a-c_:-]{0,3}", proptest::collection::vec(any::<u8>(), 0..5)),
+                0..8,
+            ),
+        ) {
+            let headers = Headers::new(pairs.clone());
+            let names: Vec<&[u8]> = pairs.iter().map(|(name, _)| name.as_bytes()).collect();
+            prop_assert_eq!(headers.names().collect::<Vec<_>>(), names);
+            for (name, _) in &pairs {
+                let of_name = pairs.iter().filter(|(other, _)| other == name);
+                let values: Vec<&[u8]> = of_name.map(|(_, value)| value.as_slice()).collect();
+                prop_assert_eq!(headers.all(name).collect::<Vec<_>>(), values);
+                prop_assert!(headers.has(name));
+            }
+            prop_assert!(!headers.has("d"));
+        }
     }
 }

@@ -131,7 +131,7 @@ pub(super) fn set_header(map: MapType, name: &str, value: &str) -> bool {
 }
 
 /// Removes a header.
-pub(super) fn remove_header(map: MapType, name: &str) -> bool {
+pub(super) fn remove_header(map: MapType, name: &[u8]) -> bool {
     // SAFETY: the host reads the name.
     let status = unsafe { proxy_remove_header_map_value(map as u32, name.as_ptr(), name.len()) };
     status == OK

@@ -18,7 +18,7 @@ pub(super) fn now_ms() -> u64 {
 /// host or path is known, and nothing goes on.
 pub(super) fn headers(map: MapType) -> Headers {
     abi::header_map(map)
-        .and_then(|bytes| parsed_map(&bytes))
+        .and_then(Headers::read)
         .unwrap_or_default()
 }
 
@@ -104,7 +104,7 @@ pub(super) fn edit(map: MapType, edits: &HeaderEdits) -> bool {
     let removed = edits
         .remove
         .iter()
-        .all(|name| abi::remove_header(map, name));
+        .all(|name| abi::remove_header(map, name.as_bytes()));
     removed
         && edits
             .set
@@ -144,30 +144,4 @@ impl HostSignatures for Signatures {
         let answer = abi::call_foreign_function(signature_call::NAME, &question)?;
         signature_call::answer(&answer)
     }
-}
-
-/// Header pairs out of the form of the ABI. Names are bytes to the host; one
-/// that is not text is kept in a form that equals no name.
-fn parsed_map(bytes: &[u8]) -> Option<Headers> {
-    let word = |index: usize| -> Option<usize> {
-        let start = index.checked_mul(4)?;
-        let word: [u8; 4] = bytes.get(start..start.checked_add(4)?)?.try_into().ok()?;
-        usize::try_from(u32::from_le_bytes(word)).ok()
-    };
-    let count = word(0)?;
-    let mut position = count.checked_mul(8)?.checked_add(4)?;
-    let mut text = |size: usize| -> Option<&[u8]> {
-        let end = position.checked_add(size)?;
-        let text = bytes.get(position..end)?;
-        position = end.checked_add(1)?;
-        Some(text)
-    };
-    let mut pairs = Vec::new();
-    for index in 0..count {
-        let sizes = index.checked_mul(2)?.checked_add(1)?;
-        let name = text(word(sizes)?)?;
-        let value = text(word(sizes.checked_add(1)?)?)?;
-        pairs.push((String::from_utf8_lossy(name).into_owned(), value.to_vec()));
-    }
-    Some(Headers::new(pairs))
 }

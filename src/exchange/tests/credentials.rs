@@ -159,7 +159,7 @@ fn a_call_goes_on_with_the_credential_of_its_caller_and_without_the_callers_toke
     for mode in MODES {
         let (edits, record) = answered(mode, &json!({}), 200, &authenticated("up")).forwarded();
         assert_eq!(set(&edits, "authorization"), ["Bearer up"], "{mode}");
-        assert!(edits.remove.contains(&"authorization".to_owned()));
+        assert!(edits.remove.contains(&"authorization".into()));
         assert_eq!(record.credential, Some(CredentialUse::Fetched));
     }
 }
@@ -263,7 +263,7 @@ fn what_needs_no_credential_goes_on_without() {
     for mode in MODES {
         let (edits, record) = answered(mode, &json!({}), 200, &answer).forwarded();
         assert!(set(&edits, "authorization").is_empty(), "{mode}");
-        assert!(edits.remove.contains(&"authorization".to_owned()));
+        assert!(edits.remove.contains(&"authorization".into()));
         assert_eq!(record.credential, Some(CredentialUse::NotNeeded));
     }
 }
@@ -287,7 +287,7 @@ fn the_headers_of_a_credential_are_the_gates_alone() {
         let (edits, _) = woken(exchange, worker, &body).forwarded();
         assert_eq!(set(&edits, "x-api-key"), ["theirs"], "{mode}");
         for name in ["x-api-key", "x_api_key", "authorization"] {
-            assert!(edits.remove.contains(&name.to_owned()), "{mode} {name}");
+            assert!(edits.remove.contains(&name.into()), "{mode} {name}");
         }
     }
 }

@@ -37,10 +37,7 @@ fn an_allowed_call_goes_on_with_the_identity_and_without_the_token() {
             ("x-mcp-client", "client-1"),
             ("accept-encoding", "identity"),
         ] {
-            assert!(
-                edits.set.contains(&(name.to_owned(), value.to_owned())),
-                "{name}"
-            );
+            assert!(edits.set.contains(&(name.into(), value.into())), "{name}");
         }
         assert_eq!(
             (record.outcome, record.reason),
@@ -48,6 +45,33 @@ fn an_allowed_call_goes_on_with_the_identity_and_without_the_token() {
         );
         assert_eq!(record.calls[0].rule.as_deref(), Some("read"));
         assert!(!format!("{record:?}").contains(&bearer));
+    }
+}
+
+#[test]
+fn a_request_that_asks_for_a_plain_answer_by_itself_keeps_asking() {
+    let bearer = bearer("mcp:read");
+    let body = call("echo", "{}");
+    for (codings, is_kept) in [
+        (&["identity"][..], true),
+        (&["identity", "gzip"], false),
+        (&["identity, gzip"], false),
+        (&[], false),
+    ] {
+        let mut more = vec![("authorization", bearer.as_str())];
+        more.extend(codings.iter().map(|coding| ("accept-encoding", *coding)));
+        let end = run(
+            &mut worker("holding"),
+            headers("POST", &more),
+            body.as_bytes(),
+        );
+        let (edits, _) = end.forwarded();
+        let is_set = edits
+            .set
+            .contains(&("accept-encoding".into(), "identity".into()));
+        let is_removed = edits.remove.contains(&"accept-encoding".into());
+        assert_eq!(is_set, !is_kept, "{codings:?}");
+        assert_eq!(is_removed, !is_kept && !codings.is_empty(), "{codings:?}");
     }
 }
 

@@ -394,3 +394,27 @@ fn nothing_goes_on_behind_trailers() {
     let (_, step) = exchange.advance(Input::ResponseTrailers, worker, NOW_MS);
     assert_eq!(step, Step::PassBody(Fed::Cut(Vec::new())));
 }
+
+#[test]
+fn only_a_refused_credential_makes_an_answer_depend_on_the_time() {
+    let worker = &mut worker("holding");
+    let exchange = answered(worker, LIST);
+    let response = |status| Input::ResponseHeaders {
+        headers: Headers::from([(":status", status), ("content-type", JSON)]),
+        from_upstream: true,
+        has_body: true,
+    };
+    assert!(exchange.depends_on_time(&response("401")));
+    assert!(!exchange.depends_on_time(&response("200")));
+    let (exchange, _) = exchange.advance(response("200"), worker, u64::MAX);
+    let body = Input::ResponseBody {
+        part: TOOLS.as_bytes(),
+        is_last: true,
+    };
+    assert!(!exchange.depends_on_time(&body));
+    let (exchange, step) = exchange.advance(body, worker, 0);
+    assert!(matches!(step, Step::PassBody(Fed::Instead(bytes)) if bytes == SHOWN.as_bytes()));
+    assert!(!exchange.depends_on_time(&Input::Gone));
+    let (exchange, step) = exchange.advance(Input::Gone, worker, u64::MAX);
+    assert!(matches!(step, Step::Amend(_)) && exchange.is_over());
+}

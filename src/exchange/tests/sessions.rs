@@ -88,7 +88,7 @@ fn answered(worker: &mut Worker, exchange: Exchange, ids: &[&str]) -> Result<Opt
 
 fn value(edits: &HeaderEdits, name: &str) -> Option<String> {
     let mut values = edits.set.iter().filter(|(header, _)| header == name);
-    let value = values.next().map(|(_, value)| value.clone());
+    let value = values.next().map(|(_, value)| value.as_str().to_owned());
     assert!(values.next().is_none());
     value
 }

@@ -105,7 +105,7 @@ fn a_newer_credential_stays_when_an_older_one_is_refused() {
     assert!(
         edits
             .set
-            .contains(&("authorization".to_owned(), "Bearer fresh".to_owned()))
+            .contains(&("authorization".into(), "Bearer fresh".into()))
     );
 }
 
