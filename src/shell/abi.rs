@@ -1,12 +1,13 @@
-//! The host's functions (proxy-wasm ABI 0.2.1), without the ways to panic
-//! that the SDK's wrappers have: any status but success is `None` or `false`.
+//! The host's functions (proxy-wasm ABI 0.2.1): any status but success is
+//! `None` or `false`.
 //!
-//! The only unsafe code of the crate.
+//! Here and in `exports` is all of the crate's unsafe code.
 #![allow(unsafe_code, reason = "the host is reached through foreign functions")]
 
+use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 
-use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType};
+use super::types::{BufferType, LogLevel, MapType, MetricType};
 
 /// `WasmResult::Ok` of the ABI.
 const OK: u32 = 0;
@@ -38,6 +39,19 @@ unsafe extern "C" {
         size: usize,
         data: *const u8,
         data_size: usize,
+    ) -> u32;
+    fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
+    fn proxy_http_call(
+        cluster: *const u8,
+        cluster_size: usize,
+        headers: *const u8,
+        headers_size: usize,
+        body: *const u8,
+        body_size: usize,
+        trailers: *const u8,
+        trailers_size: usize,
+        timeout_ms: u32,
+        call: *mut u32,
     ) -> u32;
     fn proxy_continue_stream(stream: u32) -> u32;
     fn proxy_send_local_response(
@@ -88,9 +102,15 @@ fn take(status: u32, data: *mut u8, size: usize) -> Option<Vec<u8>> {
     if data.is_null() {
         return Some(Vec::new());
     }
-    // SAFETY: the host got `data` from the SDK's allocator function, which
-    // leaks a `Vec<u8>` of that capacity, and has filled `size` bytes of it.
+    // SAFETY: the host got `data` from `allocate`, for `size` bytes, and has
+    // filled them.
     Some(unsafe { Vec::from_raw_parts(data, size, size) })
+}
+
+/// Memory of this size, which belongs to nobody until `take` has it.
+pub(super) fn allocate(size: usize) -> *mut u8 {
+    let bytes: Box<[MaybeUninit<u8>]> = Box::new_uninit_slice(size);
+    Box::into_raw(bytes).cast()
 }
 
 /// Writes to Envoy's log.
@@ -152,6 +172,41 @@ pub(super) fn replace_buffer(buffer: BufferType, size: usize, bytes: &[u8]) -> b
     let status =
         unsafe { proxy_set_buffer_bytes(buffer as u32, 0, size, bytes.as_ptr(), bytes.len()) };
     status == OK
+}
+
+/// Has the root context called so often.
+pub(super) fn set_tick_period(milliseconds: u32) -> bool {
+    // SAFETY: no memory is shared.
+    unsafe { proxy_set_tick_period_milliseconds(milliseconds) == OK }
+}
+
+/// Makes an HTTP request to a cluster, and gives the number that its answer
+/// will have.
+pub(super) fn http_call(
+    cluster: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+    timeout_ms: u32,
+) -> Option<u32> {
+    let headers = serialized(headers);
+    let trailers = serialized(&[]);
+    let mut call = 0;
+    // SAFETY: the host reads all of these and writes one `u32`.
+    let status = unsafe {
+        proxy_http_call(
+            cluster.as_ptr(),
+            cluster.len(),
+            headers.as_ptr(),
+            headers.len(),
+            body.as_ptr(),
+            body.len(),
+            trailers.as_ptr(),
+            trailers.len(),
+            timeout_ms,
+            &raw mut call,
+        )
+    };
+    (status == OK).then_some(call)
 }
 
 /// Lets a held request go on.

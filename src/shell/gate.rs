@@ -3,11 +3,10 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use proxy_wasm::traits::{Context, HttpContext};
-use proxy_wasm::types::{Action, MapType};
-
+use super::exports::Stream;
 use super::host;
 use super::shared::Shared;
+use super::types::{Action, MapType};
 use crate::exchange::{Exchange, Input, steers_the_client};
 
 /// The stream of one HTTP exchange. Its state is shared with the root
@@ -45,39 +44,32 @@ impl Gate {
     }
 }
 
-impl Context for Gate {
-    fn on_done(&mut self) -> bool {
-        self.feed(Input::Gone);
-        true
-    }
-}
-
-impl HttpContext for Gate {
-    fn on_http_request_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
-        let headers = host::headers(MapType::HttpRequestHeaders);
+impl Stream for Gate {
+    fn on_request_headers(&mut self, end_of_stream: bool) -> Action {
+        let headers = host::headers(MapType::RequestHeaders);
         self.feed(Input::RequestHeaders {
             headers,
             end_of_stream,
         })
     }
 
-    fn on_http_request_body(&mut self, body_size: usize, end_of_stream: bool) -> Action {
-        self.body(body_size, end_of_stream)
+    fn on_request_body(&mut self, held: usize, end_of_stream: bool) -> Action {
+        self.body(held, end_of_stream)
     }
 
     /// With HTTP/2 trailers no body callback says that it is the last one.
     /// MCP has no trailers, and an upstream may merge them into the headers
     /// that were decided on, so they go nowhere.
-    fn on_http_request_trailers(&mut self, _: usize) -> Action {
-        host::remove_all(MapType::HttpRequestTrailers);
+    fn on_request_trailers(&mut self) -> Action {
+        host::remove_all(MapType::RequestTrailers);
         self.body(self.held, true)
     }
 
-    fn on_http_response_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
+    fn on_response_headers(&mut self, end_of_stream: bool) -> Action {
         if !self.exchange.borrow().heeds_response() {
             return Action::Continue;
         }
-        let headers = host::headers(MapType::HttpResponseHeaders);
+        let headers = host::headers(MapType::ResponseHeaders);
         // It makes a difference only before the decision and where there is a
         // challenge or the like, and asking costs.
         let matters = self.exchange.borrow().is_undecided()
@@ -94,13 +86,13 @@ impl HttpContext for Gate {
     /// Nothing is paused: what is not decided yet is taken out of the chunk
     /// and held here, where the bound on it is the gate's own and not that of
     /// a connection's buffer.
-    fn on_http_response_body(&mut self, body_size: usize, end_of_stream: bool) -> Action {
+    fn on_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         if !self.exchange.borrow().reads_response() {
             return Action::Continue;
         }
-        let part = host::response_body(body_size);
+        let part = host::response_body(size);
         // Without it nothing goes on: what was not read is not certain.
-        if part.len() != body_size {
+        if part.len() != size {
             host::reset();
             return Action::Pause;
         }
@@ -111,7 +103,7 @@ impl HttpContext for Gate {
     }
 
     /// With trailers, no body callback says that it is the last one.
-    fn on_http_response_trailers(&mut self, _: usize) -> Action {
+    fn on_response_trailers(&mut self) -> Action {
         if !self.exchange.borrow().reads_response() {
             return Action::Continue;
         }
@@ -121,5 +113,11 @@ impl HttpContext for Gate {
     /// Before the access loggers run, so that they see what is written down.
     fn on_log(&mut self) {
         self.feed(Input::Gone);
+    }
+
+    fn on_delete(&mut self) {
+        if !self.exchange.borrow().is_over() {
+            self.feed(Input::Gone);
+        }
     }
 }

@@ -1,8 +1,7 @@
 //! What the host can do, in the core's terms.
 
-use proxy_wasm::types::{BufferType, MapType};
-
 use super::abi;
+use super::types::{BufferType, MapType};
 use crate::exchange::HeaderEdits;
 use crate::http::Headers;
 use crate::oauth::{HostSignatures, signature_call};
@@ -22,26 +21,31 @@ pub(super) fn headers(map: MapType) -> Headers {
         .unwrap_or_default()
 }
 
+/// The configuration of the plugin.
+pub(super) fn configuration() -> Vec<u8> {
+    abi::buffer(BufferType::PluginConfiguration, usize::MAX).unwrap_or_default()
+}
+
 /// The body of the request, which has this many bytes.
 pub(super) fn request_body(held: usize) -> Vec<u8> {
     match held {
         // Where no body callback came, the host has no buffer to read.
         0 => Vec::new(),
-        held => abi::buffer(BufferType::HttpRequestBody, held).unwrap_or_default(),
+        held => abi::buffer(BufferType::RequestBody, held).unwrap_or_default(),
     }
 }
 
 /// Puts a message of the same length in place of the request's body; `false`
 /// if the host did not do it.
 pub(super) fn replace_request_body(message: &[u8]) -> bool {
-    abi::replace_buffer(BufferType::HttpRequestBody, message.len(), message)
+    abi::replace_buffer(BufferType::RequestBody, message.len(), message)
         && request_body(message.len()) == message
 }
 
 /// Drops what is there of the request's body, which has this many bytes.
 pub(super) fn drop_request_body(held: usize) {
     if held > 0 {
-        abi::replace_buffer(BufferType::HttpRequestBody, held, b"");
+        abi::replace_buffer(BufferType::RequestBody, held, b"");
     }
 }
 
@@ -50,14 +54,14 @@ pub(super) fn drop_request_body(held: usize) {
 pub(super) fn response_body(size: usize) -> Vec<u8> {
     match size {
         0 => Vec::new(),
-        size => abi::buffer(BufferType::HttpResponseBody, size).unwrap_or_default(),
+        size => abi::buffer(BufferType::ResponseBody, size).unwrap_or_default(),
     }
 }
 
 /// Puts bytes in place of the part of the response's body that is there;
 /// `false` if the host did not do it.
 pub(super) fn replace_response_body(size: usize, bytes: &[u8]) -> bool {
-    abi::replace_buffer(BufferType::HttpResponseBody, size, bytes)
+    abi::replace_buffer(BufferType::ResponseBody, size, bytes)
 }
 
 /// Ends a response whose headers have gone on so that the client sees it is
@@ -83,12 +87,12 @@ pub(super) struct CallAnswer {
 
 /// The answer to a callout, its body up to a length.
 pub(super) fn call_answer(body_size: usize, max_size: usize) -> Option<CallAnswer> {
-    let headers = headers(MapType::HttpCallResponseHeaders);
+    let headers = headers(MapType::CallResponseHeaders);
     let status = headers.single(":status").ok().flatten()?.parse().ok()?;
     let body = match body_size {
         0 => Vec::new(),
         // One byte more than allowed, so that the core sees that it is.
-        _ => abi::buffer(BufferType::HttpCallResponseBody, max_size.saturating_add(1))
+        _ => abi::buffer(BufferType::CallResponseBody, max_size.saturating_add(1))
             .unwrap_or_default(),
     };
     let retry_after_s = headers.single("retry-after").ok().flatten();

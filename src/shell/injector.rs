@@ -3,10 +3,9 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use proxy_wasm::traits::{Context, HttpContext};
-use proxy_wasm::types::{Action, LogLevel, MapType};
-
+use super::exports::Stream;
 use super::shared::{PERMIT, Shared, carry_out_attempt};
+use super::types::{Action, LogLevel, MapType};
 use super::{abi, host, registry};
 use crate::attempt::{Attempt, Input, Refusal, Step};
 
@@ -62,16 +61,9 @@ impl Injector {
     }
 }
 
-impl Context for Injector {
-    fn on_done(&mut self) -> bool {
-        self.feed(Input::Gone);
-        true
-    }
-}
-
-impl HttpContext for Injector {
-    fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
-        let headers = host::headers(MapType::HttpRequestHeaders);
+impl Stream for Injector {
+    fn on_request_headers(&mut self, _: bool) -> Action {
+        let headers = host::headers(MapType::RequestHeaders);
         let found = abi::property(&[PERMIT])
             .and_then(|id| String::from_utf8(id).ok())
             .and_then(|id| registry::find(&id));
@@ -93,16 +85,30 @@ impl HttpContext for Injector {
         })
     }
 
-    fn on_http_request_body(&mut self, _: usize, _: bool) -> Action {
+    fn on_request_body(&mut self, _: usize, _: bool) -> Action {
         self.feed(Input::RequestBody)
     }
 
-    fn on_http_request_trailers(&mut self, _: usize) -> Action {
+    fn on_request_trailers(&mut self) -> Action {
         self.feed(Input::RequestBody)
     }
 
-    fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
-        let headers = host::headers(MapType::HttpResponseHeaders);
+    fn on_response_headers(&mut self, _: bool) -> Action {
+        let headers = host::headers(MapType::ResponseHeaders);
         self.feed(Input::ResponseHeaders(&headers))
+    }
+
+    fn on_response_body(&mut self, _: usize, _: bool) -> Action {
+        Action::Continue
+    }
+
+    fn on_response_trailers(&mut self) -> Action {
+        Action::Continue
+    }
+
+    fn on_log(&mut self) {}
+
+    fn on_delete(&mut self) {
+        self.feed(Input::Gone);
     }
 }

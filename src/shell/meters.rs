@@ -3,9 +3,8 @@
 use core::hash::BuildHasherDefault;
 use std::collections::HashMap;
 
-use proxy_wasm::types::MetricType;
-
 use super::abi;
+use super::types::MetricType;
 use crate::credential::CredentialEvent;
 use crate::record::metrics::{
     BODY_BYTES, CredentialCounter, DECISION_MILLISECONDS, DecisionCounter, MEMORY_BYTES,

@@ -2,6 +2,7 @@
 //! become host calls. The only place that knows proxy-wasm.
 
 mod abi;
+mod exports;
 mod gate;
 mod host;
 mod injector;
@@ -9,9 +10,4 @@ mod meters;
 mod registry;
 mod root;
 mod shared;
-
-use proxy_wasm::traits::RootContext;
-
-proxy_wasm::main! {{
-    proxy_wasm::set_root_context(|context| -> Box<dyn RootContext> { Box::new(root::Root::new(context)) });
-}}
+mod types;

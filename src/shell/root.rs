@@ -4,16 +4,14 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::rc::Rc;
-use std::time::Duration;
 
-use proxy_wasm::hostcalls;
-use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{ContextType, LogLevel};
 use sha2::{Digest as _, Sha256};
 
+use super::exports::Context;
 use super::gate::Gate;
 use super::injector::Injector;
 use super::shared::Shared;
+use super::types::LogLevel;
 use super::{abi, host, registry};
 use crate::attempt::Tickets;
 use crate::callout::{Fetch, FetchAnswer, FetchId};
@@ -22,7 +20,7 @@ use crate::exchange::{Event, Worker};
 use crate::oauth::{InlineKeyError, KeyEvent, KeyEventKind, Verifiers};
 
 /// How often waiting requests and the keys' age are looked at.
-const TICK: Duration = Duration::from_millis(100);
+const TICK_MS: u32 = 100;
 /// How often, in ticks, the size of the memory is told.
 const MEMORY_TICKS: u64 = 50;
 
@@ -148,14 +146,13 @@ fn random_bytes() -> [u8; 32] {
 }
 
 fn dispatch(fetch: &Fetch) -> Option<u32> {
-    let headers = fetch
+    let headers: Vec<(&str, &str)> = fetch
         .headers
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();
-    let body = (!fetch.body.is_empty()).then_some(fetch.body.as_slice());
-    let timeout = Duration::from_millis(fetch.timeout_ms);
-    hostcalls::dispatch_http_call(&fetch.cluster, headers, body, Vec::new(), timeout).ok()
+    let timeout_ms = u32::try_from(fetch.timeout_ms).unwrap_or(u32::MAX);
+    abi::http_call(&fetch.cluster, &headers, &fetch.body, timeout_ms)
 }
 
 fn log_event(event: &KeyEvent) {
@@ -180,8 +177,9 @@ fn log_event(event: &KeyEvent) {
     }
 }
 
-impl Context for Root {
-    fn on_http_call_response(&mut self, token: u32, headers: usize, body_size: usize, _: usize) {
+impl Root {
+    /// A call has been answered, or has failed.
+    pub(super) fn on_call_response(&mut self, token: u32, headers: usize, body_size: usize) {
         let Some(id) = self.calls.remove(&token) else {
             return;
         };
@@ -199,16 +197,10 @@ impl Context for Root {
         self.answered(id, answer);
         self.dispatch_due();
     }
-}
 
-impl RootContext for Root {
-    fn on_configure(&mut self, _: usize) -> bool {
-        let bytes = hostcalls::get_buffer(
-            proxy_wasm::types::BufferType::PluginConfiguration,
-            0,
-            usize::MAX,
-        );
-        let bytes = bytes.ok().flatten().unwrap_or_default();
+    /// The configuration is there; `false` if it cannot be used.
+    pub(super) fn on_configure(&mut self) -> bool {
+        let bytes = host::configuration();
         let config = match config::parse_plugin(&bytes, &|name| std::env::var(name).ok()) {
             Ok(Plugin::Gate(config)) => config,
             Ok(Plugin::Credential { server }) => {
@@ -252,14 +244,15 @@ impl RootContext for Root {
         let shared = Rc::new(RefCell::new(Shared::new(worker, self.queue)));
         registry::add(&shared);
         self.role = Role::Gate(shared);
-        if hostcalls::set_tick_period(TICK).is_err() {
+        if !abi::set_tick_period(TICK_MS) {
             abi::log(LogLevel::Error, "the host has no timer");
             return false;
         }
         true
     }
 
-    fn on_tick(&mut self) {
+    /// It is time to look at what waits.
+    pub(super) fn on_tick(&mut self) {
         self.give_up_lost();
         self.dispatch_due();
         if let Some(shared) = self.role.gate() {
@@ -272,23 +265,21 @@ impl RootContext for Root {
         self.ticks = self.ticks.wrapping_add(1);
     }
 
-    fn on_queue_ready(&mut self, queue: u32) {
+    /// A stream asks for calls to be made.
+    pub(super) fn on_queue_ready(&mut self, queue: u32) {
         while abi::dequeue(queue) {}
         self.dispatch_due();
     }
 
-    fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
+    /// A new stream; `None` while it is not known what is to be done with it.
+    pub(super) fn stream(&self, context: u32) -> Option<Context> {
         match &self.role {
             Role::Unknown => None,
-            Role::Gate(shared) => Some(Box::new(Gate::new(context, Rc::clone(shared)))),
+            Role::Gate(shared) => Some(Context::Gate(Gate::new(context, Rc::clone(shared)))),
             Role::Credential { server, missed } => {
                 let injector = Injector::new(context, Rc::clone(server), Rc::clone(missed));
-                Some(Box::new(injector))
+                Some(Context::Injector(Box::new(injector)))
             }
         }
-    }
-
-    fn get_type(&self) -> Option<ContextType> {
-        Some(ContextType::HttpContext)
     }
 }

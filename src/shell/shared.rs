@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::rc::Rc;
 
-use proxy_wasm::types::{Action, LogLevel, MapType};
-
 use super::meters::Meters;
+use super::types::{Action, LogLevel, MapType};
 use super::{abi, host};
 use crate::attempt::{self, Attempt, Refusal};
 use crate::exchange::{Admission, Awaited, Exchange, HeaderEdits, Input, Step, Worker};
@@ -34,6 +33,8 @@ pub(super) struct Shared {
     /// A queue of this worker alone, by which a stream asks the root context
     /// to make calls: those that a stream makes itself die with its client.
     queue: Option<u32>,
+    /// Milliseconds since 1970, when something last depended on it.
+    now_ms: u64,
 }
 
 impl Shared {
@@ -44,6 +45,7 @@ impl Shared {
             waiting: BTreeMap::new(),
             attempts: BTreeMap::new(),
             queue,
+            now_ms: host::now_ms(),
         }
     }
 
@@ -59,6 +61,10 @@ impl Shared {
             Input::ResponseBody { part, .. } => part.len(),
             _ => 0,
         };
+        // To ask for it costs as much as much of what it is asked for.
+        if exchange.borrow().depends_on_time(&input) {
+            self.now_ms = host::now_ms();
+        }
         let mut step = self.advance(exchange, input);
         if let Step::ReadBody(held) = step {
             let body = host::request_body(held);
@@ -79,8 +85,7 @@ impl Shared {
 
     fn advance(&mut self, exchange: &Rc<RefCell<Exchange>>, input: Input<'_>) -> Step {
         let mut exchange = exchange.borrow_mut();
-        let (next, step) =
-            mem::take(&mut *exchange).advance(input, &mut self.worker, host::now_ms());
+        let (next, step) = mem::take(&mut *exchange).advance(input, &mut self.worker, self.now_ms);
         *exchange = next;
         step
     }
@@ -89,7 +94,9 @@ impl Shared {
     /// calls that it waits for.
     fn set_waiting(&mut self, context: u32, exchange: &Rc<RefCell<Exchange>>) {
         if !exchange.borrow().has_deadline() {
-            self.waiting.remove(&context);
+            if !self.waiting.is_empty() {
+                self.waiting.remove(&context);
+            }
             return;
         }
         self.waiting.insert(context, Rc::clone(exchange));
@@ -188,6 +195,7 @@ impl Shared {
         }
         for (context, exchange) in woken {
             if !abi::set_effective_context(context) {
+                self.now_ms = host::now_ms();
                 self.advance(&exchange, Input::Gone);
                 self.waiting.remove(&context);
                 continue;
@@ -235,13 +243,13 @@ impl Shared {
                     self.write_down(record);
                 }
                 if let Some(path) = path {
-                    abi::set_header(MapType::HttpRequestHeaders, ":path", &path);
+                    abi::set_header(MapType::RequestHeaders, ":path", &path);
                 }
                 host::send(&reply, reason);
                 Action::Pause
             }
             Step::EditResponse(edits) => {
-                if host::edit(MapType::HttpResponseHeaders, &edits) {
+                if host::edit(MapType::ResponseHeaders, &edits) {
                     return Action::Continue;
                 }
                 // Among them are a session id of the upstream's and its
@@ -254,7 +262,7 @@ impl Shared {
                 Action::Pause
             }
             Step::ReplaceResponse { reply, record } => {
-                self.describe(&record);
+                self.describe(&record, host::now_ms());
                 self.meters.count_credential(&record);
                 host::send(&reply, record.reason);
                 Action::Pause
@@ -293,7 +301,7 @@ impl Shared {
 
     /// Changes the request headers and lets them go.
     fn release(&mut self, edits: &HeaderEdits, record: &Record) -> Action {
-        if host::edit(MapType::HttpRequestHeaders, edits) {
+        if host::edit(MapType::RequestHeaders, edits) {
             return Action::Continue;
         }
         self.refused_by_host("the request headers", record)
@@ -317,13 +325,13 @@ impl Shared {
     }
 
     fn write_down(&mut self, record: &Record) {
-        self.describe(record);
+        self.describe(record, self.now_ms);
         self.meters.count(record);
     }
 
     /// Puts a record where access logs find it, in place of an earlier one.
-    fn describe(&self, record: &Record) {
-        filter_state(record, self.worker.filter_state, host::now_ms(), put_state);
+    fn describe(&self, record: &Record, now_ms: u64) {
+        filter_state(record, self.worker.filter_state, now_ms, put_state);
     }
 }
 
@@ -349,7 +357,7 @@ pub(super) fn carry_out_attempt(step: attempt::Step) -> Action {
     let refusal = match step {
         attempt::Step::Wait => return Action::Pause,
         attempt::Step::Continue => return Action::Continue,
-        attempt::Step::Send(edits) if host::edit(MapType::HttpRequestHeaders, &edits) => {
+        attempt::Step::Send(edits) if host::edit(MapType::RequestHeaders, &edits) => {
             return Action::Continue;
         }
         attempt::Step::Send(_) => Refusal::Unexpected,
