@@ -134,6 +134,8 @@ def gate(
         "resource": RESOURCE,
         "issuers": ["issuer"],
         "scopes": [SCOPE],
+        # The other chains do not tell the upstream who calls either.
+        "identity_headers": {"subject": None, "issuer": None, "client": None},
         "rules": [
             *(
                 {"id": f"rule-{each.name}", "what": {"tools": [_glob(each)]}, **wanted}

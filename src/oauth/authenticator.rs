@@ -8,6 +8,7 @@ use super::authentication::{
     Audience, Authentication, Awaited, InlineKeyError, KeyEvent, KeyEventKind, Settled, TokenLimits,
 };
 use super::bearer::BearerToken;
+use super::digests::Digests;
 use super::host_signatures::Verifiers;
 use super::introspector::{Introspector, Known};
 use super::issuer::Issuer;
@@ -30,6 +31,7 @@ pub struct Authenticator {
     verified: TokenCache<VerifiedToken>,
     introspector: Introspector,
     token_bytes: usize,
+    digests: Digests,
     verifiers: Verifiers,
 }
 
@@ -55,6 +57,7 @@ impl Authenticator {
             introspector: Introspector::new(limits.cache_entries),
             token_bytes: limits.token_bytes,
             issuers,
+            digests: Digests::without_key(),
             verifiers: Verifiers::default(),
         })
     }
@@ -62,6 +65,12 @@ impl Authenticator {
     /// Leaves to the host what it can verify. Before, all is verified here.
     pub fn set_verifiers(&mut self, verifiers: Verifiers) {
         self.verifiers = verifiers;
+    }
+
+    /// Remembers digests of tokens with this key, of random bytes. Before, each
+    /// is computed anew.
+    pub fn set_digest_key(&mut self, key: [u8; 16]) {
+        self.digests = Digests::keyed(key);
     }
 
     /// What is known of `token`. A request that waits asks again with the
@@ -84,8 +93,8 @@ impl Authenticator {
     }
 
     /// What a token is remembered by; `None` for one that is too long.
-    pub fn hash_of(&self, token: &[u8]) -> Option<TokenHash> {
-        (token.len() <= self.token_bytes).then(|| TokenHash::of(token))
+    pub fn hash_of(&mut self, token: &[u8]) -> Option<TokenHash> {
+        (token.len() <= self.token_bytes).then(|| self.digests.of(token))
     }
 
     /// As [`Self::authenticate`], of a token with this hash that is not

@@ -6,6 +6,7 @@ pub mod bearer;
 pub mod challenge;
 pub mod claims;
 mod der;
+mod digests;
 pub mod discovery;
 pub mod fetch;
 pub mod host_signatures;

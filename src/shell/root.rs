@@ -235,6 +235,9 @@ impl Root {
         let verifiers = Verifiers::tried(&host::Signatures);
         abi::log(LogLevel::Info, &format!("signatures {verifiers}"));
         worker.authenticator.set_verifiers(verifiers);
+        if let Some(key) = random_bytes().first_chunk() {
+            worker.authenticator.set_digest_key(*key);
+        }
         // Ids begin anew, so an answer to a call of the configuration before
         // must not be taken for one of this.
         self.calls.clear();
