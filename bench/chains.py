@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +185,17 @@ def gate(
     }
     wasm = _filter("envoy.filters.http.wasm", "filters.http.wasm.v3.Wasm", config=plugin)
     return Chain(name, port, [wasm], "%FILTER_STATE(wasm.mcp_auth.audit:PLAIN)%\n")
+
+
+def with_fields(chain: Chain, known: set[str]) -> Chain:
+    """The chain of this filter without what an earlier module of it does not know: fields of
+    the policy that came later and have a default."""
+    (wasm,) = json.loads(json.dumps(chain.filters))
+    configuration = wasm["typed_config"]["config"]["configuration"]
+    policy = json.loads(configuration["value"])
+    kept = {name: value for name, value in policy.items() if name in known}
+    configuration["value"] = json.dumps(kept)
+    return replace(chain, filters=[wasm])
 
 
 def bootstrap(chains: Sequence[Chain], places: Places, admin: int, logs: Path) -> Json:

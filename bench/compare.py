@@ -8,6 +8,7 @@ seconds differ from run to run, these do not.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import shutil
@@ -45,6 +46,7 @@ ROUNDS, SECONDS = 7, 1.0
 # A scenario is run so often, and so often: the difference is without its making ready.
 FEW, MANY = 10, 60
 LONGEST_OUTPUT = 2000
+SCHEMA = Path("envoy", "policy.schema.json")
 BENCHES = ("benches", "Cargo.toml", "Cargo.lock")
 
 
@@ -98,6 +100,12 @@ def build(processes: Processes, tree: Tree) -> Path:
 # === requests ===
 
 
+def fields_of(tree: Tree) -> set[str]:
+    """The top-level fields of a policy that the module of a tree knows."""
+    schema = json.loads((tree.directory / SCHEMA).read_text(encoding="utf-8"))
+    return set(schema["$defs"]["gate"]["properties"])
+
+
 def paired(workload: Workload) -> tuple[str, Workload]:
     """The series of the filter that a workload is about, and the same with the base beside it."""
     wanted = {FILTER_MANY, FILTER_KEPT} & {series.chain for series in workload.series}
@@ -108,21 +116,26 @@ def paired(workload: Workload) -> tuple[str, Workload]:
 
 
 def both(
-    name: str, ports: Sequence[int], ours: Places, theirs: Places, made: Material
+    name: str, ports: Sequence[int], ours: Places, theirs: Places, made: Material, known: set[str]
 ) -> list[Chain]:
-    """A chain with this module, and one with the base's."""
+    """A chain with this module, and one with the base's, which knows of these fields."""
     count = MANY_RULES if name == FILTER_MANY else RULES
     credential = "/kept" if name == FILTER_KEPT else None
-    return [
+    ours_now, theirs_now = (
         chains.gate(called, port, places, made, count, credential=credential)
         for called, port, places in zip(
             (name, f"{BASE}-{name}"), ports, (ours, theirs), strict=True
         )
-    ]
+    )
+    return [ours_now, chains.with_fields(theirs_now, known)]
 
 
 def compare_requests(
-    processes: Processes, modules: Mapping[str, Path], timing: Timing, directory: Path
+    processes: Processes,
+    modules: Mapping[str, Path],
+    known: set[str],
+    timing: Timing,
+    directory: Path,
 ) -> None:
     """The workloads, with both modules in turn."""
     cores = Cores.divided()
@@ -137,7 +150,7 @@ def compare_requests(
     pairs = [paired(each) for each in all_of(made) if each.name in WORKLOADS]
     listeners: list[Chain] = []
     for name in dict.fromkeys(name for name, _ in pairs):
-        listeners += both(name, free_ports(2), ours, theirs, made)
+        listeners += both(name, free_ports(2), ours, theirs, made, known)
     rows = []
     with envoy_with(processes, envoy, cores, listeners, ours, directory) as stage:
         for name, workload in pairs:
@@ -262,7 +275,7 @@ def main() -> None:
                     for which, tree in (("this", this), (BASE, base))
                 }
                 timing = Timing(given.rounds, max(given.seconds, 1.0))
-                compare_requests(processes, modules, timing, directory)
+                compare_requests(processes, modules, fields_of(base), timing, directory)
             compare_instructions(processes, this, base)
     except Stopped as signal:
         sys.exit(f"stopped by {signal}")
