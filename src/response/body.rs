@@ -142,9 +142,14 @@ impl ResponseBody {
 
     fn hold(&mut self, beginning: &[u8]) -> Fed {
         let mut held = Held::new();
-        held.push(beginning, TOLD_WITHIN);
+        held.push(beginning, self.told_within());
         self.state = State::Untold(held);
         Fed::Instead(Vec::new())
+    }
+
+    /// No more is held before it is known what a body is than after.
+    fn told_within(&self) -> usize {
+        TOLD_WITHIN.min(self.bounds.limit)
     }
 
     /// How many bytes are held, and in how much memory.
@@ -162,12 +167,13 @@ impl ResponseBody {
     /// character that is neither white space nor outside of ASCII. What has
     /// none is neither a message nor an event.
     fn tell(&self, beginning: &[u8]) -> Option<State> {
-        let near = beginning.get(..TOLD_WITHIN).unwrap_or(beginning);
+        let near = beginning.get(..self.told_within()).unwrap_or(beginning);
         match Beginning::after_unusual(near) {
             Beginning::Text => Some(State::Events(Events::of_text(self.bounds))),
             Beginning::Message => Some(State::Document(Document::new(self.bounds))),
             Beginning::Nothing | Beginning::Unusual => {
-                (beginning.len() > TOLD_WITHIN).then(|| State::Document(Document::new(self.bounds)))
+                let is_over = beginning.len() > self.told_within();
+                is_over.then(|| State::Document(Document::new(self.bounds)))
             }
         }
     }
