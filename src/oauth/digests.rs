@@ -48,8 +48,9 @@ impl Digests {
         let mut hasher = SipHasher24::new_with_key(key);
         hasher.write(token);
         let mark = hasher.finish128().as_u128();
-        let slot = usize::try_from(mark % SLOTS as u128)
-            .ok()
+        let slot = mark
+            .checked_rem(SLOTS as u128)
+            .and_then(|slot| usize::try_from(slot).ok())
             .and_then(|slot| self.slots.get_mut(slot));
         match slot {
             Some(Some((known, digest))) if *known == mark => *digest,
