@@ -33,10 +33,11 @@ build: ## Build the filter as a WebAssembly module: target/wasm32-wasip1/release
 fmt: ## Format the Rust code
 	cargo fmt --all
 
-lint: ## Check formatting and lints, native and wasm32
+lint: ## Check formatting and lints, native and wasm32, and that the fuzz targets' lock file fits
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo clippy --locked --target wasm32-wasip1 --package mcp-auth-filter -- -D warnings
+	cargo metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null
 
 check-module: build ## Check what the module imports of its host, and its size
 	@$(PYTHON) scripts/check_module.py
