@@ -26,6 +26,7 @@ use self::letters::{has_twins, is_lookalike_of_any};
 pub(crate) use parse::has_duplicate;
 pub use parse::{JsonError, borrowed, message, parse};
 pub use serde_json::Number;
+pub(crate) use text::is_plain;
 
 /// A JSON value (RFC 8259), which may leave its texts where they stand. Member
 /// names are unique within an object.

@@ -26,6 +26,11 @@ pub(super) fn plain(bytes: &[u8]) -> usize {
     before.wrapping_add(plain.count())
 }
 
+/// Whether a text stands between the quotes as it is, without escapes.
+pub(crate) fn is_plain(text: &str) -> bool {
+    plain(text.as_bytes()) == text.len()
+}
+
 /// The highest bit of the first of eight bytes that [`plain`] looks for, and
 /// perhaps those of some behind it; zero if there is none.
 ///

@@ -3,6 +3,7 @@
 use core::fmt::Write as _;
 
 use super::{CallRecord, CredentialUse, Record};
+use crate::json::is_plain;
 
 /// Most lines are shorter, so that the text is allocated once.
 const USUAL_BYTES: usize = 512;
@@ -92,7 +93,7 @@ impl Line {
 
     /// Nearly no text has anything to escape.
     fn string(&mut self, text: &str) {
-        if has_escapes(text.as_bytes()) {
+        if !is_plain(text) {
             return self.value(text);
         }
         self.raw("\"");
@@ -140,28 +141,6 @@ impl Line {
         }
         self.raw("]");
     }
-}
-
-/// Whether something in a JSON string has to be escaped (RFC 8259, section 7):
-/// control characters, quotation marks and backslashes.
-fn has_escapes(text: &[u8]) -> bool {
-    const ONES: u64 = u64::MAX / 0xff;
-    const HIGH_BITS: u64 = ONES << 7;
-    const CONTROLS_END: u64 = ONES << 5;
-    const QUOTES: u64 = ONES.wrapping_mul(b'"' as u64);
-    const BACKSLASHES: u64 = ONES.wrapping_mul(b'\\' as u64);
-    // Not zero if a byte of the one is below that of the other, up to 0x80.
-    let below = |word: u64, bounds: u64| word.wrapping_sub(bounds) & !word & HIGH_BITS;
-    let (words, rest) = text.as_chunks();
-    let found = words.iter().fold(0, |found, word| {
-        let word = u64::from_le_bytes(*word);
-        let escaped = below(word, CONTROLS_END)
-            | below(word ^ QUOTES, ONES)
-            | below(word ^ BACKSLASHES, ONES);
-        found | escaped
-    });
-    let is_escaped = |byte: &u8| matches!(byte, 0..=0x1f | b'"' | b'\\');
-    found != 0 || rest.iter().any(is_escaped)
 }
 
 #[cfg(test)]
@@ -273,7 +252,7 @@ mod tests {
         #[test]
         fn what_has_to_be_escaped_is_found_wherever_it_is(text in TEXT) {
             let is_escaped = serde_json::to_string(text.as_str()).unwrap() != format!("\"{text}\"");
-            prop_assert_eq!(has_escapes(text.as_bytes()), is_escaped);
+            prop_assert_eq!(!is_plain(&text), is_escaped);
         }
 
         #[test]
