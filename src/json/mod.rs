@@ -11,6 +11,7 @@ pub mod overwrite;
 mod parse;
 pub mod raw;
 mod text;
+pub(crate) mod walk;
 pub(crate) mod words;
 
 #[cfg(test)]
@@ -23,8 +24,8 @@ use serde_json::value::RawValue;
 
 use self::letters::{has_twins, is_lookalike_of_any};
 
-pub(crate) use parse::has_duplicate;
 pub use parse::{JsonError, borrowed, message, parse};
+pub(crate) use parse::{Seen, has_duplicate};
 pub use serde_json::Number;
 pub(crate) use text::is_plain;
 

@@ -413,14 +413,14 @@ fn number(written: &str, may_overflow: bool) -> Result<Number, JsonError> {
 
 /// Names so far, of which nearly all can be told apart by little.
 #[derive(Default)]
-struct Seen {
+pub(crate) struct Seen {
     marks: u64,
     /// One may have come twice.
-    may_repeat: bool,
+    pub(crate) may_repeat: bool,
 }
 
 impl Seen {
-    fn add(&mut self, name: &str) {
+    pub(crate) fn add(&mut self, name: &str) {
         let bytes = name.as_bytes();
         let (first, last) = (byte(bytes.first()), byte(bytes.last()));
         let length = u32::try_from(bytes.len()).unwrap_or_default();

@@ -197,7 +197,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
@@ -243,7 +243,7 @@ mod tests {
     }
 
     /// JSON texts, as strange as they are allowed to be.
-    fn json() -> impl Strategy<Value = String> {
+    pub(in crate::json) fn json() -> impl Strategy<Value = String> {
         let scalar = prop::sample::select(vec![
             "null",
             "-1.5e+3",

@@ -67,6 +67,17 @@ pub(super) fn escaped(bytes: &[u8]) -> Option<(char, usize)> {
     Some((character, 1))
 }
 
+/// How many bytes of an escape follow the backslash, whether it stands for
+/// something or for half of a surrogate pair. `None` if it is none.
+#[inline(never)]
+pub(super) fn escape_length(bytes: &[u8]) -> Option<usize> {
+    match bytes.first()? {
+        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(1),
+        b'u' => code_unit(bytes).map(|_| 5),
+        _ => None,
+    }
+}
+
 /// `uXXXX`, or two of them that are a surrogate pair.
 fn code_point(bytes: &[u8]) -> Option<(char, usize)> {
     let first = code_unit(bytes)?;

@@ -138,6 +138,9 @@ impl Waiting {
         if !is_last {
             return Decision::Wait;
         }
+        if inspect.passes(all) {
+            return Decision::Pass(Stage::Over);
+        }
         if is_cut_off(all) {
             return Decision::in_place(inspect.unread(Withheld::CutOff));
         }

@@ -379,7 +379,9 @@ impl Events {
                 &joined
             }
         };
-        Some(if Beginning::of(text).may_be_message() {
+        Some(if inspect.passes(text) {
+            Ruling::Pass
+        } else if Beginning::of(text).may_be_message() {
             inspect.message(text)
         } else if self.has_line_like_message(part) {
             // Some clients do not join the lines.

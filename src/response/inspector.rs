@@ -4,6 +4,7 @@
 use super::expected::{AskedKind, AskedRequest, Expected};
 use super::handles::Binder;
 use super::lists::filter;
+use super::plain::PlainAnswer;
 use super::splice::Splice;
 use super::withheld::Withheld;
 use super::{Inspect, Ruling, asks};
@@ -87,6 +88,16 @@ enum Instead {
 impl Inspect for Inspector<'_> {
     fn may_flow(&self) -> bool {
         !self.expects_list() && !self.expects_tasks()
+    }
+
+    fn passes(&self, text: &[u8]) -> bool {
+        PlainAnswer::of(text).is_some_and(|answer| {
+            let asked = answer.id.and_then(|id| self.answered_by(id));
+            !matches!(
+                asked.map(|request| &request.kind),
+                Some(AskedKind::List(_) | AskedKind::Task(_) | AskedKind::Tasks)
+            )
+        })
     }
 
     fn message(&mut self, text: &[u8]) -> Ruling {
@@ -352,6 +363,18 @@ impl<'a> Inspector<'a> {
         }
         let error = object(error)?;
         asks::judge_error(&self.ground.site.server.client_features, &error)
+    }
+
+    /// The request that a message answers, whose `id` is written so.
+    fn answered_by(&self, id: &str) -> Option<&'a AskedRequest> {
+        let Expected::Answers(requests) = self.expected else {
+            return None;
+        };
+        let is_so = |request: &&AskedRequest| match &request.id {
+            RequestId::Integer(own) => id.parse() == Ok(*own),
+            RequestId::String(own) => raw::string(id).is_some_and(|id| id == *own),
+        };
+        requests.iter().find(is_so)
     }
 
     fn binder(&self) -> Binder<'a> {

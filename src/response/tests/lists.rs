@@ -166,7 +166,7 @@ fn null_is_a_list_without_entries() {
     }
 }
 
-fn site(fields: &str) -> Rc<Site> {
+pub(super) fn site(fields: &str) -> Rc<Site> {
     let text = format!(
         r#"{{"issuers":[{{"id":"demo","issuer":"https://issuer.example","algorithms":["RS256"],
              "keys":{{"discovery":{{"cluster":"as"}}}}}}],

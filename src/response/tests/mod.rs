@@ -6,6 +6,7 @@ mod documents;
 mod events;
 mod flow;
 mod lists;
+mod plain;
 mod reference;
 
 use proptest::prelude::*;
