@@ -8,6 +8,7 @@ use crate::text::Text;
 
 use crate::credential::{Credential, CredentialSource, PlacedBy};
 use crate::http::Headers;
+use crate::http::headers::FixedNames;
 use crate::http::origin::Origin;
 use crate::oauth::Identity;
 use crate::site::Site;
@@ -54,10 +55,12 @@ impl HeaderEdits {
             self.remove.push(if reserved.as_bytes() == name {
                 reserved.into()
             } else {
-                String::from_utf8_lossy(name).into_owned().into()
+                other_spelling(name)
             });
         }
-        self.remove.dedup();
+        if self.remove.len() > 1 {
+            self.remove.dedup();
+        }
     }
 
     /// Sets what an upstream asks for of this user.
@@ -72,14 +75,18 @@ impl HeaderEdits {
     fn want_plain_answer(&mut self, headers: &Headers) {
         const CODING: &str = "accept-encoding";
         const PLAIN: &str = "identity";
-        let mut asked = headers.all(CODING);
-        let is_plain = matches!((asked.next(), asked.next()), (Some(coding), None) if coding == PLAIN.as_bytes());
-        if is_plain {
+        if headers.only(CODING) == Ok(Some(PLAIN.as_bytes())) {
             self.remove.retain(|name| *name != CODING);
         } else {
             self.set.push((CODING.into(), PLAIN.into()));
         }
     }
+}
+
+#[cold]
+#[inline(never)]
+fn other_spelling(name: &[u8]) -> Text {
+    String::from_utf8_lossy(name).into_owned().into()
 }
 
 /// The request as the upstream gets it: without the client's token, without
@@ -99,7 +106,11 @@ pub(super) fn request_edits(
         task_name,
         ..
     } = head;
-    let mut edits = HeaderEdits::default();
+    // The token and another, the wish for a plain answer and the identity.
+    let mut edits = HeaderEdits {
+        remove: Vec::with_capacity(2),
+        set: Vec::with_capacity(4),
+    };
     edits.remove_reserved(headers, site);
     session.edit_request(headers, &mut edits);
     task_name.edit_request(headers, &mut edits);
@@ -138,6 +149,12 @@ fn header_safe(value: &str) -> Text {
     if value.bytes().all(is_safe) {
         return value.to_owned().into();
     }
+    escaped(value)
+}
+
+#[cold]
+#[inline(never)]
+fn escaped(value: &str) -> Text {
     let mut safe = String::with_capacity(value.len());
     let last = value.len().saturating_sub(1);
     for (index, byte) in value.bytes().enumerate() {
@@ -156,7 +173,7 @@ fn header_safe(value: &str) -> Text {
 /// Site Data). For the client the gate is that server: an upstream's challenge
 /// would have it sign in elsewhere, and a cookie would go to every server
 /// behind the gate.
-const FOR_THE_UPSTREAM: [&str; 7] = [
+const FOR_THE_UPSTREAM: FixedNames<7> = FixedNames::new([
     "www-authenticate",
     "proxy-authenticate",
     "authentication-info",
@@ -164,11 +181,11 @@ const FOR_THE_UPSTREAM: [&str; 7] = [
     "set-cookie",
     "set-cookie2",
     "clear-site-data",
-];
+]);
 
 /// Whether some of an upstream's headers must not reach the client.
 pub fn steers_the_client(headers: &Headers) -> bool {
-    FOR_THE_UPSTREAM.iter().any(|name| headers.has(name))
+    headers.has_any(&FOR_THE_UPSTREAM)
 }
 
 /// The response as the client gets it: the gate alone says who may read it
@@ -207,7 +224,7 @@ pub(super) fn response_edits(
 
 /// The name of a header for the upstream's own client.
 fn steering(name: &[u8]) -> Option<&'static str> {
-    let mut names = FOR_THE_UPSTREAM.into_iter();
+    let mut names = FOR_THE_UPSTREAM.names.into_iter();
     names.find(|steering| steering.as_bytes() == name)
 }
 
@@ -251,12 +268,12 @@ mod tests {
     #[test]
     fn what_steers_a_client_goes_nowhere_and_envoys_own_stays() {
         let others = ["set-cookie", "x-other", "cookie"];
-        let names = FOR_THE_UPSTREAM.into_iter().chain(others);
+        let names = FOR_THE_UPSTREAM.names.into_iter().chain(others);
         let headers = Headers::new(names.map(|name| (name.to_owned(), b"x".to_vec())).collect());
         assert!(steers_the_client(&headers));
         let edits = response_edits(&headers, &Origin::Absent, true, &[]);
         let removed: HashSet<&str> = edits.remove.iter().map(|name| &**name).collect();
-        assert_eq!(removed, HashSet::from(FOR_THE_UPSTREAM));
+        assert_eq!(removed, HashSet::from(FOR_THE_UPSTREAM.names));
         let edits = response_edits(&headers, &Origin::Absent, false, &[]);
         assert!(edits.remove.is_empty());
         assert!(!steers_the_client(&Headers::from([("x-other", "1")])));

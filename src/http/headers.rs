@@ -38,6 +38,14 @@ pub enum HeaderError {
     NotText,
 }
 
+/// How often a header is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found<'a> {
+    Nowhere,
+    Once(&'a [u8]),
+    Repeatedly,
+}
+
 impl Headers {
     /// From name and value pairs.
     pub fn new(pairs: Vec<(String, Vec<u8>)>) -> Self {
@@ -93,17 +101,40 @@ impl Headers {
 
     /// Every value of a header.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        let pairs = if self.marks & mark(name.as_bytes()) == 0 {
-            Pairs::default()
-        } else {
+        let pairs = if self.may_have(name) {
             self.pairs()
+        } else {
+            Pairs::default()
         };
         pairs.filter_map(move |(header, value)| (header == name.as_bytes()).then_some(value))
     }
 
     /// Whether the header is there.
+    #[inline]
     pub fn has(&self, name: &str) -> bool {
-        self.all(name).next().is_some()
+        self.may_have(name) && self.find(name) != Found::Nowhere
+    }
+
+    /// Whether one of these is there.
+    #[inline]
+    pub fn has_any<const N: usize>(&self, names: &FixedNames<N>) -> bool {
+        self.marks & names.marks != 0 && names.names.iter().any(|name| self.has(name))
+    }
+
+    /// The value of a header that may be there once, as it came.
+    ///
+    /// # Errors
+    /// [`HeaderError::Repeated`]
+    #[inline]
+    pub fn only(&self, name: &str) -> Result<Option<&[u8]>, HeaderError> {
+        if !self.may_have(name) {
+            return Ok(None);
+        }
+        match self.find(name) {
+            Found::Nowhere => Ok(None),
+            Found::Once(value) => Ok(Some(value)),
+            Found::Repeatedly => Err(HeaderError::Repeated),
+        }
     }
 
     /// The value of a header that may be there once, without surrounding
@@ -111,29 +142,74 @@ impl Headers {
     ///
     /// # Errors
     /// See [`HeaderError`].
-    pub fn single<'a>(&'a self, name: &'a str) -> Result<Option<&'a str>, HeaderError> {
-        let mut values = self.all(name);
-        let Some(value) = values.next() else {
-            return Ok(None);
-        };
-        if values.next().is_some() {
-            return Err(HeaderError::Repeated);
+    #[inline]
+    pub fn single(&self, name: &str) -> Result<Option<&str>, HeaderError> {
+        if self.may_have(name) {
+            self.text(name)
+        } else {
+            Ok(None)
         }
-        if !value.iter().all(|byte| matches!(byte, b'\t' | 0x20..=0x7e)) {
+    }
+
+    #[inline(never)]
+    fn text(&self, name: &str) -> Result<Option<&str>, HeaderError> {
+        let value = match self.find(name) {
+            Found::Nowhere => return Ok(None),
+            Found::Once(value) => value,
+            Found::Repeatedly => return Err(HeaderError::Repeated),
+        };
+        if !is_text(value) {
             return Err(HeaderError::NotText);
         }
-        let text = core::str::from_utf8(value).map_err(|_| HeaderError::NotText)?;
-        Ok(Some(text.trim_matches([' ', '\t'])))
+        match core::str::from_utf8(trimmed(value)) {
+            Ok(text) => Ok(Some(text)),
+            Err(_) => Err(HeaderError::NotText),
+        }
     }
 
     /// The value of a pseudo-header, to the character; empty if there is not
     /// exactly one that is text.
-    pub fn pseudo<'a>(&'a self, name: &'a str) -> &'a str {
-        let mut values = self.all(name);
-        match (values.next(), values.next()) {
-            (Some(value), None) => core::str::from_utf8(value).unwrap_or_default(),
-            _ => "",
+    pub fn pseudo(&self, name: &str) -> &str {
+        match self.find(name) {
+            Found::Once(value) => core::str::from_utf8(value).unwrap_or_default(),
+            Found::Nowhere | Found::Repeatedly => "",
         }
+    }
+
+    /// Whether there may be a header of that name. Where the name is known to
+    /// the code, this is one comparison.
+    #[inline]
+    const fn may_have(&self, name: &str) -> bool {
+        self.marks & mark(name.as_bytes()) != 0
+    }
+
+    /// The header of that name. Most are told apart by the lengths of their
+    /// names, which stand together. Their sum does not overflow: that was seen
+    /// when they were read.
+    #[inline(never)]
+    fn find(&self, name: &str) -> Found<'_> {
+        let name = name.as_bytes();
+        let sizes = table(&self.bytes).unwrap_or_default();
+        let mut position = sizes.len().wrapping_mul(8).wrapping_add(4);
+        let mut found = Found::Nowhere;
+        for sizes in sizes {
+            let (name_size, value_size) = sizes_of(*sizes);
+            let name_end = position.wrapping_add(name_size);
+            let value_start = name_end.wrapping_add(1);
+            let value_end = value_start.wrapping_add(value_size);
+            if name_size == name.len()
+                && let Some(header) = self.bytes.get(position..name_end)
+                && is_same(header, name)
+                && let Some(value) = self.bytes.get(value_start..value_end)
+            {
+                if found != Found::Nowhere {
+                    return Found::Repeatedly;
+                }
+                found = Found::Once(value);
+            }
+            position = value_end.wrapping_add(1);
+        }
+        found
     }
 
     /// Forgets what is not to be kept. `keep` is asked with each name.
@@ -189,10 +265,61 @@ fn sizes_of([a, b, c, d, e, f, g, h]: [u8; 8]) -> (usize, usize) {
 }
 
 /// The bit that a name has.
-fn mark(name: &[u8]) -> u64 {
-    let last = name.last().copied().unwrap_or_default();
-    let sum = name.len().wrapping_mul(5) ^ usize::from(last);
-    u64::wrapping_shl(1, u32::try_from(sum & 63).unwrap_or_default())
+#[inline]
+const fn mark(name: &[u8]) -> u64 {
+    let last = match name.last() {
+        Some(last) => *last as usize,
+        None => 0,
+    };
+    let sum = name.len().wrapping_mul(5) ^ last;
+    u64::wrapping_shl(1, sum as u32)
+}
+
+/// Whether two names of the same length are the same. Without a call: names
+/// are short.
+#[inline]
+fn is_same(left: &[u8], right: &[u8]) -> bool {
+    let pairs = |left: &[u8], right: &[u8]| left.iter().zip(right).all(|(a, b)| a == b);
+    match (left.last_chunk::<8>(), right.last_chunk::<8>()) {
+        // It may begin in the last of the words before.
+        (Some(left_end), Some(right_end)) => {
+            let (left_words, _) = left.as_chunks::<8>();
+            let (right_words, _) = right.as_chunks::<8>();
+            left_end == right_end && left_words.iter().zip(right_words).all(|(a, b)| a == b)
+        }
+        _ => pairs(left, right),
+    }
+}
+
+/// Whether these are visible ASCII, spaces and tabs.
+#[inline]
+fn is_text(value: &[u8]) -> bool {
+    const fn is_text(byte: &u8) -> bool {
+        matches!(byte, b'\t' | 0x20..=0x7e)
+    }
+    let (words, rest) = value.as_chunks::<8>();
+    let is_word = |word: &[u8; 8]| is_visible(*word) || word.iter().all(is_text);
+    words.iter().all(is_word) && rest.iter().all(is_text)
+}
+
+/// Whether all eight are visible ASCII or spaces. A byte that is less sets its
+/// highest bit in the difference, and one that is more in the sum or before.
+/// What is carried comes from such a byte.
+#[inline]
+const fn is_visible(word: [u8; 8]) -> bool {
+    let word = u64::from_ne_bytes(word);
+    let below = word.wrapping_sub(u64::from_ne_bytes([0x20; 8]));
+    let above = word.wrapping_add(u64::from_ne_bytes([0x01; 8]));
+    (below | above | word) & u64::from_ne_bytes([0x80; 8]) == 0
+}
+
+/// A value without spaces and tabs around it.
+#[inline]
+fn trimmed(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
 }
 
 /// Whether this is a `token` of RFC 9110, section 5.6.2, as names of headers
@@ -218,6 +345,28 @@ pub fn is_spelling_of(header: impl AsRef<[u8]>, name: impl AsRef<[u8]>) -> bool 
 
 const fn hyphenated(byte: u8) -> u8 {
     if byte == b'_' { b'-' } else { byte }
+}
+
+/// Names that the code looks for together.
+#[derive(Clone, Copy, Debug)]
+pub struct FixedNames<const N: usize> {
+    /// The names.
+    pub names: [&'static str; N],
+    marks: u64,
+}
+
+impl<const N: usize> FixedNames<N> {
+    /// Of these.
+    pub const fn new(names: [&'static str; N]) -> Self {
+        const fn marks(names: &[&str]) -> u64 {
+            match names {
+                [] => 0,
+                [name, rest @ ..] => mark(name.as_bytes()) | marks(rest),
+            }
+        }
+        let marks = marks(&names);
+        Self { names, marks }
+    }
 }
 
 /// Names of headers, each in all of its spellings.
@@ -357,6 +506,20 @@ mod tests {
     }
 
     #[test]
+    fn text_is_visible_ascii_with_spaces_and_tabs_wherever_a_byte_stands() {
+        for byte in 0..=u8::MAX {
+            for place in 0..17 {
+                let mut value = [b'~'; 17];
+                value[place] = byte;
+                let expected = matches!(byte, b'\t' | 0x20..=0x7e);
+                assert_eq!(is_text(&value), expected, "{byte} {place}");
+                value[(place + 3) % 17] = 0xff;
+                assert!(!is_text(&value), "{byte} {place}");
+            }
+        }
+    }
+
+    #[test]
     fn debug_shows_no_value() {
         let headers = Headers::from([("authorization", "Bearer secret")]);
         assert_eq!(format!("{headers:?}"), "[\"authorization\"]");
@@ -404,7 +567,72 @@ mod tests {
         })
     }
 
+    /// The value of [`Headers::single`], as it is defined.
+    fn single<'a>(values: &[&'a [u8]]) -> Result<Option<&'a str>, HeaderError> {
+        match values {
+            [] => Ok(None),
+            [value] if value.iter().all(|byte| matches!(byte, b'\t' | 0x20..=0x7e)) => {
+                let text = core::str::from_utf8(value).unwrap();
+                Ok(Some(text.trim_matches([' ', '\t'])))
+            }
+            [_] => Err(HeaderError::NotText),
+            _ => Err(HeaderError::Repeated),
+        }
+    }
+
+    /// Names of which some are alike but for a byte, with the same mark even.
+    const NAMES: [&str; 12] = [
+        "",
+        "a",
+        "b",
+        ":path",
+        ":poth",
+        "content-type",
+        "content-tipe",
+        "xontent-type",
+        "content-typo",
+        "x-mcp-subject-type",
+        "x-mcp-sobject-type",
+        "x-mcp-subject-typ",
+    ];
+
     proptest! {
+        #[test]
+        fn a_header_is_found_as_a_list_of_pairs_has_it(
+            pairs in proptest::collection::vec(
+                (
+                    proptest::sample::select(&NAMES[..]),
+                    prop_oneof![
+                        "[ \t]{0,3}[ \t -~]{0,20}[ \t]{0,3}".prop_map(String::into_bytes),
+                        "[ -~]{0,20}\\PC[ -~]{0,9}".prop_map(String::into_bytes),
+                        ("[ -~]{0,20}", any::<u8>(), "[ -~]{0,20}")
+                            .prop_map(|(a, b, c)| [a.as_bytes(), &[b], c.as_bytes()].concat()),
+                    ],
+                ),
+                0..8,
+            ),
+        ) {
+            let owned = pairs.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+            let headers = Headers::new(owned.collect());
+            for name in NAMES {
+                let of_name = pairs.iter().filter(|(other, _)| *other == name);
+                let values: Vec<&[u8]> = of_name.map(|(_, value)| value.as_slice()).collect();
+                prop_assert_eq!(headers.has(name), !values.is_empty());
+                prop_assert_eq!(headers.single(name), single(&values));
+                let (only, pseudo) = match values.as_slice() {
+                    [] => (Ok(None), ""),
+                    [value] => (Ok(Some(*value)), core::str::from_utf8(value).unwrap_or("")),
+                    _ => (Err(HeaderError::Repeated), ""),
+                };
+                prop_assert_eq!(headers.only(name), only);
+                prop_assert_eq!(headers.pseudo(name), pseudo);
+                prop_assert_eq!(headers.all(name).collect::<Vec<_>>(), values);
+            }
+            let asked = FixedNames::new([":path", "content-type", "x-mcp-subject-type"]);
+            let is_there = pairs.iter().any(|(name, _)| asked.names.contains(name));
+            prop_assert_eq!(headers.has_any(&asked), is_there);
+        }
+
         #[test]
         fn any_bytes_are_read_as_a_simple_reader_reads_them(bytes in nearly_a_map()) {
             prop_assert_eq!(read(bytes.clone()), reference(&bytes));

@@ -75,11 +75,10 @@ pub fn bearer_token<'a>(values: &[&'a [u8]]) -> Result<Option<BearerToken<'a>>, 
 /// # Errors
 /// [`BearerError`]
 pub fn bearer_token_of(headers: &Headers) -> Result<Option<BearerToken<'_>>, BearerError> {
-    let mut values = headers.all(AUTHORIZATION);
-    match (values.next(), values.next()) {
-        (None, _) => Ok(None),
-        (Some(value), None) => bearer_token(&[value]),
-        (Some(_), Some(_)) => Err(BearerError),
+    match headers.only(AUTHORIZATION) {
+        Ok(None) => Ok(None),
+        Ok(Some(value)) => bearer_token(&[value]),
+        Err(_) => Err(BearerError),
     }
 }
 
@@ -88,10 +87,7 @@ pub fn bearer_token_of(headers: &Headers) -> Result<Option<BearerToken<'_>>, Bea
 /// characters then. `None` says nothing: [`bearer_token_of`] does.
 pub fn presented_token(headers: &Headers) -> Option<&[u8]> {
     const SCHEME: &[u8] = b"bearer ";
-    let mut values = headers.all(AUTHORIZATION);
-    let (value, None) = (values.next()?, values.next()) else {
-        return None;
-    };
+    let value = headers.only(AUTHORIZATION).ok()??;
     let (scheme, mut token) = value.split_at_checked(SCHEME.len())?;
     if !scheme.eq_ignore_ascii_case(SCHEME) {
         return None;
