@@ -1,7 +1,7 @@
 //! Where requests go: the servers of the configuration, by host and path,
 //! with everything about them that does not depend on a request.
 
-use std::collections::HashMap;
+use core::cmp::Ordering;
 use std::rc::Rc;
 
 use crate::config::{Config, Hosts, Server};
@@ -43,10 +43,14 @@ pub enum Place {
     Metadata,
 }
 
+/// The servers that have one path, each on hosts of its own.
+type Places = Vec<(Rc<Site>, Place)>;
+
 /// All servers, by path.
 #[derive(Debug, Default)]
 pub struct Sites {
-    by_path: HashMap<String, Vec<(Rc<Site>, Place)>>,
+    /// In the order of [`shorter_first`].
+    by_path: Vec<(String, Places)>,
 }
 
 impl Sites {
@@ -72,22 +76,39 @@ impl Sites {
     }
 
     fn add(&mut self, path: String, site: &Rc<Site>, place: Place) {
+        let found = (Rc::clone(site), place);
+        match self.position(&path) {
+            Ok(position) => {
+                if let Some((_, places)) = self.by_path.get_mut(position) {
+                    places.push(found);
+                }
+            }
+            Err(position) => self.by_path.insert(position, (path, vec![found])),
+        }
+    }
+
+    fn position(&self, path: &str) -> Result<usize, usize> {
         self.by_path
-            .entry(path)
-            .or_default()
-            .push((Rc::clone(site), place));
+            .binary_search_by(|(known, _)| shorter_first(known, path))
     }
 
     /// The server of a request, and what of it is asked for. Paths are
     /// compared to the character: whatever spelling an upstream might also
     /// take for the path (`%2f`, `//`, `/../`, another case) belongs to none.
     pub fn find(&self, authority: &str, path: &str) -> Option<(&Rc<Site>, Place)> {
-        self.by_path
-            .get(path)?
+        let (_, places) = self.by_path.get(self.position(path).ok()?)?;
+        places
             .iter()
             .find(|(site, _)| site.has_host(authority))
             .map(|(site, place)| (site, *place))
     }
+}
+
+/// An order of paths in which only those of one length have to be compared to
+/// the character.
+fn shorter_first(left: &str, right: &str) -> Ordering {
+    let by_length = left.len().cmp(&right.len());
+    by_length.then_with(|| left.cmp(right))
 }
 
 /// Those that rules have conditions on, and those that are recorded.
@@ -183,5 +204,89 @@ impl Site {
             resource_metadata: &self.metadata_url,
         }
         .header_value()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{prop_assert_eq, proptest};
+
+    use super::*;
+    use crate::config;
+
+    fn sites(servers: &[(&str, &str)]) -> (Config, Sites) {
+        let server = |(id, (host, path)): (usize, &(&str, &str))| {
+            format!(
+                r#"{{"id":"s{id}","resource":"https://{host}{path}","issuers":["demo"],
+                     "rules":[{{"id":"r","what":{{"tools":["*"]}}}}]}}"#
+            )
+        };
+        let servers: Vec<String> = servers.iter().enumerate().map(server).collect();
+        let text = format!(
+            r#"{{"issuers":[{{"id":"demo","issuer":"https://issuer.example","algorithms":["RS256"],
+                 "keys":{{"discovery":{{"cluster":"as"}}}}}}],"servers":[{}]}}"#,
+            servers.join(",")
+        );
+        let config = config::parse(text.as_bytes(), &|_| None).unwrap();
+        let sites = Sites::new(&config);
+        (config, sites)
+    }
+
+    const SERVERS: [(&str, &str); 7] = [
+        ("a.example", "/mcp"),
+        ("b.example", "/mcp"),
+        ("a.example", "/mcq"),
+        ("a.example", "/abc"),
+        ("b.example", "/a"),
+        ("b.example", "/a/mcp"),
+        ("c.example", "/zzzzzzzzzz"),
+    ];
+
+    /// The server of a request, and what of it is asked for, out of a list.
+    fn expected(config: &Config, authority: &str, path: &str) -> Option<(usize, Place)> {
+        let mut servers = config.servers.iter().enumerate();
+        servers.find_map(|(index, server)| {
+            let is_asked_for = server.resource.authority == authority;
+            if is_asked_for && server.path == path {
+                Some((index, Place::Endpoint))
+            } else if is_asked_for && well_known_path(&server.resource.path) == path {
+                Some((index, Place::Metadata))
+            } else {
+                None
+            }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_server_is_found_by_its_host_and_its_path_to_the_character(
+            host in 0..3_usize,
+            is_metadata in proptest::bool::ANY,
+            path in "(/[a-z]{0,3}){0,2}|/mc[pq]/?|/a/mcp|/z{8,12}",
+        ) {
+            let (config, sites) = sites(&SERVERS);
+            let host = ["a.example", "b.example", "c.example"][host];
+            let path = if is_metadata { well_known_path(&path) } else { path };
+            let found = sites.find(host, &path).map(|(site, place)| (site.index, place));
+            prop_assert_eq!(found, expected(&config, host, &path));
+        }
+    }
+
+    #[test]
+    fn every_server_is_found() {
+        let (config, sites) = sites(&SERVERS);
+        for (index, (host, path)) in SERVERS.into_iter().enumerate() {
+            for (path, place) in [
+                (path.to_owned(), Place::Endpoint),
+                (well_known_path(path), Place::Metadata),
+            ] {
+                let found = sites.find(host, &path);
+                let found = found.map(|(site, place)| (site.index, place));
+                assert_eq!(found, Some((index, place)), "{host}{path}");
+                assert_eq!(found, expected(&config, host, &path));
+            }
+        }
+        assert!(sites.find("d.example", "/mcp").is_none());
+        assert!(sites.find("a.example", "").is_none());
     }
 }

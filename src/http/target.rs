@@ -2,8 +2,9 @@
 
 /// The path of a request target, and its query without the `?`.
 pub fn split_query(path: &str) -> (&str, Option<&str>) {
-    match path.split_once('?') {
-        Some((path, query)) => (path, Some(query)),
+    let mark = path.bytes().position(|byte| byte == b'?');
+    match mark.and_then(|mark| path.split_at_checked(mark)) {
+        Some((path, query)) => (path, query.get(1..)),
         None => (path, None),
     }
 }
