@@ -31,17 +31,11 @@ pub(super) fn arrive(
     worker: &mut Worker,
     now_ms: u64,
 ) -> (Exchange, Step) {
-    let target = headers.pseudo(":path");
-    let (path, query) = split_query(target);
-    // A token in the query must not reach the access log with the path.
-    let clean_path = query
-        .filter(|query| query_has_access_token(query))
-        .map(|query| match query_without_access_token(query).as_str() {
-            "" => path.to_owned(),
-            rest => format!("{path}?{rest}"),
-        });
+    let (path, query) = split_query(headers.pseudo(":path"));
+    let clean_path = query.and_then(|query| clean_path(path, query));
     let token_in_query = clean_path.is_some();
-    let announced = announced_body(&headers, end_of_stream, worker);
+    let length = announced_length(&headers);
+    let announced = announced_body(&headers, length, end_of_stream, worker);
 
     let (next, step) = match worker.sites.find(headers.pseudo(":authority"), path) {
         None => no_server(&headers),
@@ -66,25 +60,54 @@ pub(super) fn arrive(
             if verb.is_none() {
                 other_method(&head, now_ms)
             } else {
-                endpoint(head, end_of_stream, token_in_query, worker, now_ms)
+                let body = Announced {
+                    length,
+                    has_ended: end_of_stream,
+                };
+                endpoint(head, body, token_in_query, worker, now_ms)
             }
         }
     };
-    match (step, announced) {
-        // With a token in the path, the path is cleaned at once: should the
-        // client leave, the access log has it.
-        (
-            Step::Reply {
-                reply,
-                record: Some(record),
-                ..
-            },
-            Some(length),
-        ) if !token_in_query => {
+    match step {
+        Step::Reply { reply, record, .. } => {
+            replying(next, (reply, record), clean_path, announced, now_ms)
+        }
+        step => (next, step),
+    }
+}
+
+/// The path of a request without the token in its query, if there is one: it
+/// must not reach the access log.
+#[cold]
+#[inline(never)]
+fn clean_path(path: &str, query: &str) -> Option<String> {
+    if !query_has_access_token(query) {
+        return None;
+    }
+    Some(match query_without_access_token(query).as_str() {
+        "" => path.to_owned(),
+        rest => format!("{path}?{rest}"),
+    })
+}
+
+/// An answer waits for the end of a body of an announced length. With a token
+/// in the path, the path is cleaned at once: should the client leave, the
+/// access log has it.
+#[cold]
+#[inline(never)]
+fn replying(
+    next: Exchange,
+    (reply, record): (Reply, Option<Box<Record>>),
+    clean_path: Option<String>,
+    announced: Option<usize>,
+    now_ms: u64,
+) -> (Exchange, Step) {
+    match (record, announced) {
+        (Some(record), Some(length)) if clean_path.is_none() => {
             let state = Refusing::new(reply, record, length, now_ms);
             (Exchange::Refusing(Box::new(state)), Step::Wait)
         }
-        (Step::Reply { reply, record, .. }, _) => (
+        (record, _) => (
             next,
             Step::Reply {
                 reply,
@@ -92,10 +115,11 @@ pub(super) fn arrive(
                 record,
             },
         ),
-        (step, _) => (next, step),
     }
 }
 
+#[cold]
+#[inline(never)]
 fn no_server(headers: &Headers) -> (Exchange, Step) {
     let to = Addressee {
         site: None,
@@ -117,6 +141,8 @@ fn recorded_method(headers: &Headers) -> Cow<'static, str> {
     Cow::Owned(method.chars().take(CHARACTERS).collect())
 }
 
+#[cold]
+#[inline(never)]
 fn answered(reply: Reply, server: Rc<str>, headers: &Headers) -> (Exchange, Step) {
     let record = Record {
         server: Some(server),
@@ -138,6 +164,8 @@ fn answered(reply: Reply, server: Rc<str>, headers: &Headers) -> (Exchange, Step
 }
 
 /// What is neither POST, GET nor DELETE: a preflight, or nothing of ours.
+#[cold]
+#[inline(never)]
 fn other_method(head: &Head, now_ms: u64) -> (Exchange, Step) {
     let record = || Record {
         http_method: recorded_method(&head.headers),
@@ -176,6 +204,14 @@ fn other_method(head: &Head, now_ms: u64) -> (Exchange, Step) {
     refused(&denial, refuse(&denial, to), record())
 }
 
+/// What the headers say of the body.
+#[derive(Clone, Copy)]
+struct Announced {
+    length: Option<usize>,
+    /// There is none.
+    has_ended: bool,
+}
+
 fn announces_body(headers: &Headers, length: Option<usize>) -> bool {
     headers.has("transfer-encoding") || (headers.has("content-length") && length != Some(0))
 }
@@ -191,7 +227,7 @@ fn announced_length(headers: &Headers) -> Option<usize> {
 
 fn endpoint(
     head: Head,
-    end_of_stream: bool,
+    announced: Announced,
     token_in_query: bool,
     worker: &mut Worker,
     now_ms: u64,
@@ -199,7 +235,7 @@ fn endpoint(
     if head.origin == Origin::Foreign {
         return deny(Denial::ForeignOrigin, &head, None, now_ms);
     }
-    let length = announced_length(&head.headers);
+    let Announced { length, has_ended } = announced;
     if head.verb != Verb::Post && announces_body(&head.headers, length) {
         return deny(Denial::UnexpectedBody, &head, None, now_ms);
     }
@@ -211,7 +247,7 @@ fn endpoint(
     }
     // In HTTP/2, a request with `content-length: 0` may still end with a frame
     // of its own.
-    let body = if end_of_stream || length == Some(0) {
+    let body = if has_ended || length == Some(0) {
         Arriving::Complete(0)
     } else {
         Arriving::Open

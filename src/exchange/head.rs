@@ -102,20 +102,26 @@ pub(super) fn json_body(headers: &Headers) -> Result<(), &'static str> {
     let Ok(Some(value)) = headers.single("content-type") else {
         return Err(WANTED);
     };
-    let (media_type, parameters) = value.split_once(';').unwrap_or((value, ""));
-    let parameters = parameters.trim();
-    let is_utf_8 = ["", "charset=utf-8", "charset=\"utf-8\""]
-        .iter()
-        .any(|wanted| parameters.eq_ignore_ascii_case(wanted));
-    if media_type
-        .trim_end()
-        .eq_ignore_ascii_case("application/json")
-        && is_utf_8
-    {
+    // Nearly every client writes it so.
+    if value == "application/json" || is_json_in_utf_8(value) {
         Ok(())
     } else {
         Err(WANTED)
     }
+}
+
+#[cold]
+#[inline(never)]
+fn is_json_in_utf_8(content_type: &str) -> bool {
+    let (media_type, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
+    let parameters = parameters.trim();
+    let is_utf_8 = ["", "charset=utf-8", "charset=\"utf-8\""]
+        .iter()
+        .any(|wanted| parameters.eq_ignore_ascii_case(wanted));
+    let is_json = media_type
+        .trim_end()
+        .eq_ignore_ascii_case("application/json");
+    is_json && is_utf_8
 }
 
 #[cfg(test)]

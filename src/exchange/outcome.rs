@@ -38,6 +38,8 @@ pub(super) fn request_id_in(headers: &Headers) -> Option<&str> {
 }
 
 /// Refuses a request whose message was not read.
+#[cold]
+#[inline(never)]
 pub(super) fn deny(
     denial: Denial,
     head: &Head,
@@ -53,6 +55,8 @@ pub(super) fn deny(
     refused(&denial, reply, record_of(head, identity, now_ms))
 }
 
+#[cold]
+#[inline(never)]
 pub(super) fn refused(denial: &Denial, reply: Reply, record: Record) -> (Exchange, Step) {
     let challenged = matches!(denial, Denial::Consent(_))
         || reply

@@ -26,12 +26,13 @@ pub struct Refusing {
     deadline_ms: u64,
 }
 
-/// How many bytes of a body are to come whose end an answer can wait for;
+/// How many bytes of a body, of the announced length, are to come whose end an answer can wait for;
 /// `None` if it has to be given at once. In the plain mode no body comes while
 /// the headers are held, and a client that waits for `100 Continue` sends
 /// none.
 pub(super) fn announced_body(
     headers: &Headers,
+    length: Option<usize>,
     end_of_stream: bool,
     worker: &Worker,
 ) -> Option<usize> {
@@ -42,8 +43,7 @@ pub(super) fn announced_body(
     {
         return None;
     }
-    let length = headers.single("content-length").ok()??.parse().ok()?;
-    (1..=LONGEST_BODY).contains(&length).then_some(length)
+    length.filter(|length| (1..=LONGEST_BODY).contains(length))
 }
 
 impl Refusing {

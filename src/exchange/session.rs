@@ -66,7 +66,7 @@ impl SessionUse {
 
     /// The request, with the upstream's own id or with none.
     pub(super) fn edit_request(&self, headers: &Headers, edits: &mut HeaderEdits) {
-        if *self == Self::Untouched {
+        if matches!(self, Self::Untouched) {
             return;
         }
         edits.remove_where(headers, |name| is_spelling_of(name, SESSION_HEADER));
@@ -89,11 +89,11 @@ impl SessionUse {
         opened: Option<SessionFlags>,
         edits: &mut HeaderEdits,
     ) -> Result<(), Denial> {
-        if *self == Self::Untouched || !headers.has(SESSION_HEADER) {
+        if matches!(self, Self::Untouched) || !headers.has(SESSION_HEADER) {
             return Ok(());
         }
         edits.remove.push(SESSION_HEADER.into());
-        if *self == Self::Ignored {
+        if matches!(self, Self::Ignored) {
             return Ok(());
         }
         let id = headers.single(SESSION_HEADER);

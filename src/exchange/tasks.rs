@@ -46,13 +46,16 @@ impl TaskName {
         identity: &Identity,
         keys: &StateKeys,
     ) -> Self {
-        let owner = Owner::of(identity, site);
-        let named = mirrored_name(headers).and_then(|name| open_task(keys, &owner, &name));
-        let method = headers.single("mcp-method");
-        match (named, method) {
-            (Some(task), Ok(Some(method))) if method.starts_with("tasks/") => Self::Named(task),
-            (Some(_), Ok(None)) => Self::Stray,
-            _ => Self::None,
+        let Some(name) = mirrored_name(headers) else {
+            return Self::None;
+        };
+        let Some(task) = open_task(keys, &Owner::of(identity, site), &name) else {
+            return Self::None;
+        };
+        match headers.single("mcp-method") {
+            Ok(Some(method)) if method.starts_with("tasks/") => Self::Named(task),
+            Ok(None) => Self::Stray,
+            Ok(Some(_)) | Err(_) => Self::None,
         }
     }
 

@@ -1,6 +1,8 @@
 //! Which revision a request speaks, and whether its headers say the same as
 //! its body (MCP 2026-07-28, Streamable HTTP, "Standard headers").
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -58,14 +60,20 @@ pub fn header_revision(
     Revision::parse(name)
         .filter(|revision| supported.contains(revision))
         .map(Some)
-        .ok_or_else(|| AgreementError::UnsupportedVersion {
-            requested: name.chars().take(64).collect(),
-            form: if headers.has("mcp-method") {
-                Era::Modern
-            } else {
-                Era::Legacy
-            },
-        })
+        .ok_or_else(|| unsupported(name, headers))
+}
+
+#[cold]
+#[inline(never)]
+fn unsupported(name: &str, headers: &Headers) -> AgreementError {
+    AgreementError::UnsupportedVersion {
+        requested: name.chars().take(64).collect(),
+        form: if headers.has("mcp-method") {
+            Era::Modern
+        } else {
+            Era::Legacy
+        },
+    }
 }
 
 /// The revision of a POST, once its headers and its body agree.
@@ -154,13 +162,16 @@ fn standard_headers_agree(
     message: &Message,
     revision: Revision,
 ) -> Result<(), AgreementError> {
+    let demanded = revision.era() == Era::Modern && matches!(message, Message::Request { .. });
+    if !demanded && !headers.has("mcp-method") && !headers.has(NAME_HEADER) {
+        return Ok(());
+    }
     let (method, params) = match message {
         Message::Request { method, params, .. } | Message::Notification { method, params } => {
             (Some(method.as_ref()), Some(params))
         }
         Message::Response { .. } => (None, None),
     };
-    let demanded = revision.era() == Era::Modern && matches!(message, Message::Request { .. });
     agrees(headers, "mcp-method", "Mcp-Method", method, demanded)?;
     let name = method.and_then(|method| named_by(method, params?));
     agrees(
@@ -204,7 +215,7 @@ fn agrees(
 
 /// What `Mcp-Name` says, if it is there once and can be read.
 pub fn mirrored_name(headers: &Headers) -> Option<String> {
-    decoded(headers.single(NAME_HEADER).ok()??)
+    decoded(headers.single(NAME_HEADER).ok()??).map(Cow::into_owned)
 }
 
 /// A value as a header mirrors it: as it is, where every HTTP implementation
@@ -221,14 +232,15 @@ pub fn mirrored(value: &str) -> String {
 }
 
 /// A mirrored value, out of its `=?base64?…?=` form where it has it.
-fn decoded(value: &str) -> Option<String> {
+fn decoded(value: &str) -> Option<Cow<'_, str>> {
     let Some(encoded) = value
         .strip_prefix(ENCODED)
         .and_then(|rest| rest.strip_suffix(ENCODED_END))
     else {
-        return Some(value.to_owned());
+        return Some(Cow::Borrowed(value));
     };
-    String::from_utf8(STANDARD.decode(encoded).ok()?).ok()
+    let text = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
+    Some(Cow::Owned(text))
 }
 
 #[cfg(test)]
