@@ -6,6 +6,7 @@ mod exports;
 mod gate;
 mod host;
 mod injector;
+mod memory;
 mod meters;
 mod registry;
 mod root;
