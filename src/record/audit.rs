@@ -1,7 +1,5 @@
 //! The audit line: a record as one JSON object on one line.
 
-use core::fmt::Write as _;
-
 use super::{CallRecord, CredentialUse, Record};
 use crate::json::is_plain;
 
@@ -12,41 +10,45 @@ const USUAL_BYTES: usize = 512;
 /// Members that have no value are left out.
 pub fn audit_line(record: &Record, now_ms: u64) -> String {
     let mut line = Line(String::with_capacity(USUAL_BYTES));
-    line.raw("{");
-    line.number("time_ms", now_ms);
-    line.word("outcome", record.outcome.as_str());
-    line.word("reason", record.reason);
-    line.some_text("server", record.server.as_deref());
+    line.number(r#"{"time_ms":"#, now_ms);
+    line.word(r#","outcome":""#, record.outcome.as_str());
+    line.word(r#","reason":""#, record.reason);
+    line.some_text(r#","server":""#, record.server.as_deref());
     if let Some(identity) = &record.identity {
-        line.text("issuer", identity.issuer());
-        line.text("subject", identity.subject());
-        line.word("subject_type", identity.subject_type().as_str());
-        line.some_text("client", identity.client());
+        line.text(r#","issuer":""#, identity.issuer());
+        line.text(r#","subject":""#, identity.subject());
+        line.word(r#","subject_type":""#, identity.subject_type().as_str());
+        line.some_text(r#","client":""#, identity.client());
     }
     match record.calls.as_slice() {
         [] => {}
-        [call] => line.call(call),
+        [call] => line.call(r#","method":""#, call),
         calls => line.calls(calls),
     }
     if let Some(revision) = record.revision {
-        line.word("revision", revision.as_str());
+        line.word(r#","revision":""#, revision.as_str());
     }
-    line.text("http_method", &record.http_method);
-    line.some_word("credential", record.credential.map(CredentialUse::as_str));
+    line.text(r#","http_method":""#, &record.http_method);
+    if let Some(credential) = record.credential.map(CredentialUse::as_str) {
+        line.word(r#","credential":""#, credential);
+    }
     if record.response.hidden > 0 {
-        line.number("hidden", record.response.hidden.into());
+        line.number(r#","hidden":"#, record.response.hidden.into());
     }
-    line.some_word("withheld", record.response.reason);
+    if let Some(reason) = record.response.reason {
+        line.word(r#","withheld":""#, reason);
+    }
     if record.status != 0 {
-        line.number("status", record.status.into());
+        line.number(r#","status":"#, record.status.into());
     }
-    line.some_text("request_id", record.request_id.as_deref());
+    line.some_text(r#","request_id":""#, record.request_id.as_deref());
     line.raw("}");
     line.0
 }
 
-/// A line in the making. Names of members, and words, are of this crate and
-/// have nothing to escape.
+/// A line in the making. What is put before a value ends with the value's
+/// opening quote, if it has one. Words are of this crate and have nothing to
+/// escape.
 struct Line(String);
 
 impl Line {
@@ -54,51 +56,58 @@ impl Line {
         self.0.push_str(json);
     }
 
-    /// What stands before a member's value.
-    fn name(&mut self, name: &'static str) {
-        self.raw(if self.0.ends_with('{') { "\"" } else { ",\"" });
-        self.raw(name);
-        self.raw("\":");
-    }
-
-    fn number(&mut self, name: &'static str, value: u64) {
-        self.name(name);
-        // Writing to a text does not fail.
-        let _ = write!(self.0, "{value}");
-    }
-
-    fn word(&mut self, name: &'static str, word: &'static str) {
-        self.name(name);
-        self.raw("\"");
-        self.raw(word);
-        self.raw("\"");
-    }
-
-    fn some_word(&mut self, name: &'static str, word: Option<&'static str>) {
-        if let Some(word) = word {
-            self.word(name, word);
-        }
-    }
-
-    fn text(&mut self, name: &'static str, text: &str) {
-        self.name(name);
-        self.string(text);
-    }
-
-    fn some_text(&mut self, name: &'static str, text: Option<&str>) {
-        if let Some(text) = text {
-            self.text(name, text);
-        }
+    #[inline(never)]
+    fn word(&mut self, before: &'static str, word: &str) {
+        self.0.push_str(before);
+        self.0.push_str(word);
+        self.0.push('"');
     }
 
     /// Nearly no text has anything to escape.
-    fn string(&mut self, text: &str) {
-        if !is_plain(text) {
-            return self.value(text);
+    #[inline(never)]
+    fn text(&mut self, before: &'static str, text: &str) {
+        if is_plain(text) {
+            self.word(before, text);
+        } else {
+            self.escaped(before, text);
         }
-        self.raw("\"");
-        self.raw(text);
-        self.raw("\"");
+    }
+
+    fn some_text(&mut self, before: &'static str, text: Option<&str>) {
+        if let Some(text) = text {
+            self.text(before, text);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn escaped(&mut self, before: &'static str, text: &str) {
+        self.raw(before.strip_suffix('"').unwrap_or(before));
+        self.value(text);
+    }
+
+    fn number(&mut self, before: &'static str, value: u64) {
+        self.raw(before);
+        self.decimal(value);
+    }
+
+    /// The formatting of the standard library is a lot of code for this.
+    fn decimal(&mut self, value: u64) {
+        const BILLION: u64 = 1_000_000_000;
+        let above = value / BILLION;
+        let below = u32::try_from(value % BILLION).unwrap_or_default();
+        let mut unit: u32 = 100_000_000;
+        if above > 0 {
+            self.decimal(above);
+        } else {
+            while below < unit && unit > 1 {
+                unit /= 10;
+            }
+        }
+        while let Some(digits) = below.checked_div(unit) {
+            self.0.extend(char::from_digit(digits % 10, 10));
+            unit /= 10;
+        }
     }
 
     fn value(&mut self, value: &(impl serde::Serialize + ?Sized)) {
@@ -107,36 +116,48 @@ impl Line {
         self.raw(json.as_deref().unwrap_or("null"));
     }
 
-    fn call(&mut self, call: &CallRecord) {
-        self.text("method", &call.method);
+    fn call(&mut self, before: &'static str, call: &CallRecord) {
+        self.text(before, &call.method);
         if !call.kind.is_empty() {
-            self.word("target_kind", call.kind);
-            self.text("target", &call.target);
+            self.word(r#","target_kind":""#, call.kind);
+            self.text(r#","target":""#, &call.target);
         }
-        self.some_text("rule", call.rule.as_deref());
-        self.some_word("unenforced", call.unenforced);
+        self.some_text(r#","rule":""#, call.rule.as_deref());
+        if let Some(unenforced) = call.unenforced {
+            self.word(r#","unenforced":""#, unenforced);
+        }
         if !call.arguments.is_empty() {
-            self.name("arguments");
-            self.raw("{");
-            for (index, (name, value)) in call.arguments.iter().enumerate() {
-                self.raw(if index == 0 { "" } else { "," });
-                self.string(name);
-                self.raw(":");
-                self.value(value);
-            }
-            self.raw("}");
+            self.arguments(call);
         }
     }
 
+    #[cold]
+    #[inline(never)]
+    fn arguments(&mut self, call: &CallRecord) {
+        self.raw(r#","arguments":{"#);
+        for (index, (name, value)) in call.arguments.iter().enumerate() {
+            self.text(if index == 0 { "\"" } else { ",\"" }, name);
+            self.raw(":");
+            self.value(value);
+        }
+        self.raw("}");
+    }
+
     /// In a batch, each call says for itself how it was decided.
+    #[cold]
+    #[inline(never)]
     fn calls(&mut self, calls: &[CallRecord]) {
-        self.name("calls");
-        self.raw("[");
+        self.raw(r#","calls":["#);
         for (index, call) in calls.iter().enumerate() {
-            self.raw(if index == 0 { "{" } else { ",{" });
-            self.call(call);
-            self.word("outcome", if call.allowed { "allowed" } else { "denied" });
-            self.word("reason", call.reason);
+            let before = if index == 0 {
+                r#"{"method":""#
+            } else {
+                r#",{"method":""#
+            };
+            self.call(before, call);
+            let outcome = if call.allowed { "allowed" } else { "denied" };
+            self.word(r#","outcome":""#, outcome);
+            self.word(r#","reason":""#, call.reason);
             self.raw("}");
         }
         self.raw("]");
@@ -246,8 +267,32 @@ mod tests {
     /// ends, and others.
     const TEXT: &str = "[\\PC\u{0}-\u{1f}\u{7f}-\u{9f}\u{2028}\u{2029}\"\\\\{,]{0,40}";
 
+    #[test]
+    fn numbers_at_each_end_of_a_length_are_written_as_they_are() {
+        let written = |number: u64| {
+            let mut line = Line(String::new());
+            line.decimal(number);
+            line.0
+        };
+        for digits in 0..20 {
+            let power = 10_u64.pow(digits);
+            for number in [power - 1, power, power + 1, power / 5 * 9] {
+                assert_eq!(written(number), number.to_string());
+            }
+        }
+        assert_eq!(written(u64::MAX), u64::MAX.to_string());
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_number_is_written_as_the_standard_library_writes_it(number: u64, less in 0_u32..64) {
+            let number = number >> less;
+            let mut line = Line(String::new());
+            line.decimal(number);
+            prop_assert_eq!(line.0, number.to_string());
+        }
 
         #[test]
         fn what_has_to_be_escaped_is_found_wherever_it_is(text in TEXT) {

@@ -4,6 +4,7 @@
 //! `.label.value` pairs; the tag rules of the shipped bootstrap read them
 //! back. Every value comes from the configuration or from a fixed set.
 
+use core::ptr;
 use std::borrow::Cow;
 use std::rc::Rc;
 
@@ -24,18 +25,24 @@ impl DecisionCounter {
     pub fn of(record: &Record) -> Self {
         Self {
             server: record.server.clone(),
-            method: match record.calls.as_slice() {
-                [] => "none",
-                // Clients choose methods; only the protocol's own become labels.
-                [call] => match call.method {
-                    Cow::Borrowed(known) => known,
-                    Cow::Owned(_) => "other",
-                },
-                _ => "batch",
-            },
+            method: method(record),
             outcome: record.outcome,
             reason: record.reason,
         }
+    }
+
+    /// Whether it is the counter of this record, as far as a look at where the
+    /// texts are can tell: `false` may be wrong.
+    pub fn is_of(&self, record: &Record) -> bool {
+        let is_of_server = match (&self.server, &record.server) {
+            (Some(own), Some(server)) => Rc::ptr_eq(own, server),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        is_of_server
+            && self.outcome == record.outcome
+            && ptr::eq(self.reason, record.reason)
+            && ptr::eq(self.method, method(record))
     }
 
     /// Its name, labels included. Dots separate labels, so a value has none.
@@ -47,6 +54,19 @@ impl DecisionCounter {
             self.outcome.as_str(),
             self.reason
         )
+    }
+}
+
+/// The label of what was asked for.
+fn method(record: &Record) -> &'static str {
+    match record.calls.as_slice() {
+        [] => "none",
+        // Clients choose methods; only the protocol's own become labels.
+        [call] => match call.method {
+            Cow::Borrowed(known) => known,
+            Cow::Owned(_) => "other",
+        },
+        _ => "batch",
     }
 }
 
@@ -150,6 +170,36 @@ mod tests {
             failed_call(&event),
             "mcp_auth.credential_call_failures.service.vault_1.problem.status"
         );
+    }
+
+    #[test]
+    fn a_counter_is_only_taken_for_that_of_records_that_it_counts() {
+        let params = Object::default();
+        let server: Rc<str> = "notes".into();
+        let record = |method: &str, server: Option<&Rc<str>>, outcome, reason| Record {
+            server: server.map(Rc::clone),
+            calls: vec![CallRecord::of(&Call::of(method, &params).unwrap(), &[])],
+            outcome,
+            reason,
+            ..Record::default()
+        };
+        let records = [
+            Record::default(),
+            record("ping", None, Outcome::Allowed, "allowed"),
+            record("ping", Some(&server), Outcome::Allowed, "allowed"),
+            record("ping", Some(&"files".into()), Outcome::Allowed, "allowed"),
+            record("tools/list", Some(&server), Outcome::Allowed, "allowed"),
+            record("tools/list", Some(&server), Outcome::Denied, "allowed"),
+            record("tools/list", Some(&server), Outcome::Denied, "no_rule"),
+            record("made.up", Some(&server), Outcome::Denied, "no_rule"),
+        ];
+        for (index, counted) in records.iter().enumerate() {
+            let counter = DecisionCounter::of(counted);
+            for (other, record) in records.iter().enumerate() {
+                assert_eq!(counter.is_of(record), index == other, "{index} {other}");
+                assert_eq!(counter == DecisionCounter::of(record), index == other);
+            }
+        }
     }
 
     #[test]

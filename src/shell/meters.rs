@@ -17,11 +17,19 @@ use crate::record::{Outcome, Record, WordHasher};
 #[derive(Debug, Default)]
 pub(super) struct Meters {
     ids: HashMap<Metric, Option<u32>, BuildHasherDefault<WordHasher>>,
+    /// The counter of the decision before, which is mostly that of the next.
+    last_decision: Option<(DecisionCounter, Option<u32>)>,
+    decision_milliseconds: Histogram,
+    body_bytes: Histogram,
     /// What of this VM's memory is in the gauge already.
     memory_bytes: usize,
 }
 
-/// One table for all of them: the code of a table is larger than this.
+/// A histogram; `None` as long as it is not defined.
+#[derive(Debug, Default)]
+struct Histogram(Option<Option<u32>>);
+
+/// One table for all other ones: the code of a table is larger than this.
 #[derive(Debug, PartialEq, Eq, Hash)]
 enum Metric {
     Decision(DecisionCounter),
@@ -34,7 +42,7 @@ enum Metric {
 impl Meters {
     /// Counts a decision.
     pub(super) fn count(&mut self, record: &Record) {
-        self.add_one(Metric::Decision(DecisionCounter::of(record)));
+        self.count_decision(record);
         self.count_credential(record);
         if record.calls.iter().any(|call| call.unenforced.is_some()) {
             self.add_one(Metric::Fixed(UNENFORCED));
@@ -42,10 +50,31 @@ impl Meters {
         if matches!(record.outcome, Outcome::Answered | Outcome::Aborted) {
             return;
         }
-        self.observe(DECISION_MILLISECONDS, record.elapsed_ms);
+        self.decision_milliseconds
+            .observe(DECISION_MILLISECONDS, record.elapsed_ms);
         if record.body_bytes > 0 {
-            self.observe(BODY_BYTES, record.body_bytes.try_into().unwrap_or(u64::MAX));
+            let bytes = record.body_bytes.try_into().unwrap_or(u64::MAX);
+            self.body_bytes.observe(BODY_BYTES, bytes);
         }
+    }
+
+    fn count_decision(&mut self, record: &Record) {
+        let id = match &self.last_decision {
+            Some((last, id)) if last.is_of(record) => *id,
+            _ => self.find_decision(record),
+        };
+        if let Some(id) = id {
+            abi::increment_metric(id, 1);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn find_decision(&mut self, record: &Record) -> Option<u32> {
+        let counter = DecisionCounter::of(record);
+        let id = self.id(MetricType::Counter, Metric::Decision(counter.clone()));
+        self.last_decision = Some((counter, id));
+        id
     }
 
     /// Counts what became of an upstream credential.
@@ -82,12 +111,6 @@ impl Meters {
         }
     }
 
-    fn observe(&mut self, name: &'static str, value: u64) {
-        if let Some(id) = self.id(MetricType::Histogram, Metric::Fixed(name)) {
-            abi::record_metric(id, value);
-        }
-    }
-
     fn add_one(&mut self, metric: Metric) {
         if let Some(id) = self.id(MetricType::Counter, metric) {
             abi::increment_metric(id, 1);
@@ -102,6 +125,15 @@ impl Meters {
         let id = abi::define_metric(kind, &metric.name());
         self.ids.insert(metric, id);
         id
+    }
+}
+
+impl Histogram {
+    fn observe(&mut self, name: &'static str, value: u64) {
+        let define = || abi::define_metric(MetricType::Histogram, name);
+        if let Some(id) = *self.0.get_or_insert_with(define) {
+            abi::record_metric(id, value);
+        }
     }
 }
 
