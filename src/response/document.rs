@@ -18,7 +18,7 @@ pub(super) struct Document {
 enum Stage {
     Waiting(Waiting),
     /// A message that goes on before it is complete.
-    Flowing(Glance),
+    Flowing(Box<Glance>),
     /// It has gone on, or something else has in its place.
     Over,
 }
@@ -120,7 +120,7 @@ impl Waiting {
         if !self.was_asked && all.len() > bounds.flow_from {
             self.was_asked = true;
             if let Some((before, after)) = all.split_at_checked(bounds.flow_from) {
-                let mut glance = Glance::default();
+                let mut glance: Box<Glance> = Box::default();
                 glance.feed(before);
                 if glance.may_flow() && inspect.may_flow() {
                     glance.feed(after);

@@ -56,7 +56,7 @@ enum Stage {
     /// It is held.
     Held(Undecided),
     /// It goes on before it is complete.
-    Flowing(Glance),
+    Flowing(Box<Glance>),
     /// Something else has gone on in its place.
     Skipped,
 }
@@ -419,11 +419,11 @@ impl Events {
     }
 
     /// The data so far, if they may go on before they are complete.
-    fn glance(&self, part: &Part<'_>, inspect: &dyn Inspect) -> Option<Glance> {
+    fn glance(&self, part: &Part<'_>, inspect: &dyn Inspect) -> Option<Box<Glance>> {
         if !inspect.may_flow() {
             return None;
         }
-        let mut glance = Glance::default();
+        let mut glance: Box<Glance> = Box::default();
         for (place, value) in event::values(self.lines(part)).enumerate() {
             if place > 0 {
                 glance.feed(b"\n");
