@@ -88,65 +88,66 @@ impl Admitted {
         if let Some(denial) = self.obstacle(worker, now_ms) {
             return self.replace(&denial);
         }
-        let rejection = rejection(headers).filter(|_| from_upstream);
+        let status = headers.only(":status").ok().flatten().unwrap_or_default();
+        let kept = &self.site.server.keep_response_headers;
+        if from_upstream {
+            if let Some(rejection) = rejection_by(status, headers)
+                && let Some(denial) = self.rejected(rejection, worker, now_ms)
+            {
+                return self.replace(&denial);
+            }
+            if status.starts_with(b"3") && headers.has("location") {
+                return self.replace(&Denial::Unreadable(Unreadable::Redirect));
+            }
+        }
+        let kind = match body_kind(headers, status, self.wants_content) {
+            Ok(kind) => kind,
+            Err(_) if !has_body => BodyKind::Untold,
+            Err(unreadable) => return self.replace(&Denial::Unreadable(unreadable)),
+        };
+        let mut edits = response_edits(headers, &self.origin, from_upstream, kept);
+        let owner = Owner::of(&self.identity, &self.site);
+        let bound =
+            self.session
+                .edit_response(headers, &owner, &worker.state_keys, self.opens, &mut edits);
+        if let Err(denial) = bound {
+            return self.replace(&denial);
+        }
+        // What comes of the body may be shorter or longer.
+        if has_body && headers.has("content-length") {
+            edits.remove.push("content-length".into());
+        }
+        let answer_bytes = worker.limits.answer_bytes;
+        let state = self.responding(kind, answer_bytes);
+        (state, Step::EditResponse(edits))
+    }
+
+    /// What answers in place of an upstream that has refused the credential,
+    /// or that there was none; `None` where its own answer does.
+    #[cold]
+    #[inline(never)]
+    fn rejected(&self, rejection: Rejection, worker: &mut Worker, now_ms: u64) -> Option<Denial> {
         let kept = &self.site.server.keep_response_headers;
         let challenges_pass = kept.iter().any(|name| name == "www-authenticate");
-        let denial = match (&self.found, rejection) {
+        match &self.found {
             // The credential role knows which of them it was.
-            (Found::Ready(..), Some(_)) if self.ticket.is_some() => Denial::CredentialRejected,
-            (Found::Ready(credential, _), Some(rejection)) => {
+            Found::Ready(..) if self.ticket.is_some() => Some(Denial::CredentialRejected),
+            Found::Ready(credential, _) => {
                 worker.credentials.reject(credential, rejection, now_ms);
-                Denial::CredentialRejected
+                Some(Denial::CredentialRejected)
             }
             // It went on without one, and cannot be answered without one.
-            (Found::Missing(needed), Some(_)) => {
-                let keys = &worker.state_keys;
-                missing_consent(
-                    &self.site,
-                    &self.identity,
-                    &self.asker,
-                    needed,
-                    keys,
-                    now_ms,
-                )
-            }
-            (_, Some(Rejection { status: 401, .. })) if !challenges_pass => {
-                Denial::UpstreamUnauthorized
-            }
-            (_, Some(_) | None) => {
-                let is_redirect = headers.pseudo(":status").starts_with('3');
-                if from_upstream && is_redirect && headers.has("location") {
-                    return self.replace(&Denial::Unreadable(Unreadable::Redirect));
-                }
-                let kind = match body_kind(headers, self.wants_content) {
-                    Ok(kind) => kind,
-                    Err(_) if !has_body => BodyKind::Untold,
-                    Err(unreadable) => return self.replace(&Denial::Unreadable(unreadable)),
-                };
-                let mut edits = response_edits(headers, &self.origin, from_upstream, kept);
-                let owner = Owner::of(&self.identity, &self.site);
-                let bound = self.session.edit_response(
-                    headers,
-                    &owner,
-                    &worker.state_keys,
-                    self.opens,
-                    &mut edits,
-                );
-                match bound {
-                    Ok(()) => {
-                        // What comes of the body may be shorter or longer.
-                        if has_body && headers.has("content-length") {
-                            edits.remove.push("content-length".into());
-                        }
-                        let answer_bytes = worker.limits.answer_bytes;
-                        let state = self.responding(kind, answer_bytes);
-                        return (state, Step::EditResponse(edits));
-                    }
-                    Err(denial) => denial,
-                }
-            }
-        };
-        self.replace(&denial)
+            Found::Missing(needed) => Some(missing_consent(
+                &self.site,
+                &self.identity,
+                &self.asker,
+                needed,
+                &worker.state_keys,
+                now_ms,
+            )),
+            _ if rejection.status == 401 && !challenges_pass => Some(Denial::UpstreamUnauthorized),
+            _ => None,
+        }
     }
 
     /// No attempt follows a response, so neither permit nor credential is
@@ -180,6 +181,8 @@ impl Admitted {
     }
 
     /// An answer of the gate's own in place of the upstream's.
+    #[cold]
+    #[inline(never)]
     fn replace(self, denial: &Denial) -> (Exchange, Step) {
         let to = Addressee {
             site: Some(&self.site),
@@ -213,14 +216,20 @@ impl Admitted {
 
 /// Whether a response says that the credential was not enough: 401, or 403
 /// with the challenge of RFC 6750 for too few scopes.
+#[inline]
 pub(crate) fn rejection(headers: &Headers) -> Option<Rejection> {
-    let error = || headers.all("www-authenticate").find_map(error_of);
-    match headers.pseudo(":status") {
-        "401" => Some(Rejection {
+    let status = headers.only(":status").ok().flatten()?;
+    rejection_by(status, headers)
+}
+
+#[inline]
+fn rejection_by(status: &[u8], headers: &Headers) -> Option<Rejection> {
+    match status {
+        b"401" => Some(Rejection {
             status: 401,
-            error: error(),
+            error: challenged(headers),
         }),
-        "403" => error()
+        b"403" => challenged(headers)
             .filter(|error| error == "insufficient_scope")
             .map(|error| Rejection {
                 status: 403,
@@ -228,4 +237,10 @@ pub(crate) fn rejection(headers: &Headers) -> Option<Rejection> {
             }),
         _ => None,
     }
+}
+
+#[cold]
+#[inline(never)]
+fn challenged(headers: &Headers) -> Option<String> {
+    headers.all("www-authenticate").find_map(error_of)
 }

@@ -197,29 +197,58 @@ pub(super) fn response_edits(
     from_upstream: bool,
     kept: &[String],
 ) -> HeaderEdits {
-    let mut edits = HeaderEdits::default();
+    let mut edits = HeaderEdits {
+        // The length of the body, mostly.
+        remove: Vec::with_capacity(1),
+        set: Vec::new(),
+    };
+    let steers = from_upstream && steers_the_client(headers);
+    if steers || headers.names().any(is_of_cors) {
+        remove_word_of_upstream(headers, steers, kept, &mut edits.remove);
+    }
+    if let Origin::Allowed(_) = origin {
+        set_cors(headers, origin, &mut edits.set);
+    }
+    edits
+}
+
+#[inline]
+fn is_of_cors(name: &[u8]) -> bool {
+    name.starts_with(b"access-control-")
+}
+
+#[cold]
+#[inline(never)]
+fn remove_word_of_upstream(
+    headers: &Headers,
+    steers: bool,
+    kept: &[String],
+    remove: &mut Vec<Text>,
+) {
     let is_kept = |name: &str| kept.iter().any(|kept| kept == name);
     for name in headers.names() {
-        if name.starts_with(b"access-control-") {
-            edits
-                .remove
-                .push(String::from_utf8_lossy(name).into_owned().into());
-        } else if from_upstream
+        if is_of_cors(name) {
+            remove.push(String::from_utf8_lossy(name).into_owned().into());
+        } else if steers
             && let Some(name) = steering(name)
             && !is_kept(name)
         {
-            edits.remove.push(name.into());
+            remove.push(name.into());
         }
     }
-    edits.remove.dedup();
+    remove.dedup();
+}
+
+#[cold]
+#[inline(never)]
+fn set_cors(headers: &Headers, origin: &Origin, set: &mut Vec<(Text, Text)>) {
     for (name, value) in origin.response_headers() {
         let value = match name {
             "vary" => with_upstream_vary(headers, &value),
             _ => value,
         };
-        edits.set.push((name.into(), value.into()));
+        set.push((name.into(), value.into()));
     }
-    edits
 }
 
 /// The name of a header for the upstream's own client.

@@ -16,21 +16,42 @@ pub enum Unreadable {
     Redirect,
 }
 
-/// How the messages in the body of a response are told apart. `is_answer`:
-/// the request wants an answer, so that a success has to have one of MCP's
-/// content types (MCP, Streamable HTTP, "Sending Messages to the Server").
+/// How the messages in the body of a response of this status are told apart.
+/// `is_answer`: the request wants an answer, so that a success has to have one
+/// of MCP's content types (MCP, Streamable HTTP, "Sending Messages to the
+/// Server").
 ///
 /// # Errors
 /// [`Unreadable`]
-pub fn body_kind(headers: &Headers, is_answer: bool) -> Result<BodyKind, Unreadable> {
-    let is_plain = |value: &[u8]| value.trim_ascii().eq_ignore_ascii_case(b"identity");
-    if !headers.all("content-encoding").all(is_plain) {
+pub fn body_kind(
+    headers: &Headers,
+    status: &[u8],
+    is_answer: bool,
+) -> Result<BodyKind, Unreadable> {
+    if headers.has("content-encoding") && !is_plain(headers) {
         return Err(Unreadable::Encoded);
     }
-    let status = headers.pseudo(":status");
-    if status == "206" {
+    if status == b"206" {
         return Err(Unreadable::ContentType);
     }
+    match headers.only("content-type") {
+        Ok(Some(b"application/json" | b"application/json; charset=utf-8")) => Ok(BodyKind::Json),
+        Ok(Some(b"text/event-stream")) => Ok(BodyKind::Events),
+        _ => unusual_kind(headers, status, is_answer),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn is_plain(headers: &Headers) -> bool {
+    let is_identity = |value: &[u8]| value.trim_ascii().eq_ignore_ascii_case(b"identity");
+    headers.all("content-encoding").all(is_identity)
+}
+
+/// As [`body_kind`], whatever the content type is.
+#[cold]
+#[inline(never)]
+fn unusual_kind(headers: &Headers, status: &[u8], is_answer: bool) -> Result<BodyKind, Unreadable> {
     let Ok(content_type) = headers.single("content-type") else {
         return Err(Unreadable::ContentType);
     };
@@ -38,7 +59,7 @@ pub fn body_kind(headers: &Headers, is_answer: bool) -> Result<BodyKind, Unreada
         Some(Media::Of(kind)) => Ok(kind),
         // A client decodes it, and would read another text than the gate.
         Some(Media::Misread) => Err(Unreadable::ContentType),
-        Some(Media::Other) if is_answer && status.starts_with('2') => Err(Unreadable::ContentType),
+        Some(Media::Other) if is_answer && status.starts_with(b"2") => Err(Unreadable::ContentType),
         // An error page, say, or the content of a 202 that should have none.
         Some(Media::Other) | None => Ok(BodyKind::Untold),
     }
@@ -83,13 +104,20 @@ mod tests {
         if let Some(content_type) = content_type {
             headers.push(("content-type".to_owned(), content_type.as_bytes().to_vec()));
         }
-        body_kind(&Headers::new(headers), is_answer).ok()
+        let headers = Headers::new(headers);
+        let kind = body_kind(&headers, status.as_bytes(), is_answer);
+        if status != "206" {
+            let unusual = unusual_kind(&headers, status.as_bytes(), is_answer);
+            assert_eq!(kind, unusual, "{content_type:?}");
+        }
+        kind.ok()
     }
 
     #[test]
     fn an_answer_is_json_or_an_event_stream() {
         for content_type in [
             "application/json",
+            "application/json; charset=utf-8",
             "Application/JSON ; charset=\"UTF-8\"",
             "application/json;profile=x",
             "application/json; charset=utf8",
@@ -154,7 +182,11 @@ mod tests {
                 ("content-type", "application/json"),
                 ("content-encoding", encoding),
             ]);
-            assert_eq!(body_kind(&headers, true).is_ok(), readable, "{encoding}");
+            assert_eq!(
+                body_kind(&headers, b"200", true).is_ok(),
+                readable,
+                "{encoding}"
+            );
         }
     }
 }

@@ -66,14 +66,18 @@ impl Stream for Gate {
     }
 
     fn on_response_headers(&mut self, end_of_stream: bool) -> Action {
-        if !self.exchange.borrow().heeds_response() {
-            return Action::Continue;
-        }
+        let is_undecided = {
+            let exchange = self.exchange.borrow();
+            if !exchange.heeds_response() {
+                return Action::Continue;
+            }
+            exchange.is_undecided()
+        };
         let headers = host::headers(MapType::ResponseHeaders);
         // It makes a difference only before the decision and where there is a
         // challenge or the like, and asking costs.
-        let matters = self.exchange.borrow().is_undecided()
-            || headers.pseudo(":status") == "401"
+        let matters = is_undecided
+            || headers.only(":status") == Ok(Some(b"401"))
             || headers.has("location")
             || steers_the_client(&headers);
         self.feed(Input::ResponseHeaders {
