@@ -4,7 +4,7 @@
 MAKEFLAGS += --no-print-directory
 
 # Every target is a command, none is a file.
-.PHONY: help run token connect disconnect build fmt lint check-module \
+.PHONY: help run token connect disconnect build hot-functions fmt lint check-module \
 	test test-native test-demo test-token-service test-e2e test-clients test-whole \
 	test-conformance test-envoys test-func-e test-keycloak fuzz bench bench-core bench-compare
 
@@ -27,8 +27,11 @@ disconnect: ## Revoke and forget what make connect brought: ACCOUNT=reader|write
 
 # === the filter ===
 
-build: ## Build the filter as a WebAssembly module: target/wasm32-wasip1/release/mcp_auth_filter.wasm
-	cargo build --release --target wasm32-wasip1 --locked --package mcp-auth-filter
+build: ## Build the filter as a WebAssembly module: target/module/mcp_auth_filter.wasm (Rust, Node.js)
+	@$(PYTHON) -m module.build
+
+hot-functions: ## Find anew which functions of the module a request walks through: module/hot-functions.txt
+	@$(PYTHON) -m module.hot_functions
 
 fmt: ## Format the Rust code
 	cargo fmt --all
@@ -39,8 +42,8 @@ lint: ## Check formatting and lints, native and wasm32, and that the fuzz target
 	cargo clippy --locked --target wasm32-wasip1 --package mcp-auth-filter -- -D warnings
 	cargo metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null
 
-check-module: build ## Check what the module imports of its host, and its size
-	@$(PYTHON) scripts/check_module.py
+check-module: ## Check what the module imports of its host, and its size
+	@$(PYTHON) -m module.check
 
 # === tests ===
 
@@ -50,8 +53,8 @@ test: test-native test-demo test-token-service test-e2e test-clients test-whole 
 test-native: ## The tests of the core, the fuzz seeds among them, and of the token service
 	cargo test --locked --workspace
 
-test-demo: ## The tests of the demonstration's own parts, and of the benchmark's
-	@$(TEST_PYTHON) -m pytest -q tests/demo tests/bench
+test-demo: ## The tests of the demonstration's own parts, of the benchmark's, and of how the module is built
+	@$(TEST_PYTHON) -m pytest -q tests/demo tests/bench tests/module
 
 test-token-service: ## The token service as it runs: its APIs by Schemathesis, its pages in Chromium
 	@$(TEST_PYTHON) -m pytest -q tests/token_service_api

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from demo.stack import envoy as envoys
-from demo.stack import module
 from demo.stack.errors import StackError, Stopped
 from demo.stack.places import ROOT, exclusive
 from demo.stack.ports import free_ports
 from demo.stack.processes import Processes
+from module import build as module
 
 from . import material, memory, plot, report, rounds, streams, tools, workloads
 from .affinity import Cores

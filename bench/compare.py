@@ -19,11 +19,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from demo.stack import envoy as envoys
-from demo.stack import module
 from demo.stack.errors import StackError, Stopped
 from demo.stack.places import ROOT, exclusive
 from demo.stack.ports import free_ports
 from demo.stack.processes import Processes
+from module import build as module
 
 from . import chains, material, report, rounds, tools
 from .affinity import Cores
@@ -83,18 +83,11 @@ def check_out(processes: Processes, base: str) -> Tree:
     return Tree(tree, DIRECTORY / "base-target")
 
 
-def build(processes: Processes, tree: Tree) -> Path:
-    """The module of a tree."""
-    processes.run(
-        "the build of the filter",
-        [
-            *("cargo", "build", "--release", "--locked"),
-            *("--target", module.TARGET, "--package", "mcp-auth-filter"),
-        ],
-        cwd=tree.directory,
-        env={"CARGO_TARGET_DIR": str(tree.target)},
-    )
-    return tree.target / module.TARGET / "release" / module.ARTEFACT.name
+def build(processes: Processes, tree: Tree, artefact: Path) -> Path:
+    """The module of a tree, arranged as this tree does it, so that only sources differ."""
+    built = module.compiled(processes, tree.directory, tree.target)
+    module.arrange(processes, built.read_bytes(), artefact)
+    return artefact
 
 
 # === requests ===
@@ -271,7 +264,7 @@ def main() -> None:
             if not given.no_requests:
                 say("building both modules")
                 modules = {
-                    which: Path(shutil.copy(build(processes, tree), directory / f"{which}.wasm"))
+                    which: build(processes, tree, directory / f"{which}.wasm")
                     for which, tree in (("this", this), (BASE, base))
                 }
                 timing = Timing(given.rounds, max(given.seconds, 1.0))

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .stack import envoy, module, token_service, whole
+from module import build as module
+
+from .stack import envoy, token_service, whole
 from .stack.errors import StackError, Stopped
 from .stack.places import CACHE, Ports
 from .stack.ports import is_taken

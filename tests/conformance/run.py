@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from demo.stack import envoy, module
+from demo.stack import envoy
 from demo.stack.errors import StackError, Stopped
 from demo.stack.ports import free_ports
 from demo.stack.processes import Processes
+from module import build as module
 from tests.e2e.harness.issuer import Issuer
 
 from . import stack

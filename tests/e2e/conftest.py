@@ -20,11 +20,11 @@ from harness.vault import SECRETS, Vault
 from harness.vault import setup as vault_setup
 
 from demo.stack import envoy as envoys
-from demo.stack import module as modules
 from demo.stack.envoy import Envoy
 from demo.stack.places import Ports
 from demo.stack.ports import free_ports
 from demo.stack.processes import Processes
+from module import build as modules
 
 MODULE_VARIABLE = "MCP_AUTH_FILTER_MODULE"
 LOG_LINES = 40

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from system import System, postgres
 
-from demo.stack import authorization_server, envoy, module, notes_server, token_service
+from demo.stack import authorization_server, envoy, notes_server, token_service
 from demo.stack.processes import Processes
+from module import build as module
 
 StartSystem = Callable[..., System]
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from demo.stack import module
 from demo.stack.places import LOOPBACK, Ports
 from demo.stack.processes import Child, Processes
 from demo.stack.sign_in import Client
+from module import build as module
 
 from .configuration import BOTH_ERAS_PATH, QUIET_PATH
 

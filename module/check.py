@@ -1,4 +1,5 @@
-"""Checks the module: what it imports, what it exports, and how large it is.
+"""Checks the module: what it imports, what it exports, how large it is, and whether the
+list of its hot functions is that of these sources.
 
 Envoy refuses a module with an import that it does not provide, and only when
 the module is loaded, so a new one has to be noticed here.
@@ -7,10 +8,17 @@ the module is loaded, so a new one has to be noticed here.
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
-MODULE = Path("target/wasm32-wasip1/release/mcp_auth_filter.wasm")
-LARGEST = 1_400_000
+from demo.stack.places import CACHE, ROOT
+from demo.stack.processes import Processes
+
+from .build import build, compiled
+from .order import hot_functions, names, share_found
+from .wasm import Reader, sections
+
+LARGEST = 1_240_000
+# A change takes a few functions away; with fewer the list is an old one.
+HOT_FOUND_AT_LEAST = 0.8
 
 # Functions of the proxy-wasm ABI 0.2.1, which Envoy has all of.
 PROXY_WASM_PREFIX = "proxy_"
@@ -24,46 +32,6 @@ WASI = {
     "random_get",
 }
 EXPORTS = {"_initialize", "proxy_abi_version_0_2_1", "proxy_on_memory_allocate", "memory"}
-
-
-class Reader:
-    """A cursor over the bytes of a module (WebAssembly core, binary format)."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.position = 0
-
-    def byte(self) -> int:
-        self.position += 1
-        return self.data[self.position - 1]
-
-    def number(self) -> int:
-        result = shift = 0
-        while True:
-            byte = self.byte()
-            result |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                return result
-
-    def take(self, size: int) -> bytes:
-        self.position += size
-        return self.data[self.position - size : self.position]
-
-    def name(self) -> str:
-        return self.take(self.number()).decode()
-
-
-def sections(module: bytes) -> dict[int, bytes]:
-    """The sections by id; custom ones (id 0) do not matter here."""
-    reader = Reader(module)
-    if reader.take(8) != b"\0asm\1\0\0\0":
-        raise SystemExit(f"{MODULE} is no WebAssembly module")
-    found = {}
-    while reader.position < len(module):
-        section = reader.byte()
-        found[section] = reader.take(reader.number())
-    return found
 
 
 def imports(section: bytes) -> list[tuple[str, str]]:
@@ -98,8 +66,11 @@ def is_provided(module: str, name: str) -> bool:
 
 
 def main() -> None:
-    data = MODULE.read_bytes()
-    found = sections(data)
+    with Processes(CACHE / "logs") as processes:
+        module = build(processes)
+        functions = names(compiled(processes).read_bytes())
+    data = module.read_bytes()
+    found = dict(sections(data))
     imported = imports(found[2])
     problems = [
         f"imports {module}.{name}, which Envoy does not provide"
@@ -109,11 +80,15 @@ def main() -> None:
     problems += [f"does not export {name}" for name in sorted(EXPORTS - exports(found[7]))]
     if len(data) > LARGEST:
         problems.append(f"has {len(data)} bytes, more than {LARGEST}")
+    share = share_found(functions, hot_functions())
+    if share < HOT_FOUND_AT_LEAST:
+        problems.append(f"has only {share:.0%} of the hot functions: run make hot-functions")
+    shown = module.relative_to(ROOT)
     for problem in problems:
-        print(f"{MODULE}: {problem}", file=sys.stderr)
+        print(f"{shown}: {problem}", file=sys.stderr)
     if problems:
         raise SystemExit(1)
-    print(f"{MODULE}: {len(data)} bytes, {len(imported)} imports, all of which Envoy provides")
+    print(f"{shown}: {len(data)} bytes, {len(imported)} imports, all of which Envoy provides")
 
 
 if __name__ == "__main__":
