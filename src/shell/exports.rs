@@ -49,6 +49,41 @@ pub(super) trait Stream {
     fn on_delete(&mut self);
 }
 
+/// Something that happens to an HTTP stream while it lasts.
+#[derive(Clone, Copy)]
+enum Event {
+    RequestHeaders { end_of_stream: bool },
+    RequestBody { held: usize, end_of_stream: bool },
+    RequestTrailers,
+    ResponseHeaders { end_of_stream: bool },
+    ResponseBody { size: usize, end_of_stream: bool },
+    ResponseTrailers,
+    Log,
+}
+
+impl Event {
+    fn happen_to(self, stream: &mut impl Stream) -> Action {
+        match self {
+            Self::RequestHeaders { end_of_stream } => stream.on_request_headers(end_of_stream),
+            Self::RequestBody {
+                held,
+                end_of_stream,
+            } => stream.on_request_body(held, end_of_stream),
+            Self::RequestTrailers => stream.on_request_trailers(),
+            Self::ResponseHeaders { end_of_stream } => stream.on_response_headers(end_of_stream),
+            Self::ResponseBody {
+                size,
+                end_of_stream,
+            } => stream.on_response_body(size, end_of_stream),
+            Self::ResponseTrailers => stream.on_response_trailers(),
+            Self::Log => {
+                stream.on_log();
+                Action::Continue
+            }
+        }
+    }
+}
+
 impl Context {
     fn root(&mut self) -> Option<&mut Root> {
         match self {
@@ -57,11 +92,11 @@ impl Context {
         }
     }
 
-    fn stream(&mut self) -> Option<&mut dyn Stream> {
+    fn stream(&mut self, event: Event) -> Option<Action> {
         match self {
             Self::Root(_) => None,
-            Self::Gate(gate) => Some(gate),
-            Self::Injector(injector) => Some(&mut **injector),
+            Self::Gate(gate) => Some(event.happen_to(gate)),
+            Self::Injector(injector) => Some(event.happen_to(&mut **injector)),
         }
     }
 }
@@ -101,14 +136,21 @@ fn with_root<T>(id: u32, call: impl FnOnce(&mut Root) -> T) -> Option<T> {
     with(id, |context| context.root().map(call))
 }
 
+/// One function for all that happens to a stream: a request comes through it
+/// several times, and finds it in the processor's cache.
+#[inline(never)]
+fn with_stream(id: u32, event: Event) -> Option<Action> {
+    with(id, |context| context.stream(event))
+}
+
 /// Nothing of a request goes on for which there is nobody to decide.
-fn on_request(id: u32, call: impl FnOnce(&mut dyn Stream) -> Action) -> u32 {
-    with(id, |context| context.stream().map(call)).unwrap_or(Action::Pause) as u32
+fn on_request(id: u32, event: Event) -> u32 {
+    with_stream(id, event).unwrap_or(Action::Pause) as u32
 }
 
 /// A response to a request that did not go on is the gate's own.
-fn on_response(id: u32, call: impl FnOnce(&mut dyn Stream) -> Action) -> u32 {
-    with(id, |context| context.stream().map(call)).unwrap_or(Action::Continue) as u32
+fn on_response(id: u32, event: Event) -> u32 {
+    with_stream(id, event).unwrap_or(Action::Continue) as u32
 }
 
 unsafe extern "C" {
@@ -177,47 +219,60 @@ extern "C" fn proxy_on_http_call_response(
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_request_headers(id: u32, _: usize, end_of_stream: u32) -> u32 {
-    on_request(id, |stream| stream.on_request_headers(end_of_stream != 0))
+    let end_of_stream = end_of_stream != 0;
+    on_request(id, Event::RequestHeaders { end_of_stream })
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_request_body(id: u32, held: usize, end_of_stream: u32) -> u32 {
-    on_request(id, |stream| {
-        stream.on_request_body(held, end_of_stream != 0)
-    })
+    let end_of_stream = end_of_stream != 0;
+    on_request(
+        id,
+        Event::RequestBody {
+            held,
+            end_of_stream,
+        },
+    )
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_request_trailers(id: u32, _: usize) -> u32 {
-    on_request(id, |stream| stream.on_request_trailers())
+    on_request(id, Event::RequestTrailers)
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_response_headers(id: u32, _: usize, end_of_stream: u32) -> u32 {
-    on_response(id, |stream| stream.on_response_headers(end_of_stream != 0))
+    let end_of_stream = end_of_stream != 0;
+    on_response(id, Event::ResponseHeaders { end_of_stream })
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_response_body(id: u32, size: usize, end_of_stream: u32) -> u32 {
-    on_response(id, |stream| {
-        stream.on_response_body(size, end_of_stream != 0)
-    })
+    let end_of_stream = end_of_stream != 0;
+    on_response(
+        id,
+        Event::ResponseBody {
+            size,
+            end_of_stream,
+        },
+    )
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_response_trailers(id: u32, _: usize) -> u32 {
-    on_response(id, |stream| stream.on_response_trailers())
+    on_response(id, Event::ResponseTrailers)
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_log(id: u32) {
-    with(id, |context| context.stream().map(|stream| stream.on_log()));
+    with_stream(id, Event::Log);
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_delete(id: u32) {
-    let mut removed = CONTEXTS.with(|contexts| contexts.try_borrow_mut().ok()?.remove(&id));
-    if let Some(stream) = removed.as_mut().and_then(Context::stream) {
-        stream.on_delete();
+    match CONTEXTS.with(|contexts| contexts.try_borrow_mut().ok()?.remove(&id)) {
+        Some(Context::Gate(mut gate)) => gate.on_delete(),
+        Some(Context::Injector(mut injector)) => injector.on_delete(),
+        Some(Context::Root(_)) | None => {}
     }
 }

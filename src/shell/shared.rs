@@ -65,19 +65,23 @@ impl Shared {
         if exchange.borrow().depends_on_time(&input) {
             self.now_ms = host::now_ms();
         }
-        let mut step = self.advance(exchange, input);
-        if let Step::ReadBody(held) = step {
-            let body = host::request_body(held);
-            step = if body.len() == held {
-                self.advance(exchange, Input::Message(&body))
-            } else {
-                // The host does not give what it said it holds: nothing that
-                // an exchange would expect, so it is refused.
-                self.advance(exchange, Input::ReadFailed)
-            };
-        }
+        let step = match self.advance(exchange, input) {
+            Step::ReadBody(held) => {
+                let body = host::request_body(held);
+                let input = if body.len() == held {
+                    Input::Message(&body)
+                } else {
+                    // The host does not give what it said it holds: nothing
+                    // that an exchange would expect, so it is refused.
+                    Input::ReadFailed
+                };
+                self.advance(exchange, input)
+            }
+            step => step,
+        };
         self.set_waiting(context, exchange);
         match step {
+            Step::Wait => Action::Pause,
             Step::PassBody(fed) => pass_body(part, &fed),
             step => self.carry_out(step),
         }
@@ -86,7 +90,8 @@ impl Shared {
     fn advance(&mut self, exchange: &Rc<RefCell<Exchange>>, input: Input<'_>) -> Step {
         let mut exchange = exchange.borrow_mut();
         let (next, step) = mem::take(&mut *exchange).advance(input, &mut self.worker, self.now_ms);
-        *exchange = next;
+        // What was left when the state was taken has nothing to drop.
+        mem::forget(mem::replace(&mut *exchange, next));
         step
     }
 
@@ -218,7 +223,7 @@ impl Shared {
                 Action::Pause
             }
             Step::ReleaseHeaders { edits, record } => {
-                identity_state(&record, self.worker.filter_state, put_state);
+                self.put_identity(&record);
                 self.release(&edits, &record)
             }
             Step::Forward {
@@ -237,47 +242,58 @@ impl Shared {
                 reply,
                 path,
                 record,
-            } => {
-                let reason = record.as_ref().map_or("unexpected", |record| record.reason);
-                if let Some(record) = &record {
-                    self.write_down(record);
-                }
-                if let Some(path) = path {
-                    abi::set_header(MapType::RequestHeaders, ":path", &path);
-                }
-                host::send(&reply, reason);
-                Action::Pause
-            }
+            } => self.answer(&reply, path.as_deref(), record.as_deref()),
             Step::EditResponse(edits) => {
                 if host::edit(MapType::ResponseHeaders, &edits) {
-                    return Action::Continue;
+                    Action::Continue
+                } else {
+                    replace_unedited()
                 }
-                // Among them are a session id of the upstream's and its
-                // challenges.
-                abi::log(
-                    LogLevel::Error,
-                    "the host refused to change the response headers; the response is replaced",
-                );
-                host::send(&Reply::internal_error(), HOST_REFUSED);
-                Action::Pause
             }
-            Step::ReplaceResponse { reply, record } => {
-                self.describe(&record, host::now_ms());
-                self.meters.count_credential(&record);
-                host::send(&reply, record.reason);
-                Action::Pause
-            }
+            Step::ReplaceResponse { reply, record } => self.replace_response(&reply, &record),
             Step::Note(record) => {
                 self.write_down(&record);
                 Action::Continue
             }
-            Step::Amend(record) => {
-                let wanted = self.worker.filter_state;
-                audit_state(&record, wanted, host::now_ms(), put_state);
-                self.meters.count_withheld(&record);
-                Action::Continue
-            }
+            Step::Amend(record) => self.amend(&record),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn answer(&mut self, reply: &Reply, path: Option<&str>, record: Option<&Record>) -> Action {
+        let reason = record.map_or("unexpected", |record| record.reason);
+        if let Some(record) = record {
+            self.write_down(record);
+        }
+        if let Some(path) = path {
+            abi::set_header(MapType::RequestHeaders, ":path", path);
+        }
+        host::send(reply, reason);
+        Action::Pause
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn replace_response(&mut self, reply: &Reply, record: &Record) -> Action {
+        self.describe(record, host::now_ms());
+        self.meters.count_credential(record);
+        host::send(reply, record.reason);
+        Action::Pause
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn amend(&mut self, record: &Record) -> Action {
+        let wanted = self.worker.filter_state;
+        audit_state(record, wanted, host::now_ms(), put_state);
+        self.meters.count_withheld(record);
+        Action::Continue
+    }
+
+    #[inline(never)]
+    fn put_identity(&self, record: &Record) {
+        identity_state(record, self.worker.filter_state, put_state);
     }
 
     /// Lets a permitted request go, as the upstream may see it.
@@ -309,6 +325,8 @@ impl Shared {
 
     /// The host did not make a change: what would go on is not what was
     /// decided on.
+    #[cold]
+    #[inline(never)]
     fn refused_by_host(&mut self, what: &str, record: &Record) -> Action {
         abi::log(
             LogLevel::Error,
@@ -344,11 +362,31 @@ fn pass_body(size: usize, fed: &Fed) -> Action {
         Fed::Cut(_) => false,
     };
     if is_passed {
-        return Action::Continue;
+        Action::Continue
+    } else {
+        cut(size)
     }
+}
+
+#[cold]
+#[inline(never)]
+fn cut(size: usize) -> Action {
     // Should the reset not happen, there is nothing left to go on.
     host::replace_response_body(size, b"");
     host::reset();
+    Action::Pause
+}
+
+/// The host did not change the response headers, among which are a session id
+/// of the upstream's and its challenges.
+#[cold]
+#[inline(never)]
+fn replace_unedited() -> Action {
+    abi::log(
+        LogLevel::Error,
+        "the host refused to change the response headers; the response is replaced",
+    );
+    host::send(&Reply::internal_error(), HOST_REFUSED);
     Action::Pause
 }
 
