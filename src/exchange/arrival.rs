@@ -317,7 +317,9 @@ fn identified(
         Ok(session) => head.session = session,
         Err(denial) => return deny(denial, &head, Some(identity), now_ms),
     }
-    head.task_name = TaskName::of(&head.headers, &head.site, &identity, &worker.state_keys);
+    if let Some(name) = TaskName::of(&head.headers, &head.site, &identity, &worker.state_keys) {
+        head.task_name = name;
+    }
     if head.verb == Verb::Post
         && let Err(wanted) = json_body(&head.headers)
     {

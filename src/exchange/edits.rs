@@ -4,14 +4,16 @@ use core::fmt;
 use std::rc::Rc;
 
 use super::head::Head;
-use crate::text::Text;
-
+use super::session::SessionUse;
+use super::tasks::TaskName;
+use crate::config::IdentityHeaders;
 use crate::credential::{Credential, CredentialSource, PlacedBy};
 use crate::http::Headers;
 use crate::http::headers::FixedNames;
 use crate::http::origin::Origin;
 use crate::oauth::Identity;
 use crate::site::Site;
+use crate::text::Text;
 
 /// Changes to a header map: first the removals, then the settings.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -35,6 +37,7 @@ impl fmt::Debug for HeaderEdits {
 
 impl HeaderEdits {
     /// Removes the headers whose names are so.
+    #[inline(never)]
     pub(super) fn remove_where(&mut self, headers: &Headers, wanted: impl Fn(&[u8]) -> bool) {
         self.remove.extend(
             headers
@@ -64,6 +67,7 @@ impl HeaderEdits {
     }
 
     /// Sets what an upstream asks for of this user.
+    #[inline(never)]
     pub(crate) fn set_credential(&mut self, credential: &Credential) {
         let headers = credential.headers().iter();
         self.set
@@ -76,10 +80,37 @@ impl HeaderEdits {
         const CODING: &str = "accept-encoding";
         const PLAIN: &str = "identity";
         if headers.only(CODING) == Ok(Some(PLAIN.as_bytes())) {
-            self.remove.retain(|name| *name != CODING);
+            self.keep(CODING);
         } else {
             self.set.push((CODING.into(), PLAIN.into()));
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn keep(&mut self, kept: &str) {
+        self.remove.retain(|name| *name != *kept);
+    }
+
+    /// Sets the headers that tell the upstream who is calling.
+    #[inline(never)]
+    fn set_identity(&mut self, names: &IdentityHeaders, identity: &Identity) {
+        let mut add = |name: &Option<Rc<str>>, value: &dyn Fn() -> Option<Text>| {
+            if let Some(name) = name
+                && let Some(value) = value()
+            {
+                self.set.push((name.into(), value));
+            }
+        };
+        add(&names.subject, &|| Some(header_safe(identity.subject())));
+        add(&names.issuer, &|| Some(header_safe(identity.issuer())));
+        add(&names.client, &|| identity.client().map(header_safe));
+        add(&names.scopes, &|| {
+            Some(identity.scopes().to_string().into())
+        });
+        add(&names.subject_type, &|| {
+            Some(identity.subject_type().as_str().into())
+        });
     }
 }
 
@@ -112,26 +143,17 @@ pub(super) fn request_edits(
         set: Vec::with_capacity(4),
     };
     edits.remove_reserved(headers, site);
-    session.edit_request(headers, &mut edits);
-    task_name.edit_request(headers, &mut edits);
+    if !matches!(session, SessionUse::Untouched) {
+        session.edit_request(headers, &mut edits);
+    }
+    if !matches!(task_name, TaskName::None) {
+        task_name.edit_request(headers, &mut edits);
+    }
     edits.want_plain_answer(headers);
     let names = &site.server.identity_headers;
-    let mut add = |name: &Option<Rc<str>>, value: &dyn Fn() -> Option<Text>| {
-        if let Some(name) = name
-            && let Some(value) = value()
-        {
-            edits.set.push((name.into(), value));
-        }
-    };
-    add(&names.subject, &|| Some(header_safe(identity.subject())));
-    add(&names.issuer, &|| Some(header_safe(identity.issuer())));
-    add(&names.client, &|| identity.client().map(header_safe));
-    add(&names.scopes, &|| {
-        Some(identity.scopes().to_string().into())
-    });
-    add(&names.subject_type, &|| {
-        Some(identity.subject_type().as_str().into())
-    });
+    if names.names().next().is_some() {
+        edits.set_identity(names, identity);
+    }
     let placed_by_gate = |source: &Rc<CredentialSource>| source.placed_by == PlacedBy::Gate;
     if let Some(credential) = credential
         && site.server.credential.as_ref().is_some_and(placed_by_gate)
@@ -144,6 +166,7 @@ pub(super) fn request_edits(
 /// A value that any HTTP implementation takes as it is: what is not visible
 /// ASCII, and `%` itself, is percent-encoded (RFC 3986, section 2.1). Single
 /// spaces inside stay.
+#[inline(never)]
 fn header_safe(value: &str) -> Text {
     let is_safe = |byte| matches!(byte, 0x21..=0x7e if byte != b'%');
     if value.bytes().all(is_safe) {

@@ -65,6 +65,7 @@ impl SessionUse {
     }
 
     /// The request, with the upstream's own id or with none.
+    #[inline(never)]
     pub(super) fn edit_request(&self, headers: &Headers, edits: &mut HeaderEdits) {
         if matches!(self, Self::Untouched) {
             return;

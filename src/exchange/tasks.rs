@@ -39,27 +39,25 @@ pub(super) enum TaskName {
 }
 
 impl TaskName {
-    /// From the headers of a request whose caller is known.
+    /// From the headers of a request whose caller is known; `None` if they
+    /// name no task of the caller's.
+    #[inline]
     pub(super) fn of(
         headers: &Headers,
         site: &Site,
         identity: &Identity,
         keys: &StateKeys,
-    ) -> Self {
-        let Some(name) = mirrored_name(headers) else {
-            return Self::None;
-        };
-        let Some(task) = open_task(keys, &Owner::of(identity, site), &name) else {
-            return Self::None;
-        };
+    ) -> Option<Self> {
+        let task = open_task(keys, &Owner::of(identity, site), &mirrored_name(headers)?)?;
         match headers.single("mcp-method") {
-            Ok(Some(method)) if method.starts_with("tasks/") => Self::Named(task),
-            Ok(None) => Self::Stray,
-            Ok(Some(_)) | Err(_) => Self::None,
+            Ok(Some(method)) if method.starts_with("tasks/") => Some(Self::Named(task)),
+            Ok(None) => Some(Self::Stray),
+            Ok(Some(_)) | Err(_) => None,
         }
     }
 
     /// The request, with the upstream's own id or with none.
+    #[inline(never)]
     pub(super) fn edit_request(&self, headers: &Headers, edits: &mut HeaderEdits) {
         let name = match self {
             Self::None => return,

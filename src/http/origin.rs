@@ -16,8 +16,17 @@ pub enum Origin {
 
 impl Origin {
     /// Reads the Origin header. `own` is the origin of the resource.
+    #[inline]
     pub fn of(headers: &Headers, own: &str, allowed: &[String]) -> Self {
         match headers.single("origin") {
+            Ok(None) => Self::Absent,
+            named => Self::named(named, own, allowed),
+        }
+    }
+
+    #[inline(never)]
+    fn named(origin: Result<Option<&str>, HeaderError>, own: &str, allowed: &[String]) -> Self {
+        match origin {
             Ok(None) => Self::Absent,
             Ok(Some(origin)) if origin == own || allowed.iter().any(|entry| entry == origin) => {
                 Self::Allowed(origin.to_owned())

@@ -214,6 +214,7 @@ fn agrees(
 }
 
 /// What `Mcp-Name` says, if it is there once and can be read.
+#[inline]
 pub fn mirrored_name(headers: &Headers) -> Option<String> {
     decoded(headers.single(NAME_HEADER).ok()??).map(Cow::into_owned)
 }

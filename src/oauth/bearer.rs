@@ -85,11 +85,11 @@ pub fn bearer_token_of(headers: &Headers) -> Result<Option<BearerToken<'_>>, Bea
 /// What stands in the place of the one bearer token, unread: enough to look
 /// it up by its hash, since a token that was verified before had the right
 /// characters then. `None` says nothing: [`bearer_token_of`] does.
+#[inline]
 pub fn presented_token(headers: &Headers) -> Option<&[u8]> {
-    const SCHEME: &[u8] = b"bearer ";
     let value = headers.only(AUTHORIZATION).ok()??;
-    let (scheme, mut token) = value.split_at_checked(SCHEME.len())?;
-    if !scheme.eq_ignore_ascii_case(SCHEME) {
+    let (scheme, mut token) = value.split_first_chunk()?;
+    if scheme.map(|byte| byte.to_ascii_lowercase()) != *b"bearer " {
         return None;
     }
     while let [b' ', rest @ ..] = token {
