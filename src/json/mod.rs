@@ -184,16 +184,12 @@ pub(crate) fn integer(number: &Number) -> Option<i128> {
 impl<'a> Object<'a> {
     /// The member of that name.
     pub fn get(&self, name: &str) -> Option<&Json<'a>> {
-        self.0
-            .iter()
-            .find_map(|(member, value)| (member == name).then_some(value))
-    }
-
-    /// The member of that name, taken out of the object.
-    pub fn into_member(self, name: &str) -> Option<Json<'a>> {
-        self.0
-            .into_iter()
-            .find_map(|(member, value)| (member == name).then_some(value))
+        let first = name.as_bytes().first();
+        self.0.iter().find_map(|(member, value)| {
+            // Most names differ in their first letter.
+            let is_it = member.as_bytes().first() == first && member == name;
+            is_it.then_some(value)
+        })
     }
 
     /// The object with one more member; `None` if it has one of that name
@@ -243,6 +239,15 @@ impl<'a> Object<'a> {
     /// Whether there is no member.
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+impl<'a> IntoIterator for Object<'a> {
+    type Item = (Cow<'a, str>, Json<'a>);
+    type IntoIter = std::vec::IntoIter<Self::Item>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
     }
 }
 

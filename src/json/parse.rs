@@ -32,6 +32,9 @@ impl fmt::Display for JsonError {
 /// takes some of the stack.
 const DEEPEST: usize = 127;
 
+/// Most objects have no more members, so that their place is allocated once.
+const USUAL_MEMBERS: usize = 4;
+
 /// Parses exactly one JSON value. `max_depth` is how many arrays and objects
 /// may stand inside each other; a scalar has depth 0. A bound of 127 holds as
 /// well.
@@ -130,7 +133,7 @@ impl<'a> Scanner<'a> {
     /// Reads a value.
     fn value(&mut self, keep: Keep<'_>, depth_left: usize) -> Result<Json<'a>, JsonError> {
         match self.next() {
-            Some(b'"') => Ok(Json::String(self.string()?.read())),
+            Some(b'"') => self.string().map(Json::String),
             Some(b'{') => self.object(keep, depth_left),
             Some(b'[') => self.array(keep, depth_left),
             Some(b't') => self.word(b"true").map(|()| Json::Bool(true)),
@@ -146,9 +149,13 @@ impl<'a> Scanner<'a> {
     fn object(&mut self, keep: Keep<'_>, depth_left: usize) -> Result<Json<'a>, JsonError> {
         let depth_left = depth_left.checked_sub(1).ok_or(JsonError::TooDeep)?;
         self.step();
-        let mut members = Vec::new();
         let mut seen = Seen::default();
         let mut ends = self.takes(b'}');
+        let mut members = if ends {
+            Vec::new()
+        } else {
+            Vec::with_capacity(USUAL_MEMBERS)
+        };
         while !ends {
             let name = self.name()?;
             seen.add(&name);
@@ -182,12 +189,11 @@ impl<'a> Scanner<'a> {
         match self.next() {
             Some(b'"') => {
                 let start = self.at;
-                let string = self.string()?;
-                Ok(if string.has_escapes {
-                    self.unread_since(start)
-                } else {
-                    Json::String(Cow::Borrowed(string.inside))
-                })
+                if let Some(text) = self.plain() {
+                    return Ok(Json::String(Cow::Borrowed(text)));
+                }
+                self.escaped()?;
+                Ok(self.unread_since(start))
             }
             Some(b'{' | b'[') => {
                 let start = self.at;
@@ -206,7 +212,8 @@ impl<'a> Scanner<'a> {
     /// Goes over a value, and finds in it all that is wrong with it.
     fn check(&mut self, depth_left: usize) -> Result<(), JsonError> {
         match self.next() {
-            Some(b'"') => self.string().map(|_| ()),
+            Some(b'"') if self.plain().is_some() => Ok(()),
+            Some(b'"') => self.escaped().map(|_| ()),
             Some(b'{') => self.check_object(depth_left),
             Some(b'[') => self.check_array(depth_left),
             Some(b't') => self.word(b"true"),
@@ -256,7 +263,7 @@ impl<'a> Scanner<'a> {
         if self.next() != Some(b'"') {
             return Err(JsonError::Syntax);
         }
-        let name = self.string()?.read();
+        let name = self.string()?;
         if self.takes(b':') {
             Ok(name)
         } else {
@@ -264,10 +271,36 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn string(&mut self) -> Result<Written<'a>, JsonError> {
+    #[inline]
+    fn string(&mut self) -> Result<Cow<'a, str>, JsonError> {
+        match self.plain() {
+            Some(text) => Ok(Cow::Borrowed(text)),
+            None => self.escaped().map(|inside| Cow::Owned(text::read(inside))),
+        }
+    }
+
+    /// A string as nearly all are: it says what stands between its quotes.
+    /// Where it has escapes, or no end, the scanner stays where it is.
+    #[inline]
+    fn plain(&mut self) -> Option<&'a str> {
+        let start = self.at.wrapping_add(1);
+        let rest = self.text.as_bytes().get(start..)?;
+        let length = text::plain(rest);
+        if rest.get(length) != Some(&b'"') {
+            return None;
+        }
+        let end = start.wrapping_add(length);
+        let text = self.text.get(start..end)?;
+        self.at = end.wrapping_add(1);
+        Some(text)
+    }
+
+    /// A string that has escapes, or an error: what stands between its quotes.
+    #[cold]
+    #[inline(never)]
+    fn escaped(&mut self) -> Result<&'a str, JsonError> {
         self.step();
         let start = self.at;
-        let mut has_escapes = false;
         loop {
             self.at = self.at.wrapping_add(text::plain(self.rest()));
             match self.byte() {
@@ -276,17 +309,13 @@ impl<'a> Scanner<'a> {
                     self.step();
                     let (_, length) = text::escaped(self.rest()).ok_or(JsonError::Syntax)?;
                     self.at = self.at.wrapping_add(length);
-                    has_escapes = true;
                 }
                 _ => return Err(JsonError::Syntax),
             }
         }
         let inside = self.text.get(start..self.at).unwrap_or_default();
         self.step();
-        Ok(Written {
-            inside,
-            has_escapes,
-        })
+        Ok(inside)
     }
 
     /// The number as it is written, and whether no double might hold it.
@@ -338,6 +367,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Behind a member or an element: whether that was the last one.
+    #[inline]
     fn ends(&mut self, with: u8) -> Result<bool, JsonError> {
         match self.next() {
             Some(b',') => {
@@ -353,6 +383,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Goes over this byte, if it is the next one. Whether it is.
+    #[inline]
     fn takes(&mut self, byte: u8) -> bool {
         let is_next = self.next() == Some(byte);
         if is_next {
@@ -363,7 +394,16 @@ impl<'a> Scanner<'a> {
 
     /// The next byte that is no white space, which is where the scanner stands
     /// then.
+    #[inline]
     fn next(&mut self) -> Option<u8> {
+        match self.byte() {
+            Some(b' ' | b'\t' | b'\n' | b'\r') => self.behind_space(),
+            byte => byte,
+        }
+    }
+
+    #[inline(never)]
+    fn behind_space(&mut self) -> Option<u8> {
         loop {
             match self.byte() {
                 Some(b' ' | b'\t' | b'\n' | b'\r') => self.step(),
@@ -383,23 +423,6 @@ impl<'a> Scanner<'a> {
 
     fn rest(&self) -> &'a [u8] {
         self.text.as_bytes().get(self.at..).unwrap_or_default()
-    }
-}
-
-/// A string as it stands in a text.
-struct Written<'a> {
-    /// Between the quotes.
-    inside: &'a str,
-    has_escapes: bool,
-}
-
-impl<'a> Written<'a> {
-    fn read(self) -> Cow<'a, str> {
-        if self.has_escapes {
-            Cow::Owned(text::read(self.inside))
-        } else {
-            Cow::Borrowed(self.inside)
-        }
     }
 }
 

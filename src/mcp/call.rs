@@ -178,6 +178,12 @@ fn text<'a>(params: &'a Object, name: &'static str) -> Result<&'a str, ParamsErr
 /// trims names, or cuts them at a NUL, would take `get-env ` for `get-env`,
 /// which the rules tell apart.
 pub(crate) fn is_callable(name: &str) -> bool {
+    name.bytes().all(|byte| matches!(byte, b'!'..=b'~')) || is_callable_by_letter(name)
+}
+
+#[cold]
+#[inline(never)]
+fn is_callable_by_letter(name: &str) -> bool {
     name.trim() == name && !name.chars().any(char::is_control)
 }
 
@@ -305,6 +311,15 @@ fn texts<'a>(members: &'a Object<'a>, name: &str) -> Option<Vec<&'a str>> {
 mod tests {
     use super::*;
     use crate::json::parse;
+
+    proptest::proptest! {
+        #[test]
+        fn a_name_of_visible_ascii_is_callable_and_others_are_looked_at_by_letter(
+            name in "[ -~]{0,6}|[a \u{0}\u{7f}\u{85}\u{a0}\u{e9}\u{2028}\t]{0,4}",
+        ) {
+            proptest::prop_assert_eq!(is_callable(&name), is_callable_by_letter(&name));
+        }
+    }
 
     fn target(method: &str, params: &str) -> Result<String, ParamsError> {
         let params = parse(params.as_bytes(), 16).unwrap();

@@ -3,6 +3,7 @@
 use core::fmt;
 use std::borrow::Cow;
 
+use crate::json::letters::is_lookalike_of_any;
 use crate::json::{self, Json, JsonError, Object};
 
 /// The body of a POST.
@@ -113,26 +114,48 @@ pub fn parse<'a>(
     }
 }
 
+/// The members of a message that mean something.
+const MEMBERS: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
+
 fn message(value: Json<'_>) -> Result<Message<'_>, EnvelopeError> {
     use EnvelopeError::Invalid;
     let Json::Object(members) = value else {
         return Err(Invalid("a message must be an object"));
     };
-    // Go's encoding/json, for one, takes `Method` for `method`, and the last of
-    // both wins; what such an upstream would read must not differ from what was
-    // authorized.
-    if members.has_lookalike(&["jsonrpc", "id", "method", "params", "result", "error"]) {
-        return Err(Invalid(
-            "a member name differs from the protocol's only in letter case",
-        ));
+    let [
+        mut version,
+        mut id,
+        mut method,
+        mut params,
+        mut result,
+        mut error,
+    ] = [const { None }; MEMBERS.len()];
+    for (name, value) in members {
+        let member = match name.as_ref() {
+            "jsonrpc" => &mut version,
+            "id" => &mut id,
+            "method" => &mut method,
+            "params" => &mut params,
+            "result" => &mut result,
+            "error" => &mut error,
+            // Go's encoding/json, for one, takes `Method` for `method`, and the
+            // last of both wins; what such an upstream would read must not
+            // differ from what was authorized.
+            name if is_lookalike_of_any(name, &MEMBERS) => {
+                return Err(Invalid(
+                    "a member name differs from the protocol's only in letter case",
+                ));
+            }
+            _ => continue,
+        };
+        *member = Some(value);
     }
-    if members.get("jsonrpc").and_then(Json::as_str) != Some("2.0") {
+    if version.as_ref().and_then(Json::as_str) != Some("2.0") {
         return Err(Invalid("\"jsonrpc\" must be \"2.0\""));
     }
-    let id = members.get("id").map(RequestId::from_json).transpose()?;
-    let answers = members.get("result").is_some() || members.get("error").is_some();
-    let Some(method) = members.get("method") else {
-        if members.get("result").is_some() == members.get("error").is_some() {
+    let id = id.map(RequestId::from_json).transpose()?;
+    let Some(method) = method else {
+        if result.is_some() == error.is_some() {
             return Err(Invalid(
                 "a message needs \"method\", or else one of \"result\" and \"error\"",
             ));
@@ -140,7 +163,7 @@ fn message(value: Json<'_>) -> Result<Message<'_>, EnvelopeError> {
         let id = id.ok_or(Invalid("a response needs \"id\""))?;
         return Ok(Message::Response { id });
     };
-    if answers {
+    if result.is_some() || error.is_some() {
         return Err(Invalid(
             "a message has either \"method\" or one of \"result\" and \"error\"",
         ));
@@ -148,8 +171,7 @@ fn message(value: Json<'_>) -> Result<Message<'_>, EnvelopeError> {
     let Json::String(method) = method else {
         return Err(Invalid("\"method\" must be a string"));
     };
-    let method = method.clone();
-    let params = match members.into_member("params") {
+    let params = match params {
         None => Object::default(),
         Some(Json::Object(params)) => params,
         Some(_) => return Err(Invalid("\"params\" must be an object")),
@@ -191,9 +213,9 @@ impl Message<'_> {
 // === impl RequestId ===
 
 impl RequestId {
-    fn from_json(value: &Json<'_>) -> Result<Self, EnvelopeError> {
+    fn from_json(value: Json<'_>) -> Result<Self, EnvelopeError> {
         match value {
-            Json::String(text) => Ok(Self::String(text.clone().into_owned())),
+            Json::String(text) => Ok(Self::String(text.into_owned())),
             Json::Number(number) => {
                 number
                     .as_i64()
