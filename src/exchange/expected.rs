@@ -7,6 +7,7 @@ use crate::mcp::envelope::Message;
 use crate::mcp::{Call, Era, Revision, Target};
 use crate::policy::Permit;
 use crate::response::{AskedKind, AskedRequest, ListKind};
+use crate::text::Text;
 
 /// The request, if this message is one that wants an answer. `tasks` are those
 /// that it names, opened; none where ids are not bound.
@@ -41,9 +42,19 @@ fn kind_of(call: &Call<'_>, tasks: &[Rc<Task>], permit: &Permit, era: Era) -> As
         // multi round-trip requests).
         (Target::Method, _) if era == Era::Legacy => AskedKind::Other,
         _ => AskedKind::Call {
-            method: call.method.into(),
+            method: method(call.method),
             target: call.target_name().into(),
             rule: permit.rule().map(Rc::clone),
         },
+    }
+}
+
+/// Those that are called most have not to be copied.
+fn method(name: &str) -> Text {
+    match name {
+        "tools/call" => "tools/call".into(),
+        "prompts/get" => "prompts/get".into(),
+        "resources/read" => "resources/read".into(),
+        other => other.to_owned().into(),
     }
 }

@@ -6,6 +6,7 @@ use super::ListKind;
 use crate::continuity::Task;
 use crate::mcp::Era;
 use crate::mcp::envelope::RequestId;
+use crate::text::Text;
 
 /// What a request leads one to expect of its response.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,7 +39,7 @@ pub enum AskedKind {
     /// the answer may be a task, or ask for input.
     Call {
         /// The method.
-        method: Rc<str>,
+        method: Text,
         /// The name or the URI; empty where it has none.
         target: Rc<str>,
         /// The `id` of the rule that allows it, if one does.

@@ -42,7 +42,7 @@ impl Binder<'_> {
                 target,
                 rule,
             } => {
-                if **method == *"tools/call" {
+                if *method == "tools/call" {
                     let (tool, rule) = (Rc::clone(target), rule.clone());
                     self.new_task(members, &TaskOrigin { tool, rule }, splice)?;
                 }
@@ -275,7 +275,7 @@ mod tests {
 
     fn call(method: &str, target: &str) -> AskedKind {
         AskedKind::Call {
-            method: method.into(),
+            method: method.to_owned().into(),
             target: target.into(),
             rule: Some("r".into()),
         }

@@ -15,7 +15,7 @@ const CALL: usize = 0;
 /// Everything that a request may have asked for, calls first.
 fn kinds() -> Vec<AskedKind> {
     let call = |method: &str| AskedKind::Call {
-        method: method.into(),
+        method: method.to_owned().into(),
         target: "read-a".into(),
         rule: None,
     };
