@@ -17,7 +17,7 @@ use crate::http::origin::Origin;
 use crate::oauth::Identity;
 use crate::record::{CredentialUse, Record};
 use crate::reply::{Addressee, Asker, Denial, Reply, refuse};
-use crate::response::{BodyKind, Expected, Unreadable, body_kind};
+use crate::response::{BodyKind, Expected, ResponseBody, Unreadable, body_kind, length};
 use crate::site::Site;
 
 /// A request that has gone on: what an answer in place of the upstream's
@@ -114,11 +114,13 @@ impl Admitted {
             return self.replace(&denial);
         }
         // What comes of the body may be shorter or longer.
-        if has_body && headers.has("content-length") {
+        let told = headers.only("content-length");
+        if has_body && told != Ok(None) {
             edits.remove.push("content-length".into());
         }
-        let answer_bytes = worker.limits.answer_bytes;
-        let state = self.responding(kind, answer_bytes);
+        let body = ResponseBody::new(kind, worker.limits.answer_bytes)
+            .of_length(told.ok().flatten().and_then(length));
+        let state = self.responding(kind == BodyKind::Events, body);
         (state, Step::EditResponse(edits))
     }
 
@@ -152,14 +154,15 @@ impl Admitted {
 
     /// No attempt follows a response, so neither permit nor credential is
     /// kept.
-    fn responding(self, kind: BodyKind, answer_bytes: usize) -> Exchange {
+    fn responding(self, is_stream: bool, body: ResponseBody) -> Exchange {
         Exchange::Responding(Box::new(Responding::new(
             self.site,
             self.origin,
             self.identity,
             (self.expected, self.in_session),
             self.record,
-            (kind, answer_bytes),
+            is_stream,
+            body,
         )))
     }
 

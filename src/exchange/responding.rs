@@ -8,7 +8,7 @@ use crate::http::origin::Origin;
 use crate::oauth::Identity;
 use crate::record::{Record, ResponseChanges};
 use crate::reply::{Addressee, Denial, Reply, Subject, refuse};
-use crate::response::{BodyKind, Expected, Fed, Ground, Inspector, ResponseBody, Tally, Withheld};
+use crate::response::{Expected, Fed, Ground, Inspector, ResponseBody, Tally, Withheld};
 use crate::site::Site;
 
 /// A response whose headers have gone on. It may last for hours, so it keeps
@@ -34,7 +34,8 @@ impl Responding {
         identity: Rc<Identity>,
         (expected, in_session): (Expected, bool),
         record: Rc<Record>,
-        (kind, answer_bytes): (BodyKind, usize),
+        is_stream: bool,
+        body: ResponseBody,
     ) -> Self {
         Self {
             site,
@@ -42,8 +43,8 @@ impl Responding {
             identity,
             expected,
             in_session,
-            is_stream: kind == BodyKind::Events,
-            body: ResponseBody::new(kind, answer_bytes),
+            is_stream,
+            body,
             tally: Tally::default(),
             record,
         }

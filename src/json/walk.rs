@@ -55,6 +55,7 @@ impl<'a> Walk<'a> {
     }
 
     /// A string. What its escapes stand for is not looked at.
+    #[inline]
     pub(crate) fn string(&mut self) -> Option<Written<'a>> {
         if self.next() != Some(b'"') {
             return None;
@@ -90,30 +91,37 @@ impl<'a> Walk<'a> {
         self.next();
         let start = self.at;
         let mut open = Open::default();
+        let mut is_name = false;
         loop {
-            match self.next()? {
-                b'"' => {
+            match (self.next()?, is_name) {
+                (b'"', _) => {
                     self.step();
                     self.skip_string()?;
-                }
-                b'{' => {
-                    self.step();
-                    if !self.takes(b'}') {
-                        open.push(true);
-                        self.name()?;
+                    if is_name {
+                        self.takes(b':').then_some(())?;
+                        is_name = false;
                         continue;
                     }
                 }
-                b'[' => {
+                (_, true) => return None,
+                (b'{', _) => {
+                    self.step();
+                    if !self.takes(b'}') {
+                        open.push(true);
+                        is_name = true;
+                        continue;
+                    }
+                }
+                (b'[', _) => {
                     self.step();
                     if !self.takes(b']') {
                         open.push(false);
                         continue;
                     }
                 }
-                b't' => self.word(b"true")?,
-                b'f' => self.word(b"false")?,
-                b'n' => self.word(b"null")?,
+                (b't', _) => self.word(b"true")?,
+                (b'f', _) => self.word(b"false")?,
+                (b'n', _) => self.word(b"null")?,
                 _ => self.number()?,
             }
             loop {
@@ -121,13 +129,9 @@ impl<'a> Walk<'a> {
                     return self.text.get(start..self.at);
                 };
                 match (self.next()?, is_object) {
-                    (b',', true) => {
+                    (b',', _) => {
                         self.step();
-                        self.name()?;
-                        break;
-                    }
-                    (b',', false) => {
-                        self.step();
+                        is_name = is_object;
                         break;
                     }
                     (b'}', true) | (b']', false) => {
@@ -142,6 +146,7 @@ impl<'a> Walk<'a> {
 
     /// What is left of a string, and the quote at its end. Whether there are
     /// escapes in it.
+    #[inline(always)]
     fn skip_string(&mut self) -> Option<bool> {
         let mut has_escapes = false;
         loop {

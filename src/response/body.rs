@@ -45,6 +45,8 @@ pub enum Fed {
 #[derive(Debug)]
 pub struct ResponseBody {
     bounds: Bounds,
+    /// How many bytes are still to come, if that is known.
+    to_come: Option<usize>,
     state: State,
 }
 
@@ -63,6 +65,8 @@ enum State {
     Untold(Held),
     Document(Document),
     Events(Events),
+    /// All of it has come, but for the word that it has.
+    Whole,
     /// Nothing goes on any more.
     Over,
 }
@@ -90,17 +94,70 @@ impl ResponseBody {
             BodyKind::Events => State::Events(Events::new(bounds)),
             BodyKind::Json | BodyKind::Untold => State::Untold(Held::new()),
         };
-        Self { bounds, state }
+        Self {
+            bounds,
+            to_come: None,
+            state,
+        }
+    }
+
+    /// The same body, of which so many bytes come, if that is known. It then
+    /// ends with the last of them, which hosts tell only later, and nothing of
+    /// it is held until then.
+    #[must_use]
+    pub fn of_length(self, length: Option<usize>) -> Self {
+        Self {
+            to_come: length,
+            ..self
+        }
     }
 
     /// The next part. `is_last`: nothing comes after it. Where the response
     /// ends with trailers, an empty last part is fed before them.
     pub fn feed(&mut self, part: &[u8], is_last: bool, inspect: &mut dyn Inspect) -> Fed {
-        let fed = match &mut self.state {
+        if matches!(self.state, State::Whole) {
+            return self.feed_after_end(part);
+        }
+        let is_end = is_last | self.ends_with(part);
+        // What nearly all bodies are: one message, in one part.
+        let fed = if is_end
+            && part.len() <= self.bounds.flow_from
+            && matches!(&self.state, State::Untold(held) if held.is_empty())
+            && inspect.passes(part)
+        {
+            Fed::AsItCame
+        } else {
+            self.feed_part(part, is_end, inspect)
+        };
+        if is_last || matches!(fed, Fed::Cut(_)) {
+            self.state = State::Over;
+        } else if is_end {
+            self.state = State::Whole;
+        }
+        fed
+    }
+
+    /// Whether the body ends with this part, by its length.
+    fn ends_with(&mut self, part: &[u8]) -> bool {
+        self.to_come = self.to_come.and_then(|left| left.checked_sub(part.len()));
+        self.to_come == Some(0)
+    }
+
+    /// Something that comes behind what was all of the body.
+    fn feed_after_end(&mut self, part: &[u8]) -> Fed {
+        if part.is_empty() {
+            return Fed::AsItCame;
+        }
+        self.state = State::Over;
+        Fed::Cut(Vec::new())
+    }
+
+    fn feed_part(&mut self, part: &[u8], is_last: bool, inspect: &mut dyn Inspect) -> Fed {
+        match &mut self.state {
             State::Untold(held) if held.is_empty() => match self.tell(part) {
                 Some(state) => {
                     self.state = state;
-                    return self.feed(part, is_last, inspect);
+                    self.feed_part(part, is_last, inspect)
                 }
                 None if is_last => Fed::AsItCame,
                 None => self.hold(part),
@@ -111,7 +168,7 @@ impl ResponseBody {
                 match self.tell(&all) {
                     Some(state) => {
                         self.state = state;
-                        match self.feed(&all, is_last, inspect) {
+                        match self.feed_part(&all, is_last, inspect) {
                             Fed::AsItCame => Fed::Instead(all),
                             other => other,
                         }
@@ -122,12 +179,8 @@ impl ResponseBody {
             }
             State::Document(document) => document.feed(part, is_last, inspect),
             State::Events(events) => events.feed(part, is_last, inspect),
-            State::Over => Fed::Instead(Vec::new()),
-        };
-        if is_last || matches!(fed, Fed::Cut(_)) {
-            self.state = State::Over;
+            State::Whole | State::Over => Fed::Instead(Vec::new()),
         }
-        fed
     }
 
     /// Whether there is nothing that has not been decided on.
@@ -136,7 +189,7 @@ impl ResponseBody {
             State::Untold(held) => held.is_empty(),
             State::Document(document) => document.is_settled(),
             State::Events(events) => events.is_settled(),
-            State::Over => true,
+            State::Whole | State::Over => true,
         }
     }
 
@@ -159,7 +212,7 @@ impl ResponseBody {
             State::Untold(held) => held.size(),
             State::Document(document) => document.held(),
             State::Events(events) => events.held(),
-            State::Over => (0, 0),
+            State::Whole | State::Over => (0, 0),
         }
     }
 

@@ -41,6 +41,15 @@ pub fn body_kind(
     }
 }
 
+/// How many bytes the body has, by this `content-length`.
+pub fn length(digits: &[u8]) -> Option<usize> {
+    let length = digits.iter().try_fold(0_usize, |length, digit| {
+        let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        length.checked_mul(10)?.checked_add(digit.into())
+    })?;
+    (!digits.is_empty()).then_some(length)
+}
+
 #[cold]
 #[inline(never)]
 fn is_plain(headers: &Headers) -> bool {
@@ -170,6 +179,23 @@ mod tests {
             for (status, is_answer) in [("200", true), ("200", false), ("404", true)] {
                 assert_eq!(kind(status, Some(content_type), is_answer), None);
             }
+        }
+    }
+
+    #[test]
+    fn a_length_is_a_number() {
+        for (value, found) in [
+            ("0", Some(0)),
+            ("12", Some(12)),
+            ("007", Some(7)),
+            ("", None),
+            ("+1", None),
+            ("-1", None),
+            ("1, 1", None),
+            ("0x1", None),
+            ("99999999999999999999999999", None),
+        ] {
+            assert_eq!(length(value.as_bytes()), found, "{value:?}");
         }
     }
 

@@ -138,7 +138,8 @@ impl Waiting {
         if !is_last {
             return Decision::Wait;
         }
-        if inspect.passes(all) {
+        // Of what came in one part, that was asked before.
+        if !self.held.is_empty() && inspect.passes(all) {
             return Decision::Pass(Stage::Over);
         }
         if is_cut_off(all) {

@@ -28,7 +28,7 @@ mod utf8;
 mod withheld;
 
 pub use body::{BodyKind, Fed, ResponseBody};
-pub use content::{Unreadable, body_kind};
+pub use content::{Unreadable, body_kind, length};
 pub use expected::{AskedKind, AskedRequest, Expected};
 pub use inspector::{Ground, Inspector, Tally};
 pub use lists::{ListKind, filter_text};

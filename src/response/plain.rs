@@ -32,7 +32,7 @@ const LOOKED_AT: [&str; 10] = [
 
 impl<'a> PlainAnswer<'a> {
     pub(super) fn of(text: &'a [u8]) -> Option<Self> {
-        let mut walk = Walk::new(str::from_utf8(text).ok()?);
+        let mut walk = Walk::new(core::str::from_utf8(text).ok()?);
         let mut id = None;
         let (mut has_version, mut has_result) = (false, false);
         walk.takes(b'{').then_some(())?;

@@ -132,6 +132,46 @@ fn a_list_shows_what_the_caller_may_use() {
 }
 
 #[test]
+fn a_body_is_decided_on_as_soon_as_as_much_of_it_is_there_as_was_announced() {
+    let answer = r#"{"jsonrpc":"2.0","id":7,"result":{"content":[]}}"#;
+    let shown = Fed::Instead(SHOWN.into());
+    for (request, text, wanted) in [
+        (call("echo", "{}").as_str(), answer, Fed::AsItCame),
+        (LIST, TOOLS, shown),
+    ] {
+        let worker = &mut worker("holding");
+        let length = text.len().to_string();
+        let announced = [
+            (":status", "200"),
+            ("content-type", JSON),
+            ("content-length", length.as_str()),
+        ];
+        let (mut exchange, step) = head(answered(worker, request), worker, &announced);
+        let Step::EditResponse(edits) = step else {
+            panic!("{step:?}");
+        };
+        assert_eq!(edits.remove, ["content-length"]);
+        let parts = [
+            (text, wanted),
+            ("", Fed::AsItCame),
+            ("x", Fed::Cut(Vec::new())),
+        ];
+        for (part, wanted) in parts {
+            let input = Input::ResponseBody {
+                part: part.as_bytes(),
+                is_last: false,
+            };
+            let step;
+            (exchange, step) = exchange.advance(input, worker, NOW_MS);
+            assert!(
+                matches!(step, Step::PassBody(fed) if fed == wanted),
+                "{part}"
+            );
+        }
+    }
+}
+
+#[test]
 fn other_messages_beside_a_list_pass_as_they_came() {
     let worker = &mut worker("holding");
     let other =

@@ -22,18 +22,31 @@ fn assert_same(setting: Setting, text: &[u8], parts: &[Vec<u8>]) -> Result<(), T
     prop_assert_eq!(&at_once.unread, &in_parts.unread);
     if at_once.was_cut {
         let (short, long) = if at_once.out.len() < in_parts.out.len() {
-            (at_once.out, in_parts.out)
+            (&at_once.out, &in_parts.out)
         } else {
-            (in_parts.out, at_once.out)
+            (&in_parts.out, &at_once.out)
         };
-        prop_assert!(long.starts_with(&short));
+        prop_assert!(long.starts_with(short));
     } else {
         let shown = |out: &[u8]| out.escape_ascii().to_string();
         prop_assert_eq!(shown(&at_once.out), shown(&in_parts.out));
     }
     prop_assert!(in_parts.most_held <= setting.limit);
     prop_assert!(at_once.most_held == 0);
+    let of_length = run_of_length(setting, text.len(), parts);
+    prop_assert_eq!(at_once.was_cut, of_length.was_cut);
+    prop_assert_eq!(&at_once.read, &of_length.read);
+    prop_assert_eq!(&at_once.unread, &of_length.unread);
+    prop_assert_eq!(in_parts.out, of_length.out);
     Ok(())
+}
+
+/// As [`run`], of a body whose length is known,
+/// and whose end is told only behind its last part.
+fn run_of_length(setting: Setting, length: usize, parts: &[Vec<u8>]) -> Outcome {
+    let body = ResponseBody::flowing_from(setting.kind, setting.limit, setting.flow_from);
+    let parts = slices(parts).chain([&b""[..]]);
+    run_body(body.of_length(Some(length)), setting, parts, &by_words)
 }
 
 proptest! {
@@ -105,6 +118,37 @@ fn a_stream_cut_at_each_byte_gives_what_it_gives_uncut() {
                     assert_same(setting, stream.as_bytes(), &parts).unwrap();
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn a_body_of_known_length_is_decided_on_when_all_of_it_is_there() {
+    let text = br#"{"jsonrpc":"2.0","id":1,"result":{}}"#;
+    for kind in [BodyKind::Json, BodyKind::Untold] {
+        let mut body = ResponseBody::new(kind, 4096).of_length(Some(text.len()));
+        assert_eq!(body.feed(text, false, &mut AllPass), Fed::AsItCame);
+        assert!(body.is_settled());
+        assert_eq!(body.feed(b"", false, &mut AllPass), Fed::AsItCame);
+        assert_eq!(body.feed(b"", true, &mut AllPass), Fed::AsItCame);
+    }
+    let mut body = ResponseBody::new(BodyKind::Json, 4096).of_length(Some(text.len() + 1));
+    let nothing = Fed::Instead(Vec::new());
+    assert_eq!(body.feed(text, false, &mut AllPass), nothing);
+    let all = Fed::Instead([text, &b"\n"[..]].concat());
+    assert_eq!(body.feed(b"\n", false, &mut AllPass), all);
+}
+
+#[test]
+fn what_comes_behind_the_length_of_a_body_cuts_it_off() {
+    for kind in [BodyKind::Json, BodyKind::Events, BodyKind::Untold] {
+        for is_last in [false, true] {
+            let mut body = ResponseBody::new(kind, 4096).of_length(Some(2));
+            let all = body.feed(b"{}", false, &mut AllPass);
+            assert!(!matches!(all, Fed::Cut(_)));
+            assert_eq!(body.feed(b" ", is_last, &mut AllPass), Fed::Cut(Vec::new()));
+            let after = body.feed(b"{}", true, &mut AllPass);
+            assert_eq!(after, Fed::Instead(Vec::new()));
         }
     }
 }

@@ -77,7 +77,16 @@ fn run<'a>(
     parts: impl IntoIterator<Item = &'a [u8]>,
     rule: &dyn Fn(&[u8]) -> Ruling,
 ) -> Outcome {
-    let mut body = ResponseBody::flowing_from(setting.kind, setting.limit, setting.flow_from);
+    let body = ResponseBody::flowing_from(setting.kind, setting.limit, setting.flow_from);
+    run_body(body, setting, parts, rule)
+}
+
+fn run_body<'a>(
+    mut body: ResponseBody,
+    setting: Setting,
+    parts: impl IntoIterator<Item = &'a [u8]>,
+    rule: &dyn Fn(&[u8]) -> Ruling,
+) -> Outcome {
     let mut outcome = Outcome {
         as_it_came: true,
         ..Outcome::default()
