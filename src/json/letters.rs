@@ -54,11 +54,11 @@ pub(crate) fn has_twins<'n>(names: impl ExactSizeIterator<Item = &'n str> + Clon
         }
         return false;
     }
-    let mut names: Vec<&str> = names.collect();
-    names.sort_unstable_by(|left, right| folded(left).cmp(folded(right)));
+    let mut names: Vec<String> = names.map(|name| folded(name).collect()).collect();
+    names.sort_unstable();
     names
         .windows(2)
-        .any(|pair| matches!(pair, [left, right] if same_letters(left, right)))
+        .any(|pair| matches!(pair, [left, right] if left == right))
 }
 
 fn folded(name: &str) -> impl Iterator<Item = char> {

@@ -174,7 +174,7 @@ impl Table {
             .iter()
             .map(|(_, hash, place)| (*hash, *place))
             .collect();
-        entries.sort_by_key(|(hash, _)| table.bucket(*hash));
+        entries.sort_unstable_by_key(|(hash, place)| (table.bucket(*hash), *place));
         for (hash, _) in &entries {
             let behind = table.bucket(*hash).saturating_add(1);
             if let Some(count) = table.starts.get_mut(behind) {
