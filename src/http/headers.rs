@@ -16,6 +16,8 @@ pub struct Headers {
     /// A bit for each name that is there, which other names may have too: most
     /// names that are asked for are not there.
     marks: u64,
+    /// The bits that more than one header has.
+    shared: u64,
 }
 
 /// What to keep of a header.
@@ -59,17 +61,23 @@ impl Headers {
     /// form.
     pub fn read(bytes: Vec<u8>) -> Option<Self> {
         let mut position = table(&bytes)?.len().checked_mul(8)?.checked_add(4)?;
-        let mut marks = 0;
+        let (mut marks, mut shared) = (0, 0);
         for sizes in table(&bytes)? {
             let (name, value) = sizes_of(*sizes);
             let name_end = position.checked_add(name)?;
-            marks |= mark(bytes.get(position..name_end)?);
+            let mark = mark(bytes.get(position..name_end)?);
+            shared |= marks & mark;
+            marks |= mark;
             let value_start = name_end.checked_add(1)?;
             let value_end = value_start.checked_add(value)?;
             bytes.get(value_start..value_end)?;
             position = value_end.checked_add(1)?;
         }
-        Some(Self { bytes, marks })
+        Some(Self {
+            bytes,
+            marks,
+            shared,
+        })
     }
 
     fn of<'a>(pairs: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone) -> Self {
@@ -189,6 +197,7 @@ impl Headers {
     #[inline(never)]
     fn find(&self, name: &str) -> Found<'_> {
         let name = name.as_bytes();
+        let may_be_repeated = self.shared & mark(name) != 0;
         let sizes = table(&self.bytes).unwrap_or_default();
         let mut position = sizes.len().wrapping_mul(8).wrapping_add(4);
         let mut found = Found::Nowhere;
@@ -206,6 +215,9 @@ impl Headers {
                     return Found::Repeatedly;
                 }
                 found = Found::Once(value);
+                if !may_be_repeated {
+                    break;
+                }
             }
             position = value_end.wrapping_add(1);
         }
@@ -294,12 +306,17 @@ fn is_same(left: &[u8], right: &[u8]) -> bool {
 /// Whether these are visible ASCII, spaces and tabs.
 #[inline]
 fn is_text(value: &[u8]) -> bool {
-    const fn is_text(byte: &u8) -> bool {
-        matches!(byte, b'\t' | 0x20..=0x7e)
-    }
     let (words, rest) = value.as_chunks::<8>();
-    let is_word = |word: &[u8; 8]| is_visible(*word) || word.iter().all(is_text);
-    words.iter().all(is_word) && rest.iter().all(is_text)
+    let is_visible = words.iter().all(|word| is_visible(*word))
+        && rest.iter().all(|byte| matches!(byte, 0x20..=0x7e));
+    is_visible || is_text_with_tabs(value)
+}
+
+#[cold]
+#[inline(never)]
+fn is_text_with_tabs(value: &[u8]) -> bool {
+    let is_text = |byte| matches!(byte, b'\t' | 0x20..=0x7e);
+    value.iter().copied().all(is_text)
 }
 
 /// Whether all eight are visible ASCII or spaces. A byte that is less sets its

@@ -40,9 +40,13 @@ impl Revision {
 
     /// The revision of that name.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|revision| revision.as_str() == name)
+        Some(match name {
+            "2025-03-26" => Self::V2025_03_26,
+            "2025-06-18" => Self::V2025_06_18,
+            "2025-11-25" => Self::V2025_11_25,
+            "2026-07-28" => Self::V2026_07_28,
+            _ => return None,
+        })
     }
 
     /// Its name.
@@ -152,6 +156,17 @@ const METHODS: [(Kind, &str, Revision, Revision); 25] = {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_revision_is_known_by_its_name_alone() {
+        for revision in Revision::ALL {
+            let name = revision.as_str();
+            assert_eq!(Revision::parse(name), Some(revision));
+            assert_eq!(Revision::parse(name.trim_start_matches('2')), None);
+            assert_eq!(Revision::parse(&format!("{name} ")), None);
+        }
+        assert_eq!(Revision::parse("2025-11-26"), None);
+    }
 
     #[test]
     fn each_revision_has_its_own_methods() {

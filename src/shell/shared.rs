@@ -65,23 +65,26 @@ impl Shared {
         if exchange.borrow().depends_on_time(&input) {
             self.now_ms = host::now_ms();
         }
-        let step = match self.advance(exchange, input) {
-            Step::ReadBody(held) => {
-                let body = host::request_body(held);
-                let input = if body.len() == held {
-                    Input::Message(&body)
-                } else {
-                    // The host does not give what it said it holds: nothing
-                    // that an exchange would expect, so it is refused.
-                    Input::ReadFailed
-                };
-                self.advance(exchange, input)
-            }
-            step => step,
-        };
+        let mut step = self.advance(exchange, input);
+        if let Step::ReadBody(held) = step {
+            // It holds nothing that had to be dropped.
+            mem::forget(step);
+            let body = host::request_body(held);
+            let input = if body.len() == held {
+                Input::Message(&body)
+            } else {
+                // The host does not give what it said it holds: nothing that
+                // an exchange would expect, so it is refused.
+                Input::ReadFailed
+            };
+            step = self.advance(exchange, input);
+        }
         self.set_waiting(context, exchange);
         match step {
-            Step::Wait => Action::Pause,
+            Step::Wait => {
+                mem::forget(step);
+                Action::Pause
+            }
             Step::PassBody(fed) => pass_body(part, &fed),
             step => self.carry_out(step),
         }
