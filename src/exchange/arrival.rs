@@ -14,7 +14,7 @@ use crate::http::Headers;
 use crate::http::origin::{Origin, is_preflight};
 use crate::http::target::split_query;
 use crate::oauth::{
-    Authentication, Identity, TokenError, bearer_token_of, presented_token, query_has_access_token,
+    self, Authentication, Identity, bearer_token_of, presented_token, query_has_access_token,
     query_without_access_token,
 };
 use crate::record::{Outcome, Record};
@@ -263,46 +263,51 @@ pub(super) fn identify(
     now_ms: u64,
 ) -> (Exchange, Step) {
     let authenticator = &mut worker.authenticator;
-    let hash = presented_token(&head.headers).and_then(|token| authenticator.hash_of(token));
-    head.token = hash;
-    if let Some(hash) = hash
-        && let Some(identity) = authenticator.remembered(head.site.index, hash, now_ms)
-    {
-        return identified(head, body, identity, worker, now_ms);
-    }
-    let token = match bearer_token_of(&head.headers) {
-        Ok(Some(token)) => token,
-        Ok(None) => return deny(Denial::NoToken, &head, None, now_ms),
-        Err(_) => return deny(Denial::MalformedCredentials, &head, None, now_ms),
+    head.token = presented_token(&head.headers).and_then(|token| authenticator.hash_of(token));
+    let read = || match bearer_token_of(&head.headers) {
+        Ok(Some(token)) => Ok(token),
+        Ok(None) => Err(Denial::NoToken),
+        Err(_) => Err(Denial::MalformedCredentials),
     };
     let audience = head.site.audience();
-    let authentication = match hash {
-        None => Authentication::Refused(TokenError::TooLarge),
-        Some(hash) => authenticator.judge(&audience, &token, hash, head.arrived_ms, now_ms),
-    };
-    let denial = match authentication {
-        Authentication::Verified(identity) => {
+    let arrived_ms = head.arrived_ms;
+    let denial = match authenticator.authenticate(&audience, head.token, read, arrived_ms, now_ms) {
+        Ok(Authentication::Verified(identity)) => {
             return identified(head, body, identity, worker, now_ms);
         }
-        Authentication::Refused(error) => Denial::InvalidToken(error),
-        Authentication::Unavailable => Denial::KeysUnavailable,
-        Authentication::Pending(_) if now_ms >= head.deadline_ms(&worker.limits) => {
-            Denial::KeysUnavailable
+        Ok(Authentication::Pending(awaited)) => {
+            return pending(head, body, awaited, worker, now_ms);
         }
-        Authentication::Pending(_) if worker.waiting >= worker.limits.waiting_requests => {
-            Denial::TooManyWaiting
-        }
-        Authentication::Pending(awaited) => {
-            head.reduce();
-            let state = Identifying {
-                head,
-                body,
-                awaited,
-            };
-            return (Exchange::Identifying(Box::new(state)), Step::Wait);
-        }
+        Ok(Authentication::Refused(error)) => Denial::InvalidToken(error),
+        Ok(Authentication::Unavailable) => Denial::KeysUnavailable,
+        Err(denial) => denial,
     };
     deny(denial, &head, None, now_ms)
+}
+
+/// Somebody has to be asked first.
+#[cold]
+#[inline(never)]
+fn pending(
+    mut head: Head,
+    body: Arriving,
+    awaited: oauth::Awaited,
+    worker: &Worker,
+    now_ms: u64,
+) -> (Exchange, Step) {
+    if now_ms >= head.deadline_ms(&worker.limits) {
+        return deny(Denial::KeysUnavailable, &head, None, now_ms);
+    }
+    if worker.waiting >= worker.limits.waiting_requests {
+        return deny(Denial::TooManyWaiting, &head, None, now_ms);
+    }
+    head.reduce();
+    let state = Identifying {
+        head,
+        body,
+        awaited,
+    };
+    (Exchange::Identifying(Box::new(state)), Step::Wait)
 }
 
 /// The caller is known: on to the body.

@@ -73,23 +73,32 @@ impl Authenticator {
         self.digests = Digests::keyed(key);
     }
 
-    /// What is known of `token`. A request that waits asks again with the
-    /// same `arrived_ms`, the time at which it came. What costs little is
-    /// checked before keys are waited for and before the signature.
-    pub fn authenticate(
+    /// What is known of the token with this [hash](Self::hash_of), which
+    /// `read` gives where it is not remembered. A request that waits asks again
+    /// with the same `arrived_ms`, the time at which it came. What costs little
+    /// is checked before keys are waited for and before the signature.
+    ///
+    /// # Errors
+    /// Those of `read`.
+    #[inline]
+    pub fn authenticate<'t, E>(
         &mut self,
         audience: &Audience<'_>,
-        token: &BearerToken<'_>,
+        hash: Option<TokenHash>,
+        read: impl FnOnce() -> Result<BearerToken<'t>, E>,
         arrived_ms: u64,
         now_ms: u64,
-    ) -> Authentication {
-        let Some(hash) = self.hash_of(token.as_str().as_bytes()) else {
-            return Authentication::Refused(TokenError::TooLarge);
-        };
-        match self.remembered(audience.server, hash, now_ms) {
-            Some(identity) => Authentication::Verified(identity),
-            None => self.judge(audience, token, hash, arrived_ms, now_ms),
+    ) -> Result<Authentication, E> {
+        if let Some(hash) = hash
+            && let Some(identity) = self.remembered(audience.server, hash, now_ms)
+        {
+            return Ok(Authentication::Verified(identity));
         }
+        let token = read()?;
+        Ok(match hash {
+            None => Authentication::Refused(TokenError::TooLarge),
+            Some(hash) => self.judge(audience, &token, hash, arrived_ms, now_ms),
+        })
     }
 
     /// What a token is remembered by; `None` for one that is too long.
@@ -97,9 +106,8 @@ impl Authenticator {
         (token.len() <= self.token_bytes).then(|| self.digests.of(token))
     }
 
-    /// As [`Self::authenticate`], of a token with this hash that is not
-    /// [remembered](Self::remembered).
-    pub fn judge(
+    /// A token with this hash that is not [remembered](Self::remembered).
+    fn judge(
         &mut self,
         audience: &Audience<'_>,
         token: &BearerToken<'_>,
@@ -124,12 +132,7 @@ impl Authenticator {
 
     /// Whose token with this hash is, if it is a JWT that was verified before
     /// for the server with this index, with keys that are still there.
-    pub fn remembered(
-        &mut self,
-        server: usize,
-        token: TokenHash,
-        now_ms: u64,
-    ) -> Option<Rc<Identity>> {
+    fn remembered(&mut self, server: usize, token: TokenHash, now_ms: u64) -> Option<Rc<Identity>> {
         let key = CacheKey {
             owner: server,
             token,

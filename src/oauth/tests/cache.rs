@@ -74,8 +74,7 @@ fn a_token_verified_for_one_server_is_not_verified_for_another() {
         audiences: &["https://gate.example/other".to_owned()],
     };
     assert_eq!(
-        gate.authenticator
-            .authenticate(&audience, &token(&text), NOW_MS, NOW_MS),
+        ask(&mut gate.authenticator, &audience, &text, NOW_MS, NOW_MS),
         Authentication::Refused(TokenError::WrongAudience)
     );
 }

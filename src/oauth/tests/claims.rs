@@ -69,7 +69,7 @@ fn an_issuer_that_the_server_does_not_trust_is_unknown_to_it() {
             issuers,
             audiences: &audiences,
         };
-        authenticator.authenticate(&audience, &token(&text), NOW_MS, NOW_MS)
+        ask(&mut authenticator, &audience, &text, NOW_MS, NOW_MS)
     };
     assert_eq!(
         ask(&[0]),

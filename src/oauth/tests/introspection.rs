@@ -248,8 +248,7 @@ fn an_answer_counts_for_each_server_by_its_own_audience() {
         audiences: &["https://gate.example/other".to_owned()],
     };
     assert_eq!(
-        gate.authenticator
-            .authenticate(&audience, &token("opaque"), NOW_MS, NOW_MS),
+        ask(&mut gate.authenticator, &audience, "opaque", NOW_MS, NOW_MS),
         Authentication::Refused(TokenError::WrongAudience)
     );
 }
@@ -330,7 +329,7 @@ fn an_opaque_token_needs_exactly_one_issuer_that_could_be_asked() {
             issuers,
             audiences: &audiences,
         };
-        authenticator.authenticate(&audience, &token("opaque"), NOW_MS, NOW_MS)
+        ask(&mut authenticator, &audience, "opaque", NOW_MS, NOW_MS)
     };
     let malformed = Authentication::Refused(TokenError::Malformed);
     assert_eq!(ask(&[2]), malformed);

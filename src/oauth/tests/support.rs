@@ -1,5 +1,6 @@
 //! An authorization server in a few functions.
 
+use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::OnceLock;
 
@@ -179,9 +180,19 @@ pub(super) fn authenticator(issuers: Vec<Issuer>, cache_entries: usize) -> Authe
     Authenticator::new(issuers.into_iter().map(Rc::new).collect(), limits).unwrap()
 }
 
-pub(super) fn token(text: &str) -> BearerToken<'_> {
-    // The grammar does not matter here; the tests of bearer tokens have it.
-    BearerToken::for_test(text)
+/// What is known of a token. The grammar does not matter here; the tests of
+/// bearer tokens have it.
+pub(super) fn ask(
+    authenticator: &mut Authenticator,
+    audience: &Audience<'_>,
+    text: &str,
+    arrived_ms: u64,
+    now_ms: u64,
+) -> Authentication {
+    let hash = authenticator.hash_of(text.as_bytes());
+    let read = || Ok::<_, Infallible>(BearerToken::for_test(text));
+    let Ok(answer) = authenticator.authenticate(audience, hash, read, arrived_ms, now_ms);
+    answer
 }
 
 impl Gate {
@@ -206,8 +217,13 @@ impl Gate {
             issuers: &[0],
             audiences: &self.audiences,
         };
-        self.authenticator
-            .authenticate(&audience, &token(text), arrived_ms, self.now_ms)
+        ask(
+            &mut self.authenticator,
+            &audience,
+            text,
+            arrived_ms,
+            self.now_ms,
+        )
     }
 
     pub(super) fn identity(&mut self, text: &str) -> Rc<Identity> {
