@@ -23,7 +23,7 @@ use crate::response::{AskedRequest, Expected};
 /// makes one, and nothing is forwarded without.
 #[derive(PartialEq)]
 pub struct Admission {
-    permits: Vec<Permit>,
+    permits: Permits,
     /// What it brings back from an earlier answer.
     pub(super) retry: Retry,
     /// The message to send on in place of the one that came: of the same
@@ -34,6 +34,22 @@ pub struct Admission {
     pub(super) opens: Option<SessionFlags>,
     /// What its response has to answer.
     pub(super) expected: Expected,
+}
+
+/// A permit for each of its calls.
+#[derive(PartialEq)]
+enum Permits {
+    One(Permit),
+    OfBatch(Vec<Permit>),
+}
+
+impl Permits {
+    const fn len(&self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::OfBatch(permits) => permits.len(),
+        }
+    }
 }
 
 /// Without the message: its arguments are the client's, and nobody else's.
@@ -48,7 +64,7 @@ impl fmt::Debug for Admission {
 }
 
 impl Admission {
-    const fn of(permits: Vec<Permit>) -> Self {
+    const fn of(permits: Permits) -> Self {
         Self {
             permits,
             retry: Retry::NONE,
@@ -83,9 +99,14 @@ struct Permitted<'a> {
 }
 
 impl Permitted<'_> {
-    fn asked(&self, message: &Message<'_>, revision: Revision) -> Option<AskedRequest> {
+    fn asked(
+        &self,
+        message: &Message<'_>,
+        revision: Revision,
+        keys: &StateKeys,
+    ) -> Option<AskedRequest> {
         let call = self.call.as_ref();
-        expected::asked(message, call, &self.tasks, &self.permit, revision)
+        expected::asked(message, call, &self.tasks, &self.permit, revision, keys)
     }
 }
 
@@ -180,7 +201,7 @@ fn judge_bodiless(
     let call = Call::pseudo(method);
     let (decision, record) = decide(head, identity, &call);
     let result = match decision {
-        Ok(permit) => Ok(Admission::of(vec![permit])),
+        Ok(permit) => Ok(Admission::of(Permits::One(permit))),
         Err(denial) => {
             let reply = refuse(&denial, addressee(head, unanswerable));
             Err((denial, reply))
@@ -264,12 +285,12 @@ fn admit(
     bytes: &[u8],
     ground: Ground<'_>,
 ) -> Result<Admission, Denial> {
-    let mut admission = Admission::of(vec![permitted.permit.clone()]);
-    if let Some(asked) = permitted.asked(message, revision) {
+    let Ground { keys, now_s, .. } = ground;
+    let mut admission = Admission::of(Permits::One(permitted.permit.clone()));
+    if let Some(asked) = permitted.asked(message, revision, keys) {
         admission.expected = Expected::Answers(vec![asked]);
     }
     let owner = Owner::of(identity, &head.site);
-    let Ground { keys, now_s, .. } = ground;
     let mut rewritten = Overwrite::new(bytes);
     if let Message::Request { method, params, .. } | Message::Notification { method, params } =
         message
@@ -281,11 +302,14 @@ fn admit(
             .retry
             .rewrite(&mut rewritten)
             .map_err(|ForgedState| Denial::ForgedState)?;
-        tasks::rewrite(&mut rewritten, call, &permitted.tasks).ok_or(Denial::UnknownTask)?;
+        if tasks::rewrite(&mut rewritten, call, &permitted.tasks).is_none() {
+            return Err(Denial::UnknownTask);
+        }
         let features = &head.site.server.client_features;
         for path in declared::refused(features, method, params) {
-            let changed = rewritten.blank(&path);
-            changed.ok_or(Denial::Envelope(EnvelopeError::Json(JsonError::Syntax)))?;
+            if rewritten.blank(&path).is_none() {
+                return Err(Denial::Envelope(EnvelopeError::Json(JsonError::Syntax)));
+            }
         }
         if method == "initialize" {
             admission.opens = Some(SessionFlags {
@@ -318,7 +342,7 @@ fn judge_batch(
         calls.push(record);
         let reply = match result {
             Ok(permitted) => {
-                asked.extend(permitted.asked(message, revision));
+                asked.extend(permitted.asked(message, revision, keys));
                 permits.push(permitted.permit);
                 None
             }
@@ -333,7 +357,7 @@ fn judge_batch(
         Some(refused) => Err(refused),
         None => Ok(Admission {
             expected: Expected::Answers(asked),
-            ..Admission::of(permits)
+            ..Admission::of(Permits::OfBatch(permits))
         }),
     };
     Judgement {

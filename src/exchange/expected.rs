@@ -1,13 +1,14 @@
 //! What a permitted request leads one to expect of its response.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
-use crate::continuity::Task;
+use crate::continuity::{StateKeys, Task};
 use crate::mcp::envelope::Message;
+use crate::mcp::revision::known;
 use crate::mcp::{Call, Era, Revision, Target};
 use crate::policy::Permit;
-use crate::response::{AskedKind, AskedRequest, ListKind};
-use crate::text::Text;
+use crate::response::{AskedKind, AskedRequest, Called, ListKind};
 
 /// The request, if this message is one that wants an answer. `tasks` are those
 /// that it names, opened; none where ids are not bound.
@@ -17,20 +18,27 @@ pub(super) fn asked(
     tasks: &[Rc<Task>],
     permit: &Permit,
     revision: Revision,
+    keys: &StateKeys,
 ) -> Option<AskedRequest> {
     let Message::Request { id, .. } = message else {
         return None;
     };
-    Some(AskedRequest {
-        id: id.clone(),
-        era: revision.era(),
-        kind: call.map_or(AskedKind::Other, |call| {
-            kind_of(call, tasks, permit, revision.era())
-        }),
-    })
+    let era = revision.era();
+    let kind = match call {
+        Some(call) => kind_of(call, tasks, permit, era, keys),
+        None => AskedKind::Other,
+    };
+    let id = id.clone();
+    Some(AskedRequest { id, era, kind })
 }
 
-fn kind_of(call: &Call<'_>, tasks: &[Rc<Task>], permit: &Permit, era: Era) -> AskedKind {
+fn kind_of(
+    call: &Call<'_>,
+    tasks: &[Rc<Task>],
+    permit: &Permit,
+    era: Era,
+    keys: &StateKeys,
+) -> AskedKind {
     if let Some(list) = ListKind::of(call.method) {
         return AskedKind::List(list);
     }
@@ -41,20 +49,11 @@ fn kind_of(call: &Call<'_>, tasks: &[Rc<Task>], permit: &Permit, era: Era) -> As
         // Of extensions, some may ask for input as calls do (MCP 2026-07-28,
         // multi round-trip requests).
         (Target::Method, _) if era == Era::Legacy => AskedKind::Other,
-        _ => AskedKind::Call {
-            method: method(call.method),
+        _ if keys.is_empty() => AskedKind::Call(None),
+        _ => AskedKind::Call(Some(Box::new(Called {
+            method: known(call.method).map_or_else(|| call.method.to_owned().into(), Cow::Borrowed),
             target: call.target_name().into(),
             rule: permit.rule().map(Rc::clone),
-        },
-    }
-}
-
-/// Those that are called most have not to be copied.
-fn method(name: &str) -> Text {
-    match name {
-        "tools/call" => "tools/call".into(),
-        "prompts/get" => "prompts/get".into(),
-        "resources/read" => "resources/read".into(),
-        other => other.to_owned().into(),
+        }))),
     }
 }

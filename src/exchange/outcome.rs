@@ -9,19 +9,36 @@ use crate::continuity::{Owner, StateKeys};
 use crate::credential::{ConsentAnswer, ConsentNeeded};
 use crate::http::Headers;
 use crate::oauth::Identity;
-use crate::record::{Outcome, Record};
+use crate::record::{CallRecord, Outcome, Record, ResponseChanges};
 use crate::reply::{Addressee, Asker, ConsentForm, Denial, MissingConsent, Reply, Subject, refuse};
 use crate::site::Site;
 
 /// What is known of an exchange whoever decides on it.
 pub(super) fn record_of(head: &Head, identity: Option<Rc<Identity>>, now_ms: u64) -> Record {
+    record_of_calls(Vec::new(), head, identity, now_ms)
+}
+
+/// The same, where it is known what was asked for.
+pub(super) fn record_of_calls(
+    calls: Vec<CallRecord>,
+    head: &Head,
+    identity: Option<Rc<Identity>>,
+    now_ms: u64,
+) -> Record {
     Record {
         server: Some(Rc::clone(&head.site.server.id)),
         identity,
         request_id: request_id(&head.headers),
         http_method: head.verb.as_str().into(),
+        revision: None,
+        calls,
+        outcome: Outcome::default(),
+        reason: "",
+        status: 0,
         elapsed_ms: now_ms.saturating_sub(head.arrived_ms),
-        ..Record::default()
+        body_bytes: 0,
+        credential: None,
+        response: ResponseChanges::default(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::admit::{Ground, Judgement, judge};
 use super::credential::{Found, Search, Wait, find};
 use super::head::Head;
-use super::outcome::{deny, record_of, refused};
+use super::outcome::{deny, record_of, record_of_calls, refused};
 use super::permitted::Permitted;
 use super::{Exchange, Preparing, Step, Worker, edits};
 use crate::oauth::Identity;
@@ -89,10 +89,9 @@ impl Reading {
         );
         let record = Record {
             revision,
-            calls,
             body_bytes: bytes.len(),
             credential: released.as_ref().and_then(Found::record),
-            ..record_of(&head, Some(Rc::clone(&identity)), now_ms)
+            ..record_of_calls(calls, &head, Some(Rc::clone(&identity)), now_ms)
         };
         match result {
             Ok(admission) => Permitted {

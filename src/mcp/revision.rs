@@ -79,7 +79,7 @@ impl Revision {
 
     fn has(self, kind: Kind, method: &str) -> bool {
         METHODS.iter().any(|(of, name, first, last)| {
-            *of == kind && *name == method && (*first..=*last).contains(&self)
+            is_same(name, method) && *of == kind && (*first..=*last).contains(&self)
         })
     }
 }
@@ -93,6 +93,20 @@ impl fmt::Display for Revision {
 /// Every method that a client may send in some revision.
 pub fn methods() -> impl Iterator<Item = &'static str> {
     METHODS.iter().map(|(_, name, _, _)| *name)
+}
+
+/// The method of that name, if it is one that a client may send in some
+/// revision.
+pub fn known(method: &str) -> Option<&'static str> {
+    methods().find(|name| is_same(name, method))
+}
+
+/// Methods of the same length mostly differ in their last letter.
+#[inline]
+fn is_same(name: &str, method: &str) -> bool {
+    name.len() == method.len()
+        && name.as_bytes().last() == method.as_bytes().last()
+        && name == method
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

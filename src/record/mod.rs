@@ -15,7 +15,7 @@ pub use hasher::WordHasher;
 pub use state::{StateEntries, StateEntry, audit_state, filter_state, identity_state};
 
 use crate::json::Json;
-use crate::mcp::revision::methods;
+use crate::mcp::revision::known;
 use crate::mcp::{Call, Revision, Target};
 use crate::oauth::Identity;
 
@@ -200,10 +200,9 @@ fn audited_value(value: &Json) -> Json<'static> {
 }
 
 fn method(name: &str) -> Cow<'static, str> {
-    [Call::GET, Call::DELETE, Call::RESPONSE]
-        .into_iter()
-        .chain(methods())
-        .find(|known| *known == name)
+    let pseudo = || [Call::GET, Call::DELETE, Call::RESPONSE].into_iter();
+    known(name)
+        .or_else(|| pseudo().find(|pseudo| *pseudo == name))
         .map_or_else(|| Cow::Owned(shortened(name).to_owned()), Cow::Borrowed)
 }
 

@@ -1,9 +1,12 @@
 //! What is known of a request when it is answered after its message is gone.
 
+use std::borrow::Cow;
+
 use super::Subject;
 use crate::continuity::{CallDigest, Owner, StateKeys, request_state};
 use crate::mcp::elicitation::{UrlElicitation, url_elicitation};
 use crate::mcp::envelope::{Message, RequestId};
+use crate::mcp::revision::known;
 use crate::mcp::{Call, Era, Revision};
 
 /// Who gets an answer of the gate's own, as far as answers differ by it.
@@ -18,7 +21,7 @@ pub enum Asker {
         /// Its id.
         id: RequestId,
         /// Its method.
-        method: String,
+        method: Cow<'static, str>,
         /// The era of its revision.
         era: Era,
         /// How it can be answered with a URL to open, if at all.
@@ -35,7 +38,8 @@ impl Asker {
         match message {
             Message::Request { id, method, .. } => Self::Request {
                 id: id.clone(),
-                method: method.clone().into_owned(),
+                method: known(method)
+                    .map_or_else(|| Cow::Owned(method.as_ref().to_owned()), Cow::Borrowed),
                 era: revision.era(),
                 elicits: None,
                 call: None,

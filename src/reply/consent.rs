@@ -59,7 +59,7 @@ impl ConsentForm {
                 _ => Self::Http403,
             };
         };
-        let tool_result_or_403 = || match method.as_str() {
+        let tool_result_or_403 = || match method.as_ref() {
             "tools/call" => Self::ToolResult,
             _ => Self::Http403,
         };

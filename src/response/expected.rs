@@ -1,12 +1,12 @@
 //! What a request leads one to expect of its response.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::ListKind;
 use crate::continuity::Task;
 use crate::mcp::Era;
 use crate::mcp::envelope::RequestId;
-use crate::text::Text;
 
 /// What a request leads one to expect of its response.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,14 +37,8 @@ pub enum AskedKind {
     List(ListKind),
     /// A tool, a prompt or a resource, or in the modern era any other method:
     /// the answer may be a task, or ask for input.
-    Call {
-        /// The method.
-        method: Text,
-        /// The name or the URI; empty where it has none.
-        target: Rc<str>,
-        /// The `id` of the rule that allows it, if one does.
-        rule: Option<Rc<str>>,
-    },
+    /// Where there is no key, nothing is bound to it.
+    Call(Option<Box<Called>>),
     /// A task (`tasks/get`, `tasks/result`, `tasks/cancel`, `tasks/update`).
     Task(Rc<Task>),
     /// The tasks of the upstream (`tasks/list`).
@@ -53,6 +47,17 @@ pub enum AskedKind {
     Listen(Vec<Rc<Task>>),
     /// Anything else.
     Other,
+}
+
+/// What a task or a state is bound to that is the answer to a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Called {
+    /// The method.
+    pub method: Cow<'static, str>,
+    /// The name or the URI; empty where it has none.
+    pub target: Rc<str>,
+    /// The `id` of the rule that allows it, if one does.
+    pub rule: Option<Rc<str>>,
 }
 
 impl Expected {

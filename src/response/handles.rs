@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::expected::{AskedKind, AskedRequest};
+use super::expected::{AskedKind, AskedRequest, Called};
 use super::splice::Splice;
 use super::withheld::Withheld;
 use crate::continuity::{Owner, StateKeys, Task, TaskOrigin, bind_task, bind_upstream_state};
@@ -37,12 +37,15 @@ impl Binder<'_> {
             return Ok(());
         };
         match kind {
-            AskedKind::Call {
-                method,
-                target,
-                rule,
-            } => {
-                if *method == "tools/call" {
+            // There were no keys when it was asked for.
+            AskedKind::Call(None) => Err(Withheld::Unbound),
+            AskedKind::Call(Some(called)) => {
+                let Called {
+                    method,
+                    target,
+                    rule,
+                } = &**called;
+                if method == "tools/call" {
                     let (tool, rule) = (Rc::clone(target), rule.clone());
                     self.new_task(members, &TaskOrigin { tool, rule }, splice)?;
                 }
@@ -274,11 +277,11 @@ mod tests {
     }
 
     fn call(method: &str, target: &str) -> AskedKind {
-        AskedKind::Call {
+        AskedKind::Call(Some(Box::new(Called {
             method: method.to_owned().into(),
             target: target.into(),
             rule: Some("r".into()),
-        }
+        })))
     }
 
     /// What becomes of a result.
@@ -304,6 +307,15 @@ mod tests {
         assert_eq!(task.upstream_id, r"\u0061\n");
         let origin = task.origin.unwrap();
         assert_eq!((&*origin.tool, origin.rule.as_deref()), ("add", Some("r")));
+    }
+
+    #[test]
+    fn where_nobody_knows_what_to_bind_to_nothing_is_passed_unbound() {
+        let asked = asked(Era::Modern, AskedKind::Call(None));
+        let text = r#"{"resultType":"task","taskId":"a","status":"working"}"#;
+        assert_eq!(bound(text, Some(&asked), &keys()), Err(Withheld::Unbound));
+        let no_keys = StateKeys::default();
+        assert_eq!(bound(text, Some(&asked), &no_keys).as_deref(), Ok(text));
     }
 
     #[test]

@@ -327,7 +327,7 @@ impl<'a> Inspector<'a> {
             Some(AskedKind::Other) | None => Some(None),
             // Of two requests with one id, an upstream may send the answer to
             // the one on the stream of the other.
-            Some(AskedKind::Call { .. }) if self.is_odd(asked, &members) => Some(None),
+            Some(AskedKind::Call(_)) if self.is_odd(asked, &members) => Some(None),
             Some(_) => None,
         };
         let mut hidden = 0;

@@ -29,7 +29,7 @@ mod withheld;
 
 pub use body::{BodyKind, Fed, ResponseBody};
 pub use content::{Unreadable, body_kind, length};
-pub use expected::{AskedKind, AskedRequest, Expected};
+pub use expected::{AskedKind, AskedRequest, Called, Expected};
 pub use inspector::{Ground, Inspector, Tally};
 pub use lists::{ListKind, filter_text};
 pub use withheld::Withheld;

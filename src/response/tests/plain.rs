@@ -8,16 +8,20 @@ use crate::continuity::{StateKeys, Task};
 use crate::mcp::Era;
 use crate::mcp::envelope::RequestId;
 use crate::oauth::Identity;
-use crate::response::{AskedKind, AskedRequest, Expected, Ground, Inspector, ListKind, Tally};
+use crate::response::{
+    AskedKind, AskedRequest, Called, Expected, Ground, Inspector, ListKind, Tally,
+};
 
 const CALL: usize = 0;
 
 /// Everything that a request may have asked for, calls first.
 fn kinds() -> Vec<AskedKind> {
-    let call = |method: &str| AskedKind::Call {
-        method: method.to_owned().into(),
-        target: "read-a".into(),
-        rule: None,
+    let call = |method: &'static str| {
+        AskedKind::Call(Some(Box::new(Called {
+            method: method.into(),
+            target: "read-a".into(),
+            rule: None,
+        })))
     };
     let task = Rc::new(Task {
         bound_id: "bound".to_owned(),
