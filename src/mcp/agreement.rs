@@ -101,17 +101,13 @@ pub fn revision(
         (None, _) => Revision::ASSUMED,
     };
     match body {
-        Body::Batch(_) if revision != Revision::V2025_03_26 => return Err(AgreementError::Batch),
-        // Their headers could only name one of the messages.
-        Body::Batch(_) if headers.has("mcp-method") || headers.has("mcp-name") => {
-            return Err(AgreementError::Mismatch("Mcp-Method"));
-        }
-        Body::Batch(messages) => messages
-            .iter()
-            .try_for_each(|message| meta_agrees(message, revision))?,
+        Body::Batch(messages) => batch_agrees(headers, messages, revision)?,
         Body::Single(message) => {
             meta_agrees(message, revision)?;
-            standard_headers_agree(headers, message, revision)?;
+            let demanded = demands_standard_headers(message, revision);
+            if demanded || headers.has("mcp-method") || headers.has(NAME_HEADER) {
+                standard_headers_agree(headers, message, demanded)?;
+            }
         }
     }
     // A header that is there was looked up among the supported ones already.
@@ -121,6 +117,25 @@ pub fn revision(
     Ok(revision)
 }
 
+#[cold]
+#[inline(never)]
+fn batch_agrees(
+    headers: &Headers,
+    messages: &[Message],
+    revision: Revision,
+) -> Result<(), AgreementError> {
+    if revision != Revision::V2025_03_26 {
+        return Err(AgreementError::Batch);
+    }
+    // Their headers could only name one of the messages.
+    if headers.has("mcp-method") || headers.has(NAME_HEADER) {
+        return Err(AgreementError::Mismatch("Mcp-Method"));
+    }
+    let mut messages = messages.iter();
+    messages.try_for_each(|message| meta_agrees(message, revision))
+}
+
+#[inline(never)]
 fn meta_agrees(message: &Message, revision: Revision) -> Result<(), AgreementError> {
     let (Message::Request { params, .. } | Message::Notification { params, .. }) = message else {
         return Ok(());
@@ -148,24 +163,26 @@ fn modern_meta(
     let capabilities = meta
         .and_then(|meta| meta.get(META_CAPABILITIES))
         .and_then(Json::as_object);
-    let demanded = revision.era() == Era::Modern && matches!(message, Message::Request { .. });
+    let demanded = demands_standard_headers(message, revision);
     match capabilities {
         None if demanded => Err(AgreementError::MissingMeta(META_CAPABILITIES)),
         _ => Ok(()),
     }
 }
 
-/// `Mcp-Method` and `Mcp-Name` are demanded of modern requests. Where they
-/// are there, they have to be true in any era: an upstream may route by them.
+/// `Mcp-Method` and `Mcp-Name` are demanded of modern requests.
+fn demands_standard_headers(message: &Message, revision: Revision) -> bool {
+    revision.era() == Era::Modern && matches!(message, Message::Request { .. })
+}
+
+/// Where they are there, they have to be true in any era: an upstream may
+/// route by them.
+#[inline(never)]
 fn standard_headers_agree(
     headers: &Headers,
     message: &Message,
-    revision: Revision,
+    demanded: bool,
 ) -> Result<(), AgreementError> {
-    let demanded = revision.era() == Era::Modern && matches!(message, Message::Request { .. });
-    if !demanded && !headers.has("mcp-method") && !headers.has(NAME_HEADER) {
-        return Ok(());
-    }
     let (method, params) = match message {
         Message::Request { method, params, .. } | Message::Notification { method, params } => {
             (Some(method.as_ref()), Some(params))
