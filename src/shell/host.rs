@@ -103,7 +103,9 @@ pub(super) fn call_answer(body_size: usize, max_size: usize) -> Option<CallAnswe
     })
 }
 
-/// Changes a header map; `false` if the host refused any of it.
+/// Changes a header map; `false` if the host refused any of it. One function
+/// for a request and its response.
+#[inline(never)]
 pub(super) fn edit(map: MapType, edits: &HeaderEdits) -> bool {
     let removed = edits
         .remove

@@ -90,6 +90,8 @@ impl Shared {
         }
     }
 
+    /// Once in the module: a body is fed and then read, one after the other.
+    #[inline(never)]
     fn advance(&mut self, exchange: &Rc<RefCell<Exchange>>, input: Input<'_>) -> Step {
         let mut exchange = exchange.borrow_mut();
         let (next, step) = mem::take(&mut *exchange).advance(input, &mut self.worker, self.now_ms);
@@ -101,12 +103,21 @@ impl Shared {
     /// Remembers whether an exchange waits, and has the root context make the
     /// calls that it waits for.
     fn set_waiting(&mut self, context: u32, exchange: &Rc<RefCell<Exchange>>) {
-        if !exchange.borrow().has_deadline() {
-            if !self.waiting.is_empty() {
-                self.waiting.remove(&context);
-            }
-            return;
+        if exchange.borrow().has_deadline() {
+            self.wait(context, exchange);
+        } else if !self.waiting.is_empty() {
+            self.stop_waiting(context);
         }
+    }
+
+    #[inline(never)]
+    fn stop_waiting(&mut self, context: u32) {
+        self.waiting.remove(&context);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wait(&mut self, context: u32, exchange: &Rc<RefCell<Exchange>>) {
         self.waiting.insert(context, Rc::clone(exchange));
         if exchange.borrow().awaits().is_some() {
             self.have_calls_made();
