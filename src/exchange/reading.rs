@@ -67,19 +67,14 @@ impl Preparing {
 impl Reading {
     /// The message is complete: the decision.
     pub(super) fn decide(self, bytes: &[u8], worker: &mut Worker, now_ms: u64) -> (Exchange, Step) {
-        let Self {
-            head,
-            identity,
-            released,
-        } = self;
         let Judgement {
             result,
             revision,
             calls,
             asker,
         } = judge(
-            &head,
-            &identity,
+            &self.head,
+            &self.identity,
             bytes,
             Ground {
                 limits: &worker.limits,
@@ -90,9 +85,14 @@ impl Reading {
         let record = Record {
             revision,
             body_bytes: bytes.len(),
-            credential: released.as_ref().and_then(Found::record),
-            ..record_of_calls(calls, &head, Some(Rc::clone(&identity)), now_ms)
+            credential: self.released.as_ref().and_then(Found::record),
+            ..record_of_calls(calls, &self.head, Some(Rc::clone(&self.identity)), now_ms)
         };
+        let Self {
+            head,
+            identity,
+            released,
+        } = self;
         match result {
             Ok(admission) => Permitted {
                 head,

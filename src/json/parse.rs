@@ -259,6 +259,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The name of a member, and the colon behind it.
+    #[inline]
     fn name(&mut self) -> Result<Cow<'a, str>, JsonError> {
         if self.next() != Some(b'"') {
             return Err(JsonError::Syntax);

@@ -57,20 +57,25 @@ impl Line {
     }
 
     #[inline(never)]
-    fn word(&mut self, before: &'static str, word: &str) {
-        self.0.push_str(before);
-        self.0.push_str(word);
-        self.0.push('"');
+    fn word(&mut self, before: &'static str, word: &'static str) {
+        self.as_it_is(before, word);
     }
 
     /// Nearly no text has anything to escape.
     #[inline(never)]
     fn text(&mut self, before: &'static str, text: &str) {
         if is_plain(text) {
-            self.word(before, text);
+            self.as_it_is(before, text);
         } else {
             self.escaped(before, text);
         }
+    }
+
+    #[inline]
+    fn as_it_is(&mut self, before: &'static str, text: &str) {
+        self.0.push_str(before);
+        self.0.push_str(text);
+        self.0.push('"');
     }
 
     fn some_text(&mut self, before: &'static str, text: Option<&str>) {
