@@ -276,7 +276,9 @@ impl<'a> Scanner<'a> {
     fn string(&mut self) -> Result<Cow<'a, str>, JsonError> {
         match self.plain() {
             Some(text) => Ok(Cow::Borrowed(text)),
-            None => self.escaped().map(|inside| Cow::Owned(text::read(inside))),
+            None => text::read(self.escaped()?)
+                .map(Cow::Owned)
+                .ok_or(JsonError::Syntax),
         }
     }
 

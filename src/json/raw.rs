@@ -4,17 +4,14 @@
 //! Every level that is taken apart is strict: valid JSON in UTF-8, no member
 //! name twice. What is not taken apart is valid JSON in UTF-8.
 
-use core::fmt;
 use core::ops::Range;
 use std::borrow::Cow;
-
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
 
 use super::JsonError;
 use super::cursor::Cursor;
 use super::letters::is_lookalike_of_any;
 use super::parse::has_duplicate;
+use super::walk::Walk;
 
 /// The members of an object, in the order in which they were written: names
 /// decoded, values as they stand in the text.
@@ -26,7 +23,41 @@ pub struct RawObject<'a>(Vec<(Cow<'a, str>, &'a str)>);
 /// # Errors
 /// [`JsonError`]; never [`JsonError::TooDeep`].
 pub fn object(text: &[u8]) -> Result<RawObject<'_>, JsonError> {
-    serde_json::from_slice(text).map_err(|error| classify(&error))
+    let (mut walk, is_whole) = begin(text);
+    let members = walk_members(&mut walk).ok_or(JsonError::Syntax)?;
+    if has_duplicate(&members) {
+        return Err(JsonError::DuplicateMember);
+    }
+    if !is_whole || walk.next().is_some() {
+        return Err(JsonError::Syntax);
+    }
+    Ok(RawObject(members))
+}
+
+/// At the beginning of a text, as far as it is UTF-8, and whether that is all
+/// of it.
+fn begin(text: &[u8]) -> (Walk<'_>, bool) {
+    match core::str::from_utf8(text) {
+        Ok(text) => (Walk::new(text), true),
+        // Before the byte that is no UTF-8, something else may be wrong.
+        Err(error) => {
+            let before = text.get(..error.valid_up_to()).unwrap_or_default();
+            let before = core::str::from_utf8(before).unwrap_or_default();
+            (Walk::new(before), false)
+        }
+    }
+}
+
+fn walk_members<'a>(walk: &mut Walk<'a>) -> Option<Vec<(Cow<'a, str>, &'a str)>> {
+    let mut members = Vec::new();
+    walk.takes(b'{').then_some(())?;
+    let mut ends = walk.takes(b'}');
+    while !ends {
+        let name = walk.name()?.read()?;
+        members.push((name, walk.value()?));
+        ends = walk.ends(b'}')?;
+    }
+    Some(members)
 }
 
 /// As [`object`], for a text that is known to be JSON, like what another object
@@ -66,14 +97,33 @@ fn members(json: &str) -> Option<Vec<(Cow<'_, str>, &str)>> {
 /// [`JsonError`]; never [`JsonError::TooDeep`] or
 /// [`JsonError::DuplicateMember`].
 pub fn array(text: &[u8]) -> Result<Vec<&str>, JsonError> {
-    let elements: Elements<'_> = serde_json::from_slice(text).map_err(|error| classify(&error))?;
-    Ok(elements.0)
+    let (mut walk, is_whole) = begin(text);
+    let elements = walk_elements(&mut walk).ok_or(JsonError::Syntax)?;
+    if !is_whole || walk.next().is_some() {
+        return Err(JsonError::Syntax);
+    }
+    Ok(elements)
+}
+
+fn walk_elements<'a>(walk: &mut Walk<'a>) -> Option<Vec<&'a str>> {
+    let mut elements = Vec::new();
+    walk.takes(b'[').then_some(())?;
+    let mut ends = walk.takes(b']');
+    while !ends {
+        elements.push(walk.value()?);
+        ends = walk.ends(b']')?;
+    }
+    Some(elements)
 }
 
 /// The string that this text is, if it is one.
 pub fn string(text: &str) -> Option<Cow<'_, str>> {
-    let name: Name<'_> = serde_json::from_str(text).ok()?;
-    Some(name.0)
+    let mut walk = Walk::new(text);
+    let string = walk.string()?;
+    if walk.next().is_some() {
+        return None;
+    }
+    string.read()
 }
 
 /// Where a part stands in the text that it was taken from; `None` if it was
@@ -107,99 +157,11 @@ impl<'a> RawObject<'a> {
     }
 }
 
-const DUPLICATE: &str = "duplicate member";
-
-/// serde carries our own error as text, so this reads it back.
-fn classify(error: &serde_json::Error) -> JsonError {
-    let is_ours = error.classify() == serde_json::error::Category::Data;
-    let text = error.to_string();
-    if is_ours && text.starts_with(DUPLICATE) {
-        JsonError::DuplicateMember
-    } else if !is_ours && text.starts_with("recursion limit exceeded") {
-        JsonError::TooDeep
-    } else {
-        JsonError::Syntax
-    }
-}
-
-struct Elements<'a>(Vec<&'a str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Elements<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Collect;
-        impl<'de> Visitor<'de> for Collect {
-            type Value = Elements<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an array")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
-                let mut elements = Vec::new();
-                while let Some(element) = access.next_element::<&RawValue>()? {
-                    elements.push(element.get());
-                }
-                Ok(Elements(elements))
-            }
-        }
-        deserializer.deserialize_seq(Collect)
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for RawObject<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Collect;
-        impl<'de> Visitor<'de> for Collect {
-            type Value = RawObject<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some(name) = access.next_key::<Name<'de>>()? {
-                    members.push((name.0, access.next_value::<&RawValue>()?.get()));
-                }
-                if has_duplicate(&members) {
-                    return Err(A::Error::custom(DUPLICATE));
-                }
-                Ok(RawObject(members))
-            }
-        }
-        deserializer.deserialize_map(Collect)
-    }
-}
-
-/// A string, without a copy where it has no escapes.
-struct Name<'a>(Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Read;
-        impl<'de> Visitor<'de> for Read {
-            type Value = Name<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Name(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Name(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(Read)
-    }
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use proptest::prelude::*;
 
+    use super::super::tests::raw_reference;
     use super::*;
 
     #[test]
@@ -285,6 +247,41 @@ pub(super) mod tests {
             })
     }
 
+    fn is_like_the_reference(bytes: &[u8]) {
+        let shown = bytes.escape_ascii();
+        let members = object(bytes).map(|members| members.0);
+        assert_eq!(members, raw_reference::object(bytes), "{shown}");
+        assert_eq!(array(bytes), raw_reference::array(bytes), "{shown}");
+        if let Ok(text) = core::str::from_utf8(bytes) {
+            assert_eq!(string(text), raw_reference::string(text), "{shown}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_wrong_in_the_words_of_the_reference() {
+        for text in [
+            &b"{\"a\":1,\"a\":2}x"[..],
+            b"{\"a\":1,\"a\":2}\xff",
+            b"{\"a\":1,\"a\":\"\xff\"}",
+            b"{\"a\":1,\"a\":2,",
+            b"{\"\\ud800\":1}",
+            b"{\"a\":\"\\ud800\"}",
+            b" {} ",
+            b"[1]x",
+            b"[\"\xff\"]",
+            b"[1,\xff",
+            b" \"a\\n\" ",
+            b"\"\\ud800\"",
+            b"\"\\ud83d\\ude00\"",
+            b"\"\\udc00\"",
+            b"\"a\" x",
+            b"\x0c{}",
+            b"",
+        ] {
+            is_like_the_reference(text);
+        }
+    }
+
     proptest! {
         #[test]
         fn what_is_known_to_be_json_is_taken_apart_in_the_same_way(json in json()) {
@@ -292,10 +289,24 @@ pub(super) mod tests {
         }
 
         #[test]
+        fn texts_are_taken_apart_as_serde_json_takes_them_apart(
+            json in json(),
+            wrong in prop::collection::vec(any::<u8>(), 0..3),
+            at: prop::sample::Index,
+        ) {
+            is_like_the_reference(json.as_bytes());
+            let mut bytes = json.into_bytes();
+            let at = at.index(bytes.len());
+            bytes.splice(at..at, wrong.iter().copied());
+            is_like_the_reference(&bytes);
+            bytes.extend(wrong);
+            is_like_the_reference(&bytes);
+        }
+
+        #[test]
         fn any_bytes_are_taken_apart_or_refused_without_a_panic(bytes: Vec<u8>, text: String) {
-            let _ = object(&bytes);
-            let _ = array(&bytes);
-            let _ = string(&text);
+            is_like_the_reference(&bytes);
+            is_like_the_reference(text.as_bytes());
             let _ = object_within(&text);
         }
     }

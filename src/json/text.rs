@@ -101,18 +101,16 @@ fn code_unit(bytes: &[u8]) -> Option<u32> {
     })
 }
 
-/// What a text with escapes says, all of which stand for something.
-pub(super) fn read(inside: &str) -> String {
+/// What a text with escapes says. `None` if one of them stands for nothing.
+pub(super) fn read(inside: &str) -> Option<String> {
     let mut said = String::with_capacity(inside.len());
     let mut rest = inside;
     while let Some((plain, after)) = rest.split_once('\\') {
         said.push_str(plain);
-        let Some((character, length)) = escaped(after.as_bytes()) else {
-            break;
-        };
+        let (character, length) = escaped(after.as_bytes())?;
         said.push(character);
-        rest = after.get(length..).unwrap_or_default();
+        rest = after.get(length..)?;
     }
     said.push_str(rest);
-    said
+    Some(said)
 }

@@ -1,5 +1,7 @@
 //! Going over strict JSON once, without a tree and without a copy of it.
 
+use std::borrow::Cow;
+
 use super::text;
 
 /// A place in a text. Each method begins where the next value, or the part of
@@ -216,6 +218,17 @@ impl<'a> Walk<'a> {
 
     fn rest(&self) -> &'a [u8] {
         self.text.as_bytes().get(self.at..).unwrap_or_default()
+    }
+}
+
+impl<'a> Written<'a> {
+    /// What it says. `None` if it says nothing in UTF-8.
+    pub(crate) fn read(self) -> Option<Cow<'a, str>> {
+        if self.has_escapes {
+            text::read(self.inside).map(Cow::Owned)
+        } else {
+            Some(Cow::Borrowed(self.inside))
+        }
     }
 }
 

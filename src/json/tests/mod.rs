@@ -1,5 +1,6 @@
 //! The parser by itself, and against `serde_json` as a reference.
 
+pub(super) mod raw_reference;
 mod reference;
 
 use proptest::prelude::*;
