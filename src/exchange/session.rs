@@ -29,6 +29,7 @@ pub(super) enum SessionUse {
 
 impl SessionUse {
     /// From the headers of a request whose caller is known.
+    #[inline]
     pub(super) fn of(
         headers: &Headers,
         site: &Site,
@@ -38,6 +39,16 @@ impl SessionUse {
         if keys.is_empty() {
             return Ok(Self::Untouched);
         }
+        Self::read(headers, site, identity, keys)
+    }
+
+    #[inline(never)]
+    fn read(
+        headers: &Headers,
+        site: &Site,
+        identity: &Identity,
+        keys: &StateKeys,
+    ) -> Result<Self, Denial> {
         // The body cannot say otherwise: it has to agree with the header.
         let named = agreement::header_revision(headers, &site.server.protocol_versions);
         if let Ok(Some(revision)) = named

@@ -48,7 +48,13 @@ impl TaskName {
         identity: &Identity,
         keys: &StateKeys,
     ) -> Option<Self> {
-        let task = open_task(keys, &Owner::of(identity, site), &mirrored_name(headers)?)?;
+        let name = mirrored_name(headers)?;
+        Self::read(&name, headers, &Owner::of(identity, site), keys)
+    }
+
+    #[inline(never)]
+    fn read(name: &str, headers: &Headers, owner: &Owner<'_>, keys: &StateKeys) -> Option<Self> {
+        let task = open_task(keys, owner, name)?;
         match headers.single("mcp-method") {
             Ok(Some(method)) if method.starts_with("tasks/") => Some(Self::Named(task)),
             Ok(None) => Some(Self::Stray),
