@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -21,7 +22,10 @@ ARTEFACT = ROOT / "target" / "module" / NAME
 
 HERE = Path(__file__).parent
 WASM_OPT = HERE / "node_modules" / "binaryen" / "bin" / "wasm-opt"
-PASSES = ("-O2", "--reorder-functions-by-name", "--strip-debug", "--strip-producers")
+PASSES = (
+    *("-Oz", "--merge-similar-functions", "-Oz"),
+    *("--reorder-functions-by-name", "--strip-debug", "--strip-producers"),
+)
 
 
 def compiled(processes: Processes, root: Path = ROOT, target: Path | None = None) -> Path:
@@ -34,10 +38,18 @@ def compiled(processes: Processes, root: Path = ROOT, target: Path | None = None
             *("cargo", "build", "--release", "--locked"),
             *("--target", TARGET, "--package", "mcp-auth-filter"),
             *("--target-dir", str(target)),
+            *("--config", f"target.{TARGET}.rustflags=['--remap-path-prefix={sources()}=']"),
         ],
         cwd=root,
     )
     return target / TARGET / "release" / NAME
+
+
+def sources() -> Path:
+    """Where cargo keeps the sources of other crates. Messages of panics name files
+    there: without this part they are shorter, and the same on every machine."""
+    home = os.environ.get("CARGO_HOME") or Path.home() / ".cargo"
+    return Path(home) / "registry" / "src"
 
 
 def build(processes: Processes) -> Path:

@@ -56,6 +56,16 @@ pub enum Json<'a> {
 pub struct Object<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
 
 impl<'a> Json<'a> {
+    /// An object with these members, whose names differ.
+    pub(crate) fn object<N: Into<Cow<'a, str>>>(
+        members: impl IntoIterator<Item = (N, Self)>,
+    ) -> Self {
+        let members = members.into_iter();
+        Self::Object(Object(
+            members.map(|(name, value)| (name.into(), value)).collect(),
+        ))
+    }
+
     /// The string, if this is one.
     pub fn as_str(&self) -> Option<&str> {
         match self {
@@ -248,6 +258,18 @@ impl<'a> IntoIterator for Object<'a> {
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()
+    }
+}
+
+impl<'a> From<&'a str> for Json<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::String(text.into())
+    }
+}
+
+impl From<String> for Json<'_> {
+    fn from(text: String) -> Self {
+        Self::String(text.into())
     }
 }
 

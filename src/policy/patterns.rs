@@ -4,7 +4,6 @@
 //! all of it, its beginning, or its end. What is found by it is tried, and so
 //! are the patterns that have no such part.
 
-use std::collections::BTreeMap;
 use std::ops::Deref;
 
 use super::Pattern;
@@ -128,32 +127,35 @@ impl FromIterator<Pattern> for Patterns {
 
 /// How many patterns have the same beginning, and the same end.
 struct Shared<'a> {
-    heads: BTreeMap<&'a str, usize>,
-    tails: BTreeMap<&'a str, usize>,
+    /// The beginnings of all patterns, in order.
+    heads: Vec<&'a str>,
+    /// Their ends, in order.
+    tails: Vec<&'a str>,
 }
 
 impl<'a> Shared<'a> {
     fn of(list: &'a [Pattern]) -> Self {
-        let mut shared = Self {
-            heads: BTreeMap::new(),
-            tails: BTreeMap::new(),
+        let sorted = |part: fn(&'a Pattern) -> &'a str| {
+            let patterns = list.iter().filter(|pattern| !pattern.is_exact());
+            let mut parts: Vec<&str> = patterns.map(part).collect();
+            parts.sort_unstable();
+            parts
         };
-        for pattern in list.iter().filter(|pattern| !pattern.is_exact()) {
-            for (counts, part) in [
-                (&mut shared.heads, pattern.head()),
-                (&mut shared.tails, pattern.tail()),
-            ] {
-                let count = counts.entry(part).or_default();
-                *count = count.saturating_add(1);
-            }
+        Self {
+            heads: sorted(Pattern::head),
+            tails: sorted(Pattern::tail),
         }
-        shared
     }
 
     /// Whether fewer patterns are found by this beginning than by this end. One
     /// of the two is not empty.
     fn prefers_head(&self, head: &str, tail: &str) -> bool {
-        tail.is_empty() || (!head.is_empty() && self.heads.get(head) <= self.tails.get(tail))
+        let count = |sorted: &[&str], part: &str| {
+            let end = sorted.partition_point(|other| *other <= part);
+            end.saturating_sub(sorted.partition_point(|other| *other < part))
+        };
+        tail.is_empty()
+            || (!head.is_empty() && count(&self.heads, head) <= count(&self.tails, tail))
     }
 }
 

@@ -1,12 +1,12 @@
 //! How a client is told that its user has to connect an account first.
 
-use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::asker::Asker;
 use super::json_rpc::{self, Error, result, tool_error};
 use crate::continuity::CONSENT_KEY;
 use crate::credential::{ConsentAnswer, ConsentNeeded};
+use crate::json::Json;
 use crate::mcp::Era;
 use crate::mcp::elicitation::UrlElicitation;
 use crate::mcp::envelope::RequestId;
@@ -96,25 +96,36 @@ pub(super) fn answer(
         (ConsentForm::ElicitationError, Some(id), Some(url)) => (
             200,
             Error {
-                data: Some(json!({"elicitations": [{
-                    "mode": "url",
-                    "elicitationId": elicitation_id(needed, url),
-                    "url": url,
-                    "message": request(server),
-                }]})),
+                data: Some(Json::object([(
+                    "elicitations",
+                    Json::Array(vec![Json::object([
+                        ("mode", "url".into()),
+                        ("elicitationId", elicitation_id(needed, url).into()),
+                        ("url", url.into()),
+                        ("message", request(server).into()),
+                    ])]),
+                )])),
                 ..Error::new(json_rpc::URL_ELICITATION_REQUIRED, request(server))
             }
             .answer(Some(id)),
         ),
         (ConsentForm::InputRequired { request_state }, Some(id), Some(url)) => {
-            let input = json!({
-                "resultType": "input_required",
-                "inputRequests": {CONSENT_KEY: {
-                    "method": "elicitation/create",
-                    "params": {"mode": "url", "url": url, "message": request(server)},
-                }},
-                "requestState": request_state,
-            });
+            let asked = Json::object([
+                ("method", "elicitation/create".into()),
+                (
+                    "params",
+                    Json::object([
+                        ("mode", "url".into()),
+                        ("url", url.into()),
+                        ("message", request(server).into()),
+                    ]),
+                ),
+            ]);
+            let input = Json::object([
+                ("resultType", "input_required".into()),
+                ("inputRequests", Json::object([(CONSENT_KEY, asked)])),
+                ("requestState", request_state.as_str().into()),
+            ]);
             (200, result(id, &input))
         }
         (ConsentForm::ToolResult, Some(id), url) => {
@@ -158,20 +169,15 @@ fn instruction(server: &str, url: Option<&str>) -> String {
 
 /// `code`, `authType`, and `authorizeUrl` or `appUuid`, as clients of the
 /// token service's own API know them.
-fn detail(needed: &ConsentNeeded) -> Value {
-    let mut detail = json!({
-        "code": "authentication_required",
-        "authType": needed.auth_type.as_str(),
-    });
-    if let Some(members) = detail.as_object_mut() {
-        if let Some(url) = &needed.url {
-            members.insert("authorizeUrl".to_owned(), json!(url));
-        }
-        if let Some(app) = &needed.app_uuid {
-            members.insert("appUuid".to_owned(), json!(app));
-        }
-    }
-    detail
+fn detail<'a>(needed: &'a ConsentNeeded) -> Json<'a> {
+    let members = [
+        ("code", Some("authentication_required")),
+        ("authType", Some(needed.auth_type.as_str())),
+        ("authorizeUrl", needed.url.as_deref()),
+        ("appUuid", needed.app_uuid.as_deref()),
+    ];
+    let told = |(name, text): (&'static str, Option<&'a str>)| Some((name, text?.into()));
+    Json::object(members.into_iter().filter_map(told))
 }
 
 /// The service's own, or one that is the same for the same URL: clients tell

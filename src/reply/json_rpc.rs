@@ -2,18 +2,17 @@
 
 use core::fmt::Write as _;
 
-use serde_json::Value;
-
+use crate::json::Json;
 use crate::mcp::Era;
 use crate::mcp::envelope::RequestId;
 use crate::text::Text;
 
 /// A JSON-RPC error.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Error {
+pub(super) struct Error<'a> {
     pub(super) code: i32,
     pub(super) message: Text,
-    pub(super) data: Option<Value>,
+    pub(super) data: Option<Json<'a>>,
 }
 
 pub(super) const PARSE_ERROR: i32 = -32700;
@@ -34,7 +33,7 @@ pub(super) const UNAUTHORIZED: i32 = 401;
 pub(super) const BAD_GATEWAY: i32 = 502;
 pub(super) const UNAVAILABLE: i32 = 503;
 
-impl Error {
+impl Error<'_> {
     pub(super) fn new(code: i32, message: impl Into<Text>) -> Self {
         Self {
             code,
@@ -51,7 +50,7 @@ impl Error {
         push_integer(&mut json, self.code.into());
         if let Some(data) = &self.data {
             json.push_str(",\"data\":");
-            json.push_str(&data.to_string());
+            push_value(&mut json, data);
         }
         json.push_str(",\"message\":");
         push_string(&mut json, &self.message);
@@ -92,10 +91,10 @@ pub(super) fn tool_error(id: &RequestId, era: Era, text: &str) -> Text {
 }
 
 /// A result.
-pub(super) fn result(id: &RequestId, result: &Value) -> Text {
+pub(super) fn result(id: &RequestId, result: &Json<'_>) -> Text {
     let mut json = String::with_capacity(USUAL_FRAME);
     begin_result(&mut json, id);
-    json.push_str(&result.to_string());
+    push_value(&mut json, result);
     json.push('}');
     json.into()
 }
@@ -124,6 +123,14 @@ fn push_integer(json: &mut String, number: i64) {
     let _ = write!(json, "{number}");
 }
 
+fn push_value(json: &mut String, value: &Json<'_>) {
+    match serde_json::to_string(value) {
+        Ok(text) => json.push_str(&text),
+        // A value of the gate's own cannot fail to be written.
+        Err(_) => json.push_str("null"),
+    }
+}
+
 fn push_string(json: &mut String, text: &str) {
     let is_plain = |byte| !matches!(byte, 0..0x20 | b'"' | b'\\');
     if text.bytes().all(is_plain) {
@@ -142,9 +149,10 @@ fn push_string(json: &mut String, text: &str) {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
+    use crate::json::parse;
 
     fn id_of(id: &RequestId) -> Value {
         match id {
@@ -165,13 +173,13 @@ mod tests {
         fn answers_say_what_they_are_about_whatever_is_in_it(
             id in any_id(), code: i32, text: String, data: Option<String>,
         ) {
-            let data = data.map(|data| json!({"data": data}));
+            let data = data.map(|data| Json::object([("data", data.into())]));
             let error = Error { code, message: text.clone().into(), data: data.clone() };
             let mut expected = json!({
                 "jsonrpc": "2.0", "id": id_of(&id), "error": {"code": code, "message": text},
             });
             if let Some(data) = data {
-                expected["error"]["data"] = data;
+                expected["error"]["data"] = serde_json::to_value(data).unwrap();
             }
             prop_assert_eq!(read(&error.answer(Some(&id))), expected.clone());
             expected.as_object_mut().unwrap().remove("id");
@@ -184,7 +192,9 @@ mod tests {
             prop_assert_eq!(read(&tool_error(&id, Era::Legacy, &text)), expected.clone());
             expected["result"]["resultType"] = json!("complete");
             prop_assert_eq!(read(&tool_error(&id, Era::Modern, &text)), expected.clone());
-            prop_assert_eq!(read(&result(&id, &expected["result"])), expected);
+            let wanted = expected["result"].to_string();
+            let wanted = parse(wanted.as_bytes(), 8).unwrap();
+            prop_assert_eq!(read(&result(&id, &wanted)), expected);
 
             let expected = json!({"error": text, "error_description": text});
             prop_assert_eq!(read(&oauth_error(&text, &text)), expected);

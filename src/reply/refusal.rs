@@ -1,7 +1,5 @@
 //! From a denial to a response.
 
-use serde_json::json;
-
 use super::credential::{
     SUBJECT_TOKEN, credential, credential_rejected, missing_consent, upstream_unauthorized,
     with_status,
@@ -11,6 +9,7 @@ use super::{ConsentForm, Denial, Reply, SessionFault};
 use crate::config::AnswerStyle;
 use crate::credential::CredentialFailure;
 use crate::http::origin::Origin;
+use crate::json::Json;
 use crate::mcp::agreement::{AgreementError, TASKS_EXTENSION};
 use crate::mcp::envelope::{EnvelopeError, RequestId};
 use crate::mcp::{Call, Era, Target};
@@ -282,7 +281,7 @@ fn plain(status: u16, code: i32, message: impl Into<Text>) -> (u16, Option<Text>
 }
 
 /// An error for a request; what is no request gets 403 and no id.
-fn answer(to: Addressee<'_>, status: u16, error: &Error) -> (u16, Option<Text>) {
+fn answer(to: Addressee<'_>, status: u16, error: &Error<'_>) -> (u16, Option<Text>) {
     match to.subject {
         Subject::Request { id, .. } => (status, Some(error.answer(Some(id)))),
         Subject::Unanswerable | Subject::Unread => (403, Some(error.answer(None))),
@@ -301,13 +300,16 @@ fn agreement(error: &AgreementError, to: Addressee<'_>) -> (u16, Option<Text>) {
             // A request of the modern form cannot be repeated in a legacy revision,
             // and `server/discover` does not list those either.
             let modern = *form == Era::Modern && spoken.iter().any(|each| each.era() == *form);
-            let supported: Vec<&str> = spoken
+            let supported = spoken
                 .iter()
                 .filter(|each| !modern || each.era() == *form)
-                .map(|each| each.as_str())
+                .map(|each| each.as_str().into())
                 .collect();
             Error {
-                data: Some(json!({"supported": supported, "requested": requested})),
+                data: Some(Json::object([
+                    ("supported", Json::Array(supported)),
+                    ("requested", requested.as_str().into()),
+                ])),
                 ..Error::new(
                     json_rpc::UNSUPPORTED_PROTOCOL_VERSION,
                     "Unsupported protocol version",
@@ -405,7 +407,7 @@ fn hidden(to: Addressee<'_>) -> (u16, Option<Text>) {
 
 /// The words of MCP 2025-11-25 and of the tasks extension for a task that
 /// does not exist.
-fn unknown_task() -> Error {
+fn unknown_task() -> Error<'static> {
     Error::new(
         json_rpc::INVALID_PARAMS,
         "Failed to retrieve task: Task not found",
@@ -413,9 +415,15 @@ fn unknown_task() -> Error {
 }
 
 /// Tasks extension (SEP-2663), "Required Capabilities".
-fn undeclared_task() -> Error {
+fn undeclared_task() -> Error<'static> {
     Error {
-        data: Some(json!({"requiredCapabilities": {"extensions": {TASKS_EXTENSION: {}}}})),
+        data: Some(within(
+            "requiredCapabilities",
+            within(
+                "extensions",
+                within(TASKS_EXTENSION, Json::object::<&str>([])),
+            ),
+        )),
         ..Error::new(
             json_rpc::MISSING_CLIENT_CAPABILITY,
             "The client has not declared that it can have tasks",
@@ -423,13 +431,18 @@ fn undeclared_task() -> Error {
     }
 }
 
-fn resource_not_found(era: Era, uri: Option<&str>) -> Error {
+/// An object of one member.
+fn within<'a>(name: &'static str, value: Json<'a>) -> Json<'a> {
+    Json::object([(name, value)])
+}
+
+fn resource_not_found(era: Era, uri: Option<&str>) -> Error<'_> {
     let code = match era {
         Era::Legacy => json_rpc::RESOURCE_NOT_FOUND,
         Era::Modern => json_rpc::INVALID_PARAMS,
     };
     Error {
-        data: uri.map(|uri| json!({"uri": uri})),
+        data: uri.map(|uri| within("uri", uri.into())),
         ..Error::new(code, "Resource not found")
     }
 }
