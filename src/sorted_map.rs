@@ -18,6 +18,15 @@ impl<K: Ord, V> SortedMap<K, V> {
         self.entries.len()
     }
 
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The entries, in the order of their keys.
+    pub(crate) fn iter(&self) -> core::slice::Iter<'_, (K, V)> {
+        self.entries.iter()
+    }
+
     pub(crate) fn contains_key(&self, key: &K) -> bool {
         self.place(key).is_ok()
     }

@@ -1,7 +1,6 @@
 //! The root context: configuration, callouts, time.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::rc::Rc;
 
@@ -18,6 +17,7 @@ use crate::callout::{Fetch, FetchAnswer, FetchId};
 use crate::config::{self, Plugin};
 use crate::exchange::{Event, Worker};
 use crate::oauth::{InlineKeyError, KeyEvent, KeyEventKind, Verifiers};
+use crate::sorted_map::SortedMap;
 
 /// How often waiting requests and the keys' age are looked at.
 const TICK_MS: u32 = 100;
@@ -32,7 +32,7 @@ pub(super) struct Root {
     context: u32,
     role: Role,
     /// The calls under way, by the host's token.
-    calls: HashMap<u32, FetchId>,
+    calls: SortedMap<u32, FetchId>,
     queue: Option<u32>,
     ticks: u64,
 }
@@ -66,7 +66,7 @@ impl Root {
         Self {
             context,
             role: Role::Unknown,
-            calls: HashMap::new(),
+            calls: SortedMap::new(),
             queue: None,
             ticks: 0,
         }
@@ -100,7 +100,10 @@ impl Root {
     /// told, counted, and waited for by nobody.
     fn give_up_lost(&mut self) {
         while let Some(id) = self.lost() {
-            self.calls.retain(|_, call| *call != id);
+            let token = self.calls.iter().find(|(_, call)| *call == id);
+            if let Some(token) = token.map(|(token, _)| *token) {
+                self.calls.remove(&token);
+            }
             self.answered(id, None);
         }
     }
@@ -240,7 +243,7 @@ impl Root {
         }
         // Ids begin anew, so an answer to a call of the configuration before
         // must not be taken for one of this.
-        self.calls.clear();
+        self.calls = SortedMap::new();
         // Only this VM may get the entries, so the name is its own.
         let name = format!("mcp_auth.{:x}", random_word());
         self.queue = abi::register_queue(&name);

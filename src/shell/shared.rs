@@ -1,7 +1,6 @@
 //! What the contexts of one worker share, and how steps become host calls.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::mem;
 use std::rc::Rc;
 
@@ -13,6 +12,7 @@ use crate::exchange::{Admission, Awaited, Exchange, HeaderEdits, Input, Step, Wo
 use crate::record::{Outcome, Record, audit_state, filter_state, identity_state};
 use crate::reply::Reply;
 use crate::response::Fed;
+use crate::sorted_map::SortedMap;
 
 /// The key in filter state of what the credential role goes by. It is the id
 /// of a ticket, and opens nothing anywhere else.
@@ -27,9 +27,9 @@ pub(super) struct Shared {
     pub(super) worker: Worker,
     pub(super) meters: Meters,
     /// The exchanges that wait, for a time that is bounded here, by context.
-    waiting: BTreeMap<u32, Rc<RefCell<Exchange>>>,
+    waiting: SortedMap<u32, Rc<RefCell<Exchange>>>,
     /// The attempts that wait for a credential, by context.
-    attempts: BTreeMap<u32, Rc<RefCell<Attempt>>>,
+    attempts: SortedMap<u32, Rc<RefCell<Attempt>>>,
     /// A queue of this worker alone, by which a stream asks the root context
     /// to make calls: those that a stream makes itself die with its client.
     queue: Option<u32>,
@@ -42,8 +42,8 @@ impl Shared {
         Self {
             worker,
             meters: Meters::default(),
-            waiting: BTreeMap::new(),
-            attempts: BTreeMap::new(),
+            waiting: SortedMap::new(),
+            attempts: SortedMap::new(),
             queue,
             now_ms: host::now_ms(),
         }
