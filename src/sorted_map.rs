@@ -18,11 +18,13 @@ impl<K: Ord, V> SortedMap<K, V> {
         self.entries.len()
     }
 
+    #[cfg(any(test, target_arch = "wasm32"))]
     pub(crate) const fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
     /// The entries, in the order of their keys.
+    #[cfg(any(test, target_arch = "wasm32"))]
     pub(crate) fn iter(&self) -> core::slice::Iter<'_, (K, V)> {
         self.entries.iter()
     }
@@ -97,7 +99,8 @@ mod tests {
                 prop_assert_eq!(map.get(&key), tree.get(&key));
                 prop_assert_eq!(map.get_mut(&key), tree.get_mut(&key));
                 prop_assert_eq!(map.contains_key(&key), tree.contains_key(&key));
-                prop_assert_eq!(map.len(), tree.len());
+                prop_assert_eq!((map.len(), map.is_empty()), (tree.len(), tree.is_empty()));
+                prop_assert!(map.iter().map(|(key, value)| (key, value)).eq(&tree));
                 prop_assert_eq!(
                     map.first().map(|(key, value)| (key, value)),
                     tree.first_key_value()
