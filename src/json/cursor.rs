@@ -61,14 +61,6 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The next value, as it is written.
-    pub(crate) fn value(&mut self) -> Option<&'a str> {
-        self.peek()?;
-        let start = self.at;
-        self.skip_value()?;
-        self.text.get(start..self.at)
-    }
-
     /// The next value, if it is a string that stands for something in UTF-8.
     pub(crate) fn string(&mut self) -> Option<Cow<'a, str>> {
         if self.peek()? != b'"' {

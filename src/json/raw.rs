@@ -8,7 +8,6 @@ use core::ops::Range;
 use std::borrow::Cow;
 
 use super::JsonError;
-use super::cursor::Cursor;
 use super::letters::is_lookalike_of_any;
 use super::parse::has_duplicate;
 use super::walk::Walk;
@@ -23,7 +22,21 @@ pub struct RawObject<'a>(Vec<(Cow<'a, str>, &'a str)>);
 /// # Errors
 /// [`JsonError`]; never [`JsonError::TooDeep`].
 pub fn object(text: &[u8]) -> Result<RawObject<'_>, JsonError> {
-    let (mut walk, is_whole) = begin(text);
+    let (walk, is_whole) = begin(text);
+    taken_apart(walk, is_whole)
+}
+
+/// As [`object`], for a part of a text that was taken apart: that it is UTF-8 is
+/// not checked again.
+///
+/// # Errors
+/// [`JsonError`]; never [`JsonError::TooDeep`].
+pub(crate) fn object_within(json: &str) -> Result<RawObject<'_>, JsonError> {
+    taken_apart(Walk::new(json), true)
+}
+
+/// `is_whole`: the text does not end with something that is no UTF-8.
+fn taken_apart(mut walk: Walk<'_>, is_whole: bool) -> Result<RawObject<'_>, JsonError> {
     let members = walk_members(&mut walk).ok_or(JsonError::Syntax)?;
     if has_duplicate(&members) {
         return Err(JsonError::DuplicateMember);
@@ -58,37 +71,6 @@ fn walk_members<'a>(walk: &mut Walk<'a>) -> Option<Vec<(Cow<'a, str>, &'a str)>>
         ends = walk.ends(b'}')?;
     }
     Some(members)
-}
-
-/// As [`object`], for a text that is known to be JSON, like what another object
-/// was taken apart into: that is not checked again.
-///
-/// # Errors
-/// [`JsonError`]; never [`JsonError::TooDeep`].
-pub(crate) fn object_within(json: &str) -> Result<RawObject<'_>, JsonError> {
-    let members = members(json).ok_or(JsonError::Syntax)?;
-    if has_duplicate(&members) {
-        return Err(JsonError::DuplicateMember);
-    }
-    Ok(RawObject(members))
-}
-
-fn members(json: &str) -> Option<Vec<(Cow<'_, str>, &str)>> {
-    let mut cursor = Cursor::new(json);
-    let mut members = Vec::new();
-    cursor.take(b'{').then_some(())?;
-    if !cursor.take(b'}') {
-        loop {
-            let name = cursor.string()?;
-            cursor.take(b':').then_some(())?;
-            members.push((name, cursor.value()?));
-            if !cursor.take(b',') {
-                break;
-            }
-        }
-        cursor.take(b'}').then_some(())?;
-    }
-    cursor.peek().is_none().then_some(members)
 }
 
 /// The elements of a text of exactly one array, as they stand in it.

@@ -431,8 +431,8 @@ impl<'a> Inspector<'a> {
     }
 }
 
-/// What is looked for in a result.
-const READ_IN_RESULTS: [&str; 6] = [
+/// What is looked for in a result, besides lists.
+pub(super) const READ_IN_RESULTS: [&str; 6] = [
     "_meta",
     "inputRequests",
     "requestState",

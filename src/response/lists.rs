@@ -28,7 +28,8 @@ pub enum ListKind {
 }
 
 impl ListKind {
-    const ALL: [Self; 4] = [Self::Tools, Self::Prompts, Self::Resources, Self::Templates];
+    pub(super) const ALL: [Self; 4] =
+        [Self::Tools, Self::Prompts, Self::Resources, Self::Templates];
 
     /// The list that a method asks for.
     pub fn of(method: &str) -> Option<Self> {
@@ -42,7 +43,7 @@ impl ListKind {
     }
 
     /// The member of a result that is the list.
-    const fn member(self) -> &'static str {
+    pub(super) const fn member(self) -> &'static str {
         match self {
             Self::Tools => "tools",
             Self::Prompts => "prompts",

@@ -1,5 +1,7 @@
 //! An answer in which there is nothing to look for.
 
+use super::inspector::READ_IN_RESULTS;
+use super::lists::ListKind;
 use crate::json::Seen;
 use crate::json::letters::same_letters;
 use crate::json::walk::Walk;
@@ -15,20 +17,6 @@ pub(super) struct PlainAnswer<'a> {
     /// The `id`, as it is written.
     pub(super) id: Option<&'a str>,
 }
-
-/// Members of a result that are looked at, whatever was asked for.
-const LOOKED_AT: [&str; 10] = [
-    "_meta",
-    "inputRequests",
-    "requestState",
-    "resultType",
-    "task",
-    "taskId",
-    "tools",
-    "prompts",
-    "resources",
-    "resourceTemplates",
-];
 
 impl<'a> PlainAnswer<'a> {
     pub(super) fn of(text: &'a [u8]) -> Option<Self> {
@@ -102,6 +90,25 @@ fn is_harmless(name: &str, value: &str) -> bool {
     match name {
         "_meta" => true,
         "resultType" => value == "\"complete\"",
-        _ => !LOOKED_AT.iter().any(|other| same_letters(name, other)),
+        _ => !looked_at().any(|other| same_letters(name, other)),
+    }
+}
+
+/// Members of a result that are looked at, whatever was asked for.
+fn looked_at() -> impl Iterator<Item = &'static str> {
+    let lists = ListKind::ALL.into_iter().map(ListKind::member);
+    READ_IN_RESULTS.into_iter().chain(lists)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_looked_at_is_told_by_its_first_two_letters() {
+        for name in looked_at() {
+            assert!(begins_like_one(name), "{name}");
+            assert!(begins_like_one(&name.to_uppercase()), "{name}");
+        }
     }
 }
