@@ -4,7 +4,7 @@
 MAKEFLAGS += --no-print-directory
 
 # Every target is a command, none is a file.
-.PHONY: help run token connect disconnect build hot-functions fmt lint check-module \
+.PHONY: help run token connect disconnect build fmt lint check-module \
 	test test-native test-demo test-token-service test-e2e test-clients test-whole \
 	test-conformance test-envoys test-func-e test-keycloak fuzz bench bench-core bench-compare
 
@@ -29,9 +29,6 @@ disconnect: ## Revoke and forget what make connect brought: ACCOUNT=reader|write
 
 build: ## Build the filter as a WebAssembly module: target/module/mcp_auth_filter.wasm (Rust, Node.js)
 	@$(PYTHON) -m module.build
-
-hot-functions: ## Find anew which functions of the module a request walks through: module/hot-functions.txt
-	@$(PYTHON) -m module.hot_functions
 
 fmt: ## Format the Rust code
 	cargo fmt --all

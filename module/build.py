@@ -14,7 +14,9 @@ from demo.stack.processes import Processes
 from demo.stack.stamps import once
 from demo.stack.tools import require_cargo
 
-from .order import HOT_FUNCTIONS, hot_functions, names, ranks, with_names
+from .hints import with_hints
+from .order import in_order
+from .watch import watch
 
 TARGET = "wasm32-wasip1"
 NAME = "mcp_auth_filter.wasm"
@@ -29,7 +31,7 @@ PASSES = (
 
 
 def compiled(processes: Processes, root: Path = ROOT, target: Path | None = None) -> Path:
-    """The module as cargo builds it, with the names of its functions."""
+    """The module as cargo builds it."""
     require_cargo()
     target = target or root / "target"
     processes.run(
@@ -61,27 +63,34 @@ def build(processes: Processes) -> Path:
 
 def arrange_once(processes: Processes, module: bytes, artefact: Path) -> None:
     """Arrange the module, unless it is what was arranged here last."""
-    tool = (HERE / "package-lock.json").read_bytes()
-    inputs = b"\0".join([module, HOT_FUNCTIONS.read_bytes(), " ".join(PASSES).encode(), tool])
-    once(artefact.parent, inputs, lambda: arrange(processes, module, artefact))
+    parts = [module, *(each.read_bytes() for each in makers())]
+    once(artefact.parent, b"\0".join(parts), lambda: arrange(processes, module, artefact))
+
+
+def makers() -> list[Path]:
+    """The files that make the module what it is, besides its sources."""
+    kinds = ("*.py", "*.mjs", "package-lock.json")
+    return sorted(each for kind in kinds for each in HERE.glob(kind))
 
 
 def arrange(processes: Processes, module: bytes, artefact: Path) -> None:
-    """Write the module with its functions in order, made smaller by wasm-opt."""
+    """Write the module with its functions in order, made smaller by wasm-opt, and with
+    hints at its conditions."""
     install(processes, HERE)
-    found, hot = names(module), hot_functions()
     say("making the module smaller (wasm-opt), which takes a minute")
     with tempfile.TemporaryDirectory(prefix="mcp-auth-module-") as directory:
-        named = Path(directory, NAME)
-        named.write_bytes(with_names(module, ranks(found, hot)))
-        artefact.parent.mkdir(parents=True, exist_ok=True)
-        # Put in its place in one step: somebody may be reading the old one.
-        staged = artefact.with_suffix(".new")
+        ordered, smaller = (Path(directory, name) for name in ("ordered.wasm", "smaller.wasm"))
+        ordered.write_bytes(in_order(module, watch(processes, module).called))
         processes.run(
             "wasm-opt",
-            ["node", str(WASM_OPT), str(named), *PASSES, "--output", str(staged)],
+            ["node", str(WASM_OPT), str(ordered), *PASSES, "--output", str(smaller)],
         )
-        staged.replace(artefact)
+        made = smaller.read_bytes()
+    artefact.parent.mkdir(parents=True, exist_ok=True)
+    # Put in its place in one step: somebody may be reading the old one.
+    staged = artefact.with_suffix(".new")
+    staged.write_bytes(with_hints(made, watch(processes, made)))
+    staged.replace(artefact)
 
 
 def say(line: str) -> None:

@@ -1,5 +1,5 @@
-"""Checks the module: what it imports, what it exports, how large it is, and whether the
-list of its hot functions is that of these sources.
+"""Checks the module: what it imports, what it exports, how large it is, and whether it
+has hints for V8.
 
 Envoy refuses a module with an import that it does not provide, and only when
 the module is loaded, so a new one has to be noticed here.
@@ -12,13 +12,11 @@ import sys
 from demo.stack.places import CACHE, ROOT
 from demo.stack.processes import Processes
 
-from .build import build, compiled
-from .order import hot_functions, names, share_found
-from .wasm import Reader, sections
+from . import hints
+from .build import build
+from .wasm import CUSTOM, EXPORT, IMPORT, Reader, sections
 
 LARGEST = 1_048_576
-# A change takes a few functions away; with fewer the list is an old one.
-HOT_FOUND_AT_LEAST = 0.8
 
 # Functions of the proxy-wasm ABI 0.2.1, which Envoy has all of.
 PROXY_WASM_PREFIX = "proxy_"
@@ -68,21 +66,20 @@ def is_provided(module: str, name: str) -> bool:
 def main() -> None:
     with Processes(CACHE / "logs") as processes:
         module = build(processes)
-        functions = names(compiled(processes).read_bytes())
     data = module.read_bytes()
     found = dict(sections(data))
-    imported = imports(found[2])
+    imported = imports(found[IMPORT])
     problems = [
         f"imports {module}.{name}, which Envoy does not provide"
         for module, name in imported
         if not is_provided(module, name)
     ]
-    problems += [f"does not export {name}" for name in sorted(EXPORTS - exports(found[7]))]
+    problems += [f"does not export {name}" for name in sorted(EXPORTS - exports(found[EXPORT]))]
     if len(data) > LARGEST:
         problems.append(f"has {len(data)} bytes, more than {LARGEST}")
-    share = share_found(functions, hot_functions())
-    if share < HOT_FOUND_AT_LEAST:
-        problems.append(f"has only {share:.0%} of the hot functions: run make hot-functions")
+    annotations = {Reader(each).name() for kind, each in sections(data) if kind == CUSTOM}
+    if hints.NAME.decode() not in annotations:
+        problems.append("has no hints for V8")
     shown = module.relative_to(ROOT)
     for problem in problems:
         print(f"{shown}: {problem}", file=sys.stderr)

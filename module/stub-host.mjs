@@ -1,12 +1,15 @@
-// The module in a host that stands in for Envoy, for `hot_functions.py`: it has
-// the functions that the requests below need, and says nothing of the others.
+// A module in a host that stands in for Envoy, for `watch.py`: it has the functions
+// that the exchanges below need, and says of the others that all is well.
 //
-//     node --trace-wasm --no-liftoff stub-host.mjs MODULE
+//     node stub-host.mjs MODULE FUNCTIONS CONDITIONS
 //
-// Every flow is run twice; the second time nothing is new but what always is.
+// The module writes notes: on so many functions, and on so many conditions. What
+// they are when every exchange has happened a second time is printed, as JSON.
 
-import { createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto';
+import { createECDH, createHash, createPublicKey, verify } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+
+const [, , MODULE, FUNCTIONS, CONDITIONS] = process.argv;
 
 const NOW_S = 1_800_000_000;
 const RESOURCE = 'https://mcp.example/mcp';
@@ -19,10 +22,36 @@ const ROOT = 1;
 
 // === tokens ===
 
-const keys = {
-  RS256: generateKeyPairSync('rsa', { modulusLength: 2048 }),
-  ES256: generateKeyPairSync('ec', { namedCurve: 'P-256' }),
-};
+/** Bytes that look like chance and are always the same. */
+function bytesOf(name, size) {
+  const parts = [];
+  for (let part = 0; part * 32 < size; part += 1) {
+    parts.push(createHash('sha256').update(`${name} ${part}`).digest());
+  }
+  return Buffer.concat(parts).subarray(0, size);
+}
+
+/** Keys of which nobody has the other half: what they sign, this host says is right. */
+function publicKeys() {
+  const modulus = bytesOf('modulus', 256);
+  modulus[0] |= 0x80;
+  modulus[255] |= 1;
+  const curve = createECDH('prime256v1');
+  curve.setPrivateKey(bytesOf('point', 32));
+  const point = curve.getPublicKey();
+  return {
+    RS256: { kty: 'RSA', n: modulus.toString('base64url'), e: 'AQAB' },
+    ES256: {
+      kty: 'EC',
+      crv: 'P-256',
+      x: point.subarray(1, 33).toString('base64url'),
+      y: point.subarray(33).toString('base64url'),
+    },
+  };
+}
+
+const keys = publicKeys();
+const SIGNATURE_BYTES = { RS256: 256, ES256: 64 };
 
 let made = 0;
 
@@ -38,9 +67,8 @@ function token(alg) {
     exp: NOW_S + 3600,
     jti: String((made += 1)),
   };
-  const text = `${part({ alg, typ: 'at+jwt', kid: alg })}.${part(claims)}`;
-  const key = { key: keys[alg].privateKey, dsaEncoding: 'ieee-p1363' };
-  return `${text}.${sign('sha256', text, key).toString('base64url')}`;
+  const signature = bytesOf(`signature ${made}`, SIGNATURE_BYTES[alg]);
+  return `${part({ alg, typ: 'at+jwt', kid: alg })}.${part(claims)}.${signature.toString('base64url')}`;
 }
 
 const configuration = {
@@ -52,12 +80,7 @@ const configuration = {
       algorithms: Object.keys(keys),
       keys: {
         inline: {
-          keys: Object.entries(keys).map(([alg, { publicKey }]) => ({
-            ...publicKey.export({ format: 'jwk' }),
-            kid: alg,
-            alg,
-            use: 'sig',
-          })),
+          keys: Object.entries(keys).map(([alg, key]) => ({ ...key, kid: alg, alg, use: 'sig' })),
         },
       },
     },
@@ -131,8 +154,13 @@ function fields(message) {
   return found;
 }
 
+const ownKeys = Object.values(keys).map((key) =>
+  createPublicKey({ key, format: 'jwk' }).export({ type: 'spki', format: 'der' }),
+);
+
 /** Whether the signature is right; what cannot be verified is not. */
 function isRight({ 1: hash, 2: der, 3: signature, 4: text }) {
+  if (ownKeys.some((key) => key.equals(der))) return true;
   try {
     const key = createPublicKey({ key: der, format: 'der', type: 'spki' });
     return verify(hash.toString(), text, key, signature);
@@ -180,7 +208,7 @@ const wasi = {
   },
 };
 
-const compiled = new WebAssembly.Module(readFileSync(process.argv[2]));
+const compiled = new WebAssembly.Module(readFileSync(MODULE));
 const imports = { env: {}, wasi_snapshot_preview1: {} };
 for (const { module, name } of WebAssembly.Module.imports(compiled)) {
   imports[module][name] = (module === 'env' ? functions : wasi)[name] ?? (() => OK);
@@ -257,7 +285,32 @@ const flows = [
   () => exchange({ body: call('some-tool', 1) }),
   () => exchange({ authorization: known, body: call('unknown', 1) }),
 ];
-for (const flow of flows) {
-  flow();
-  flow();
+
+// === what they do in the module ===
+
+const NUMBER_BYTES = 4;
+const PAGE_BYTES = 65536;
+
+const numbers = Number(FUNCTIONS) + 2 * Number(CONDITIONS);
+const address = wasm.memory.grow(Math.ceil((numbers * NUMBER_BYTES) / PAGE_BYTES)) * PAGE_BYTES;
+wasm.watch_address.value = address;
+const notes = () => new Uint32Array(wasm.memory.buffer, address, numbers);
+
+flows.forEach((flow) => flow());
+// The first time, things happen that never happen again.
+notes().fill(0);
+wasm.watch_called.value = 0;
+flows.forEach((flow) => flow());
+
+const [...all] = notes();
+const called = [...all.slice(0, FUNCTIONS).entries()]
+  .filter(([, order]) => order > 0)
+  .sort(([, one], [, other]) => one - other)
+  .map(([place]) => place);
+const ways = [];
+for (let place = 0; place < Number(CONDITIONS); place += 1) {
+  const at = Number(FUNCTIONS) + 2 * place;
+  const [no, yes] = all.slice(at, at + 2);
+  if (no + yes > 0) ways.push([place, no, yes]);
 }
+console.log(JSON.stringify({ called, ways }));

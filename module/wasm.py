@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 PREAMBLE = b"\0asm\1\0\0\0"
-CUSTOM = 0
+
+# The ids of sections.
+CUSTOM, TYPE, IMPORT, FUNCTION, GLOBAL, EXPORT, CODE = 0, 1, 2, 3, 6, 7, 10
 
 
 class Reader:
@@ -39,6 +41,9 @@ class Reader:
     def rest(self) -> bytes:
         return self.take(len(self.data) - self.position)
 
+    def is_at_end(self) -> bool:
+        return self.position == len(self.data)
+
     def parts(self) -> Iterator[tuple[int, bytes]]:
         """What is left, as parts with an id and a size: the sections of a module, or of names."""
         while self.position < len(self.data):
@@ -54,6 +59,24 @@ def sections(module: bytes) -> Iterator[tuple[int, bytes]]:
     return reader.parts()
 
 
+def entries(section: bytes) -> int:
+    """How many entries a section has, of those that are a list."""
+    return Reader(section).number()
+
+
+def imported_functions(module: bytes) -> int:
+    """How many functions are imported: these have the first indices. A module of ours
+    imports nothing else, which `check.py` sees to."""
+    return entries(dict(sections(module)).get(IMPORT, b"\0"))
+
+
+def bodies(code: bytes) -> Iterator[bytes]:
+    """The functions' bodies, in the section of the code."""
+    reader = Reader(code)
+    for _ in range(reader.number()):
+        yield reader.take(reader.number())
+
+
 def number(value: int) -> bytes:
     """An unsigned number (LEB128)."""
     result = bytearray()
@@ -64,6 +87,25 @@ def number(value: int) -> bytes:
     return bytes(result)
 
 
+def signed(value: int) -> bytes:
+    """A signed number (LEB128) that is not negative."""
+    result = bytearray()
+    while value > 0x3F:
+        result.append(value & 0x7F | 0x80)
+        value >>= 7
+    result.append(value)
+    return bytes(result)
+
+
 def sized(data: bytes) -> bytes:
     """Bytes behind their number, as names and sections are written."""
     return number(len(data)) + data
+
+
+def listed(items: list[bytes]) -> bytes:
+    """Items behind their number."""
+    return number(len(items)) + b"".join(items)
+
+
+def section(kind: int, data: bytes) -> bytes:
+    return bytes([kind]) + sized(data)
