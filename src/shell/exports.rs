@@ -273,6 +273,7 @@ extern "C" fn proxy_on_delete(id: u32) {
     match CONTEXTS.with(|contexts| contexts.try_borrow_mut().ok()?.remove(&id)) {
         Some(Context::Gate(mut gate)) => gate.on_delete(),
         Some(Context::Injector(mut injector)) => injector.on_delete(),
-        Some(Context::Root(_)) | None => {}
+        Some(Context::Root(root)) => root.on_delete(),
+        None => {}
     }
 }

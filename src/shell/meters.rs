@@ -1,6 +1,7 @@
 //! The gate's metrics in Envoy's stats.
 
 use core::hash::BuildHasherDefault;
+use core::mem;
 use std::collections::HashMap;
 
 use super::abi;
@@ -14,20 +15,40 @@ use crate::record::{Outcome, Record, WordHasher};
 
 /// The metrics defined so far. One that the host refuses is not counted, and
 /// that stops nothing.
+///
+/// What every request moves is told to the host for many at once: a call to it
+/// costs a request, which finds the caches cold, more than the counting.
 #[derive(Debug, Default)]
 pub(super) struct Meters {
     ids: HashMap<Metric, Option<u32>, BuildHasherDefault<WordHasher>>,
-    /// The counter of the decision before, which is mostly that of the next.
-    last_decision: Option<(DecisionCounter, Option<u32>)>,
+    decisions: Decisions,
     decision_milliseconds: Histogram,
     body_bytes: Histogram,
+    /// Nobody will say that it is time for [`Self::tell`].
+    is_last: bool,
     /// What of this VM's memory is in the gauge already.
     memory_bytes: usize,
 }
 
-/// A histogram; `None` as long as it is not defined.
+/// The counter of the decision before, which is mostly that of the next.
 #[derive(Debug, Default)]
-struct Histogram(Option<Option<u32>>);
+struct Decisions {
+    counter: Option<(DecisionCounter, Option<u32>)>,
+    /// How many the host was not told of.
+    untold: i64,
+}
+
+/// A histogram.
+#[derive(Debug, Default)]
+struct Histogram {
+    /// `None` as long as it is not defined.
+    id: Option<Option<u32>>,
+    /// What the host was not told of.
+    untold: Vec<u64>,
+}
+
+/// How many values are told at once at most, so that this takes no request long.
+const MOST_UNTOLD: usize = 32;
 
 /// One table for all other ones: the code of a table is larger than this.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -47,9 +68,15 @@ impl Meters {
         if record.calls.iter().any(|call| call.unenforced.is_some()) {
             self.add_one(Metric::Fixed(UNENFORCED));
         }
-        if matches!(record.outcome, Outcome::Answered | Outcome::Aborted) {
-            return;
+        if !matches!(record.outcome, Outcome::Answered | Outcome::Aborted) {
+            self.measure(record);
         }
+        if self.is_last {
+            self.tell();
+        }
+    }
+
+    fn measure(&mut self, record: &Record) {
         self.decision_milliseconds
             .observe(DECISION_MILLISECONDS, record.elapsed_ms);
         if record.body_bytes > 0 {
@@ -58,23 +85,33 @@ impl Meters {
         }
     }
 
+    /// Tells the host what it was not told of.
+    pub(super) fn tell(&mut self) {
+        self.decisions.tell();
+        self.decision_milliseconds.tell(DECISION_MILLISECONDS);
+        self.body_bytes.tell(BODY_BYTES);
+    }
+
+    /// From now on every metric is told at once.
+    pub(super) fn tell_all(&mut self) {
+        self.is_last = true;
+        self.tell();
+    }
+
     fn count_decision(&mut self, record: &Record) {
-        let id = match &self.last_decision {
-            Some((last, id)) if last.is_of(record) => *id,
-            _ => self.find_decision(record),
-        };
-        if let Some(id) = id {
-            abi::increment_metric(id, 1);
+        if !self.decisions.is_of(record) {
+            self.find_decision(record);
         }
+        self.decisions.untold = self.decisions.untold.saturating_add(1);
     }
 
     #[cold]
     #[inline(never)]
-    fn find_decision(&mut self, record: &Record) -> Option<u32> {
+    fn find_decision(&mut self, record: &Record) {
+        self.decisions.tell();
         let counter = DecisionCounter::of(record);
         let id = self.id(MetricType::Counter, Metric::Decision(counter.clone()));
-        self.last_decision = Some((counter, id));
-        id
+        self.decisions.counter = Some((counter, id));
     }
 
     /// Counts what became of an upstream credential.
@@ -128,11 +165,42 @@ impl Meters {
     }
 }
 
+impl Decisions {
+    fn is_of(&self, record: &Record) -> bool {
+        let counter = self.counter.as_ref();
+        counter.is_some_and(|(counter, _)| counter.is_of(record))
+    }
+
+    fn tell(&mut self) {
+        let untold = mem::take(&mut self.untold);
+        if let Some((_, Some(id))) = self.counter
+            && untold > 0
+        {
+            abi::increment_metric(id, untold);
+        }
+    }
+}
+
 impl Histogram {
     fn observe(&mut self, name: &'static str, value: u64) {
+        self.untold.push(value);
+        if self.untold.len() >= MOST_UNTOLD {
+            self.tell(name);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tell(&mut self, name: &'static str) {
+        if self.untold.is_empty() {
+            return;
+        }
         let define = || abi::define_metric(MetricType::Histogram, name);
-        if let Some(id) = *self.0.get_or_insert_with(define) {
-            abi::record_metric(id, value);
+        let id = *self.id.get_or_insert_with(define);
+        for value in self.untold.drain(..) {
+            if let Some(id) = id {
+                abi::record_metric(id, value);
+            }
         }
     }
 }

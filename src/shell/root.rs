@@ -264,11 +264,19 @@ impl Root {
         if let Some(shared) = self.role.gate() {
             let mut shared = shared.borrow_mut();
             shared.wake_overdue(self.context);
+            shared.meters.tell();
             if self.ticks.is_multiple_of(MEMORY_TICKS) {
                 shared.meters.measure_memory();
             }
         }
         self.ticks = self.ticks.wrapping_add(1);
+    }
+
+    /// No tick comes any more. Streams may still end.
+    pub(super) fn on_delete(&self) {
+        if let Some(shared) = self.role.gate() {
+            shared.borrow_mut().meters.tell_all();
+        }
     }
 
     /// A stream asks for calls to be made.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from harness.gate import Gate
+from harness.bootstrap import HOLDING, Setup
+from harness.gate import ENDPOINT, Gate, StartGate
 from harness.messages import call, request
 
 
@@ -84,26 +85,49 @@ def test_the_counter_of_decisions_has_labels(gate: Gate) -> None:
 
     before = count()
     gate.post(call("get-env"))
-    assert count() == before + 1
+    gate.recorder.wait("the decision's counter", lambda: count() == before + 1)
 
 
 def test_labels_are_bounded_whatever_clients_send(gate: Gate) -> None:
     gate.post(request("made.up/one"))
-    before = set(prometheus(gate))
+    gate.recorder.wait("the label", lambda: 'mcp_method="other"' in str(prometheus(gate)))
+    before = prometheus(gate)
     for number in range(20):
         gate.post(request(f"made.up/{number}.x"))
         gate.post(call(f"tool-{number}.method.x"))
         gate.send(f"METHOD{number}")
-    after = set(prometheus(gate)) - before
-    assert len(after) <= 3
-    assert 'mcp_method="other"' in str(prometheus(gate))
+    counted = sum(before.values()) + 3 * 20
+    gate.recorder.wait("all of them", lambda: sum(prometheus(gate).values()) >= counted)
+    assert len(prometheus(gate).keys() - before.keys()) <= 3
 
 
 def test_durations_body_sizes_and_memory_are_measured(gate: Gate) -> None:
     gate.post(call("echo"))
-    stats = gate.admin("/stats?filter=mcp_auth")
     for name in ("mcp_auth.decision_ms", "mcp_auth.request_body_bytes", "mcp_auth.vm_memory_bytes"):
-        assert name in stats
+        gate.recorder.wait(name, lambda name=name: name in gate.admin("/stats?filter=mcp_auth"))
+
+
+def test_every_decision_is_counted_once_and_measured_once(start_gate: StartGate) -> None:
+    gate = start_gate(Setup(HOLDING))
+    headers = {
+        "authorization": f"Bearer {gate.token('reader')}",
+        "accept": "application/json, text/event-stream",
+    }
+    # More than are told at once, and of two kinds.
+    for number in range(70):
+        message = call("echo" if number % 7 else "get-env")
+        assert gate.client().post(ENDPOINT, headers=headers, json=message).status_code == 200
+    gate.recorder.wait("all of them", lambda: sum(prometheus(gate).values()) == 70)
+    by_outcome = [(count, "denied" in labels) for labels, count in prometheus(gate).items()]
+    assert sorted(by_outcome) == [(10, True), (60, False)]
+    for name in ("mcp_auth_decision_ms", "mcp_auth_request_body_bytes"):
+        gate.recorder.wait(name, lambda name=name: values(gate, name) == 70)
+
+
+def values(gate: Gate, name: str) -> int:
+    """How many values Envoy has of a histogram, which it adds up every few seconds."""
+    found = re.search(rf"^{name}_count\{{.*\}} (\d+)$", gate.admin("/stats/prometheus"), re.M)
+    return int(found[1]) if found else 0
 
 
 def test_the_counter_of_unenforced_decisions_counts(gate: Gate) -> None:
