@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jwt_simple::prelude::{Ed25519KeyPair, EdDSAKeyPairLike as _};
 use mcp_auth_filter::config;
 use mcp_auth_filter::exchange::Worker;
+use mcp_auth_filter::oauth::TokenHashKey;
 use serde_json::{Value, json};
 
 pub(crate) const RESOURCE: &str = "https://mcp.example/mcp";
@@ -57,7 +58,7 @@ pub(crate) fn worker(rules: usize, more: &Value) -> Worker {
         "servers": [server],
     });
     let config = config::parse(config.to_string().as_bytes(), &|_| None).expect("a configuration");
-    Worker::new(&config).expect("keys")
+    Worker::new(&config, TokenHashKey::new([7; 16])).expect("keys")
 }
 
 /// A good token.

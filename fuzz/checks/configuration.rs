@@ -2,6 +2,7 @@
 
 use mcp_auth_filter::config::{self, Plugin};
 use mcp_auth_filter::exchange::Worker;
+use mcp_auth_filter::oauth::TokenHashKey;
 
 /// Reads a configuration, and makes a worker of one that is accepted.
 pub(crate) fn check(bytes: &[u8]) {
@@ -10,7 +11,7 @@ pub(crate) fn check(bytes: &[u8]) {
             .contains(&name)
             .then(|| "a-secret-of-more-than-32-characters".to_owned())
     }) {
-        Ok(Plugin::Gate(config)) => drop(Worker::new(&config)),
+        Ok(Plugin::Gate(config)) => drop(Worker::new(&config, TokenHashKey::new([7; 16]))),
         Ok(Plugin::Credential { server }) => assert!(!server.is_empty()),
         Err(errors) => {
             assert!(!errors.is_empty());

@@ -7,9 +7,10 @@ use mcp_auth_filter::callout::FetchAnswer;
 use mcp_auth_filter::config::{self, Config};
 use mcp_auth_filter::credential::{Ask, Known, may_be_injected};
 use mcp_auth_filter::exchange::Worker;
-use mcp_auth_filter::oauth::{Audience, Authentication, Identity, TokenHash, bearer_token};
+use mcp_auth_filter::oauth::{Audience, Authentication, Identity, TokenHashKey, bearer_token};
 
 const NOW_MS: u64 = 1_790_000_000_000;
+const HASH_KEY: TokenHashKey = TokenHashKey::new([7; 16]);
 const STATUSES: [u16; 8] = [200, 400, 401, 403, 404, 409, 429, 502];
 const CONFIGURATION: &str = r#"{
   "issuers": [{"id": "as", "issuer": "https://as.example", "introspection": {
@@ -34,7 +35,7 @@ pub(crate) fn check(bytes: &[u8]) {
         return;
     };
     let config = config::parse(CONFIGURATION.as_bytes(), &|_| None).expect("a configuration");
-    let mut worker = Worker::new(&config).expect("a worker");
+    let mut worker = Worker::new(&config, HASH_KEY).expect("a worker");
     let identity = identity(&config, &mut worker);
     let server = usize::from(choice & 1);
     let source = config.servers[server]
@@ -45,7 +46,7 @@ pub(crate) fn check(bytes: &[u8]) {
         source,
         identity: &identity,
         token: "opaque",
-        token_hash: TokenHash::of("opaque"),
+        token_hash: HASH_KEY.hash(b"opaque"),
         request_id: None,
         operation: None,
     };

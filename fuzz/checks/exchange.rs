@@ -4,6 +4,7 @@
 use mcp_auth_filter::config;
 use mcp_auth_filter::exchange::{Exchange, Input, Step, Worker};
 use mcp_auth_filter::http::Headers;
+use mcp_auth_filter::oauth::TokenHashKey;
 
 const NOW_MS: u64 = 1_800_000_000_000;
 
@@ -70,5 +71,5 @@ fn worker(mode: &str) -> Worker {
             "rules":[{{"id":"all","what":{{"tools":["*"],"methods":["*"]}}}}]}}]}}"#
     );
     let config = config::parse(configuration.as_bytes(), &|_| None).expect("a good configuration");
-    Worker::new(&config).expect("a usable key")
+    Worker::new(&config, TokenHashKey::new([7; 16])).expect("a usable key")
 }

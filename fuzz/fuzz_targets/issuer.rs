@@ -11,7 +11,7 @@ use mcp_auth_filter::oauth::issuer::{
 };
 use mcp_auth_filter::oauth::{
     Audience, Authentication, Authenticator, BearerToken, ClaimPath, Issuer, SubjectType,
-    TokenLimits,
+    TokenHashKey, TokenLimits,
 };
 use mcp_auth_filter::secret::Secret;
 
@@ -53,7 +53,7 @@ pub fn authenticator(keys: Option<Json<'static>>) -> Authenticator {
         token_bytes: 16 * 1024,
         cache_entries: 100,
     };
-    Authenticator::new(vec![Rc::new(issuer)], limits).expect("usable keys")
+    Authenticator::new(vec![Rc::new(issuer)], limits, TokenHashKey::new([7; 16])).expect("usable keys")
 }
 
 pub fn authenticate(authenticator: &mut Authenticator, token: &BearerToken<'_>) -> Authentication {

@@ -39,7 +39,7 @@ impl CredentialKey {
 
 impl Hash for CredentialKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write(self.token.as_bytes());
+        self.token.hash(state);
         state.write(&self.caller);
         state.write(&self.source);
     }

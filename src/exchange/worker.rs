@@ -7,7 +7,7 @@ use crate::callout::{Fetch, FetchAnswer, FetchId, FetchIds};
 use crate::config::{Config, HeaderMode, Limits};
 use crate::continuity::StateKeys;
 use crate::credential::{CredentialEvent, CredentialKey, CredentialSource, CredentialStore};
-use crate::oauth::{self, Authenticator, InlineKeyError, KeyEvent, TokenLimits};
+use crate::oauth::{self, Authenticator, InlineKeyError, KeyEvent, TokenHashKey, TokenLimits};
 use crate::record::StateEntries;
 use crate::site::Sites;
 
@@ -71,11 +71,11 @@ pub enum Event {
 }
 
 impl Worker {
-    /// From a configuration.
+    /// From a configuration, with the key that tokens are remembered with.
     ///
     /// # Errors
     /// [`InlineKeyError`] if a key set in the configuration has no usable key.
-    pub fn new(config: &Config) -> Result<Self, InlineKeyError> {
+    pub fn new(config: &Config, hash_key: TokenHashKey) -> Result<Self, InlineKeyError> {
         let limits = TokenLimits {
             token_bytes: config.limits.token_bytes,
             cache_entries: config.limits.token_cache_entries,
@@ -88,7 +88,7 @@ impl Worker {
             .map(|key| (key.id.as_str(), key.secret.expose().as_bytes()));
         Ok(Self {
             sites: Sites::new(config),
-            authenticator: Authenticator::new(issuers, limits)?,
+            authenticator: Authenticator::new(issuers, limits, hash_key)?,
             credentials: CredentialStore::new(services, CREDENTIALS),
             state_keys: StateKeys::new(state_keys),
             limits: config.limits,

@@ -5,8 +5,8 @@ use std::rc::Rc;
 use super::Identity;
 use super::fetch::FetchFailure;
 use super::keys::KeySetError;
-use super::token_cache::TokenHash;
 use super::token_error::TokenError;
+use super::token_hash::TokenHash;
 
 /// Bounds on what tokens may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

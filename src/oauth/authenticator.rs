@@ -8,15 +8,15 @@ use super::authentication::{
     Audience, Authentication, Awaited, InlineKeyError, KeyEvent, KeyEventKind, Settled, TokenLimits,
 };
 use super::bearer::BearerToken;
-use super::digests::Digests;
 use super::host_signatures::Verifiers;
 use super::introspector::{Introspector, Known};
 use super::issuer::Issuer;
 use super::jws::{self, Jws, Parts, Shape};
 use super::key_check::{Signature, check_signature};
 use super::key_store::{KeyOutcome, KeyStore};
-use super::token_cache::{CacheKey, TokenCache, TokenHash};
+use super::token_cache::{CacheKey, TokenCache};
 use super::token_error::TokenError;
+use super::token_hash::{TokenHash, TokenHashKey};
 use super::verify::{check_audience, check_jwt, identity};
 use crate::callout::{Fetch, FetchAnswer, FetchId, FetchIds};
 use crate::json::Json;
@@ -31,16 +31,21 @@ pub struct Authenticator {
     verified: TokenCache<VerifiedToken>,
     introspector: Introspector,
     token_bytes: usize,
-    digests: Digests,
+    hash_key: TokenHashKey,
     verifiers: Verifiers,
 }
 
 impl Authenticator {
-    /// With the issuers of the configuration.
+    /// With the issuers of the configuration, and the key that tokens are
+    /// remembered with.
     ///
     /// # Errors
     /// [`InlineKeyError`] if a key set in the configuration has no usable key.
-    pub fn new(issuers: Vec<Rc<Issuer>>, limits: TokenLimits) -> Result<Self, InlineKeyError> {
+    pub fn new(
+        issuers: Vec<Rc<Issuer>>,
+        limits: TokenLimits,
+        hash_key: TokenHashKey,
+    ) -> Result<Self, InlineKeyError> {
         let stores = issuers
             .iter()
             .enumerate()
@@ -57,7 +62,7 @@ impl Authenticator {
             introspector: Introspector::new(limits.cache_entries),
             token_bytes: limits.token_bytes,
             issuers,
-            digests: Digests::without_key(),
+            hash_key,
             verifiers: Verifiers::default(),
         })
     }
@@ -65,12 +70,6 @@ impl Authenticator {
     /// Leaves to the host what it can verify. Before, all is verified here.
     pub fn set_verifiers(&mut self, verifiers: Verifiers) {
         self.verifiers = verifiers;
-    }
-
-    /// Remembers digests of tokens with this key, of random bytes. Before, each
-    /// is computed anew.
-    pub fn set_digest_key(&mut self, key: [u8; 16]) {
-        self.digests = Digests::keyed(key);
     }
 
     /// What is known of the token with this [hash](Self::hash_of), which
@@ -102,8 +101,8 @@ impl Authenticator {
     }
 
     /// What a token is remembered by; `None` for one that is too long.
-    pub fn hash_of(&mut self, token: &[u8]) -> Option<TokenHash> {
-        (token.len() <= self.token_bytes).then(|| self.digests.of(token))
+    pub fn hash_of(&self, token: &[u8]) -> Option<TokenHash> {
+        (token.len() <= self.token_bytes).then(|| self.hash_key.hash(token))
     }
 
     /// A token with this hash that is not [remembered](Self::remembered).

@@ -51,22 +51,24 @@ pub fn bearer_token<'a>(values: &[&'a [u8]]) -> Result<Option<BearerToken<'a>>, 
         [value] => *value,
         _ => return Err(BearerError),
     };
-    let value = core::str::from_utf8(value).map_err(|_| BearerError)?;
-    if value.contains(',') {
-        return Err(BearerError);
-    }
-    let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
+    let scheme_length = value.iter().position(|byte| *byte == b' ');
+    let (scheme, mut token) = value.split_at(scheme_length.unwrap_or(value.len()));
+    let scheme = core::str::from_utf8(scheme).map_err(|_| BearerError)?;
     if !is_token(scheme) {
         return Err(BearerError);
     }
     if !scheme.eq_ignore_ascii_case("bearer") {
-        return Ok(None);
+        return match core::str::from_utf8(token) {
+            Ok(rest) if !rest.contains(',') => Ok(None),
+            _ => Err(BearerError),
+        };
     }
-    let token = rest.trim_start_matches(' ');
-    if is_token68(token) {
-        Ok(Some(BearerToken(token)))
-    } else {
-        Err(BearerError)
+    while let [b' ', rest @ ..] = token {
+        token = rest;
+    }
+    match core::str::from_utf8(token) {
+        Ok(text) if is_token68(token) => Ok(Some(BearerToken(text))),
+        _ => Err(BearerError),
     }
 }
 
@@ -127,17 +129,23 @@ fn is_access_token(parameter: &str) -> bool {
 }
 
 /// `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`
-fn is_token68(text: &str) -> bool {
-    let mut characters = text.as_bytes();
+fn is_token68(mut characters: &[u8]) -> bool {
     while let [rest @ .., b'='] = characters {
         characters = rest;
     }
-    !characters.is_empty() && characters.iter().all(is_token68_character)
+    // Sixteen at a time, without a branch between them: one vector.
+    let all = |chunk: &[u8]| {
+        let each = chunk.iter().map(|byte| is_token68_character(*byte));
+        each.fold(true, |all, is_one| all & is_one)
+    };
+    let (chunks, rest) = characters.as_chunks::<16>();
+    !characters.is_empty() && chunks.iter().all(|chunk| all(chunk)) && all(rest)
 }
 
-const fn is_token68_character(byte: &u8) -> bool {
-    matches!(
-        byte,
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'+' | b'/'
-    )
+/// In a form that needs no branches.
+const fn is_token68_character(byte: u8) -> bool {
+    let is_letter = (byte | 0x20).wrapping_sub(b'a') < 26;
+    // `-`, `.` and `/` stand before the digits.
+    let is_digit_or_before = byte.wrapping_sub(b'-') < 13;
+    is_letter | is_digit_or_before | (byte == b'_') | (byte == b'~') | (byte == b'+')
 }

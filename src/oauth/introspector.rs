@@ -8,8 +8,9 @@ use super::bearer::BearerToken;
 use super::fetch::FetchFailure;
 use super::introspection::{ActiveToken, read_answer, request};
 use super::issuer::Issuer;
-use super::token_cache::{CacheKey, TokenCache, TokenHash};
+use super::token_cache::{CacheKey, TokenCache};
 use super::token_error::TokenError;
+use super::token_hash::TokenHash;
 use crate::callout::{Fetch, FetchAnswer, FetchId, FetchIds};
 use crate::sorted_map::SortedMap;
 

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::issuer::{Algorithm, Issuer};
 use super::token_error::TokenError;
-use crate::json::{self, Json, Object};
+use crate::json::{self, Json, JsonError, Object};
 
 /// What a token looks like, before anything in it is believed.
 #[derive(Debug)]
@@ -36,9 +36,12 @@ pub(super) struct Parts<'a> {
 pub(super) struct Jws<'a> {
     /// The whole token.
     pub(super) token: &'a str,
+    /// What was signed (RFC 7515, section 5.1): header and claims as they
+    /// came, with the dot between them.
+    pub(super) signing_input: &'a str,
     /// The header. Its members `alg`, `kid` and `typ` are strings, where they
     /// are there, and `alg` is.
-    pub(super) header: Object<'static>,
+    pub(super) header: Object<'a>,
     /// The claims.
     pub(super) claims: Object<'static>,
     /// The signature, in the form that the algorithm gives it.
@@ -77,8 +80,8 @@ impl<'a> Jws<'a> {
     /// Parses strictly: unpadded base64url without stray bits, JSON without
     /// duplicate members. Keys that the header brings along or points to
     /// (`jwk`, `jku`, `x5c`, `x5u`) are never looked at.
-    pub(super) fn parse(parts: &Parts<'a>) -> Result<Self, TokenError> {
-        let header = object(&parts.header, HEADER_DEPTH)?;
+    pub(super) fn parse(parts: &'a Parts<'a>) -> Result<Self, TokenError> {
+        let header = object(json::borrowed(&parts.header, HEADER_DEPTH))?;
         if header.get("crit").is_some() || header.get("b64").is_some() {
             return Err(TokenError::CriticalExtension);
         }
@@ -89,19 +92,19 @@ impl<'a> Jws<'a> {
         text(&header, "kid")?;
         text(&header, "typ")?;
         let signature = decoded(parts.signature)?;
-        let claims = object(&decoded(parts.claims)?, CLAIMS_DEPTH)?;
+        let claims = object(json::parse(&decoded(parts.claims)?, CLAIMS_DEPTH))?;
+        let signing_input = parts
+            .token
+            .strip_suffix(parts.signature)
+            .and_then(|signed| signed.strip_suffix('.'))
+            .ok_or(TokenError::Malformed)?;
         Ok(Self {
             token: parts.token,
+            signing_input,
             header,
             claims,
             signature,
         })
-    }
-
-    /// What was signed (RFC 7515, section 5.1): header and claims as they
-    /// came, with the dot between them.
-    pub(super) fn signing_input(&self) -> &'a str {
-        self.token.rsplit_once('.').map_or("", |(input, _)| input)
     }
 
     /// The header member `kid`: no more than a hint for the lookup.
@@ -140,14 +143,14 @@ fn decoded(part: &str) -> Result<Vec<u8>, TokenError> {
         .map_err(|_| TokenError::Malformed)
 }
 
-fn object(bytes: &[u8], max_depth: usize) -> Result<Object<'static>, TokenError> {
-    match json::parse(bytes, max_depth) {
+fn object(parsed: Result<Json<'_>, JsonError>) -> Result<Object<'_>, TokenError> {
+    match parsed {
         Ok(Json::Object(members)) => Ok(members),
         _ => Err(TokenError::Malformed),
     }
 }
 
-fn text<'a>(header: &'a Object, name: &str) -> Result<Option<&'a str>, TokenError> {
+fn text<'a>(header: &'a Object<'_>, name: &str) -> Result<Option<&'a str>, TokenError> {
     match header.get(name) {
         None => Ok(None),
         Some(Json::String(text)) => Ok(Some(text)),

@@ -6,7 +6,6 @@ pub mod bearer;
 pub mod challenge;
 pub mod claims;
 mod der;
-mod digests;
 pub mod discovery;
 pub mod fetch;
 pub mod host_signatures;
@@ -26,6 +25,7 @@ mod signature;
 pub mod signature_call;
 mod token_cache;
 pub mod token_error;
+mod token_hash;
 mod verify;
 
 #[cfg(test)]
@@ -47,5 +47,5 @@ pub use identity::{Identity, SubjectType};
 pub use issuer::Issuer;
 pub use keys::{KeySet, KeySetError};
 pub use scopes::Scopes;
-pub use token_cache::TokenHash;
 pub use token_error::TokenError;
+pub use token_hash::{TokenHash, TokenHashKey};

@@ -111,7 +111,7 @@ pub(super) fn verify_signature(
     }
     let by_host = verifiers.is_by_host(algorithm) && is_plain(jws);
     let said = by_host
-        .then(|| verifiers.ask(key, algorithm, jws.signing_input(), &jws.signature))
+        .then(|| verifiers.ask(key, algorithm, jws.signing_input, &jws.signature))
         .flatten();
     match said {
         Some(true) => Ok(()),

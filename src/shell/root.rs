@@ -16,7 +16,7 @@ use crate::attempt::Tickets;
 use crate::callout::{Fetch, FetchAnswer, FetchId};
 use crate::config::{self, Plugin};
 use crate::exchange::{Event, Worker};
-use crate::oauth::{InlineKeyError, KeyEvent, KeyEventKind, Verifiers};
+use crate::oauth::{InlineKeyError, KeyEvent, KeyEventKind, TokenHashKey, Verifiers};
 use crate::sorted_map::SortedMap;
 
 /// How often waiting requests and the keys' age are looked at.
@@ -148,6 +148,15 @@ fn random_bytes() -> [u8; 32] {
     hash.finalize().into()
 }
 
+/// The key that this worker remembers tokens with.
+fn hash_key() -> TokenHashKey {
+    let mut key = [0; 16];
+    for (byte, random) in key.iter_mut().zip(random_bytes()) {
+        *byte = random;
+    }
+    TokenHashKey::new(key)
+}
+
 fn dispatch(fetch: &Fetch) -> Option<u32> {
     let headers: Vec<(&str, &str)> = fetch
         .headers
@@ -223,7 +232,7 @@ impl Root {
         for warning in &config.warnings {
             abi::log(LogLevel::Warn, &format!("configuration: {warning}"));
         }
-        let mut worker = match Worker::new(&config) {
+        let mut worker = match Worker::new(&config, hash_key()) {
             Ok(worker) => worker,
             Err(error) => {
                 let InlineKeyError { issuer, error } = error;
@@ -238,9 +247,6 @@ impl Root {
         let verifiers = Verifiers::tried(&host::Signatures);
         abi::log(LogLevel::Info, &format!("signatures {verifiers}"));
         worker.authenticator.set_verifiers(verifiers);
-        if let Some(key) = random_bytes().first_chunk() {
-            worker.authenticator.set_digest_key(*key);
-        }
         // Ids begin anew, so an answer to a call of the configuration before
         // must not be taken for one of this.
         self.calls = SortedMap::new();

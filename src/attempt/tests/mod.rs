@@ -7,10 +7,11 @@ use super::*;
 use crate::callout::{Fetch, FetchAnswer, FetchIds};
 use crate::config;
 use crate::credential::{ConsentNeeded, CredentialFailure};
-use crate::oauth::{Identity, TokenHash};
+use crate::oauth::{Identity, TokenHashKey};
 use crate::secret::Secret;
 
 const NOW_MS: u64 = 1_790_000_000_000;
+const HASH_KEY: TokenHashKey = TokenHashKey::new([7; 16]);
 
 struct Cluster {
     worker: Worker,
@@ -23,7 +24,7 @@ impl Cluster {
         let bytes = include_bytes!("../../../tests/config/good/placed-by-cluster.json");
         let secret = |_: &str| Some("a-secret-of-more-than-32-characters".to_owned());
         let config = config::parse(bytes, &secret).unwrap();
-        let mut worker = Worker::new(&config).unwrap();
+        let mut worker = Worker::new(&config, HASH_KEY).unwrap();
         worker.tickets = Tickets::seeded([7; 32]);
         Self {
             worker,
@@ -41,7 +42,7 @@ impl Cluster {
             source: Rc::clone(config.servers[0].credential.as_ref().unwrap()),
             identity: Rc::new(Identity::for_test(user, "", "{}")),
             token: Secret::new(format!("token-of-{user}")),
-            token_hash: TokenHash::of(format!("token-of-{user}")),
+            token_hash: HASH_KEY.hash(format!("token-of-{user}").as_bytes()),
             request_id: None,
             operation: None,
             goes_without,
@@ -159,7 +160,7 @@ fn no_ticket_is_issued_without_a_seed_and_no_two_have_one_id() {
         source: Rc::clone(config.servers[0].credential.as_ref().unwrap()),
         identity: Rc::new(Identity::for_test("a", "", "{}")),
         token: Secret::new(String::new()),
-        token_hash: TokenHash::of(""),
+        token_hash: HASH_KEY.hash(b""),
         request_id: None,
         operation: None,
         goes_without: false,

@@ -92,7 +92,12 @@ fn parts_that_join_to_the_same_text_are_kept_apart() {
             audience: audience.to_owned(),
             ..source()
         };
-        CredentialKey::of(&identity, TokenHash::of("t"), "vault", &source)
+        CredentialKey::of(
+            &identity,
+            TokenHashKey::new([7; 16]).hash(b"t"),
+            "vault",
+            &source,
+        )
     };
     assert_ne!(key("ab", "c"), key("a", "bc"));
     assert_eq!(key("a", "b"), key("a", "b"));

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::callout::{Endpoint, Fetch, FetchAnswer, FetchIds};
-use crate::oauth::{Identity, Scopes, SubjectType, TokenHash};
+use crate::oauth::{Identity, Scopes, SubjectType, TokenHashKey};
 use crate::secret::Secret;
 
 const NOW_MS: u64 = 1_790_000_000_000;
@@ -104,7 +104,7 @@ impl Desk {
             source: &self.source,
             identity: &self.identity,
             token: &self.token,
-            token_hash: TokenHash::of(&self.token),
+            token_hash: TokenHashKey::new([7; 16]).hash(self.token.as_bytes()),
             request_id: Some("request-1"),
             operation: Some(("tools/call", Some("add-note"))),
         };

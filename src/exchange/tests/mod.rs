@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use super::{Exchange, HeaderEdits, Input, Step, Worker};
 use crate::config;
 use crate::http::Headers;
+use crate::oauth::TokenHashKey;
 use crate::oauth::tests::support::{HEADER, ISSUER, NOW_MS, RESOURCE, claims_with, ed_jwks, sign};
 use crate::record::{CredentialUse, Record};
 use crate::reply::Reply;
@@ -64,7 +65,7 @@ fn worker_of(mode: &str, keys: &Value, changes: &Value, more: &Value) -> Worker 
     }
     let config = config::parse(config.to_string().as_bytes(), &|_| None)
         .unwrap_or_else(|errors| panic!("{errors:?}"));
-    Worker::new(&config).unwrap()
+    Worker::new(&config, TokenHashKey::new([7; 16])).unwrap()
 }
 
 fn inline_keys() -> Value {

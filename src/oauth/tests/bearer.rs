@@ -169,3 +169,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn each_byte_of_a_token_is_judged_alike_wherever_it_stands() {
+    for byte in 0..=u8::MAX {
+        let may_stand = byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+        for place in 0..40 {
+            let mut value = [b"Bearer ".as_slice(), &[b'a'; 40]].concat();
+            value[7 + place] = byte;
+            // A space before the token is none of it, and `=` may end it.
+            let is_taken = may_stand || byte == b'=' && place == 39 || byte == b' ' && place == 0;
+            let read = bearer_token(&[&value]);
+            assert_eq!(matches!(read, Ok(Some(_))), is_taken, "{byte} at {place}");
+        }
+    }
+}

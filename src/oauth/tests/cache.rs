@@ -3,14 +3,15 @@
 use serde_json::json;
 
 use super::support::*;
+use crate::oauth::TokenHashKey;
 use crate::oauth::authentication::{Audience, Authentication};
-use crate::oauth::token_cache::{CacheKey, TokenCache, TokenHash};
+use crate::oauth::token_cache::{CacheKey, TokenCache};
 use crate::oauth::token_error::TokenError;
 
 fn key(n: usize) -> CacheKey {
     CacheKey {
         owner: 0,
-        token: TokenHash::of(n.to_string()),
+        token: TokenHashKey::new([7; 16]).hash(n.to_string().as_bytes()),
     }
 }
 

@@ -19,7 +19,7 @@ use crate::oauth::issuer::{
     Algorithm, ClaimNames, FetchSchedule, Introspection, Issuer, KeySource, SubjectTypeSource,
 };
 use crate::oauth::token_error::TokenError;
-use crate::oauth::{ClaimPath, KeyEvent};
+use crate::oauth::{ClaimPath, KeyEvent, TokenHashKey};
 use crate::secret::Secret;
 
 pub(crate) const ISSUER: &str = "https://as.example/realm";
@@ -177,7 +177,8 @@ pub(super) fn authenticator(issuers: Vec<Issuer>, cache_entries: usize) -> Authe
         token_bytes: 16 * 1024,
         cache_entries,
     };
-    Authenticator::new(issuers.into_iter().map(Rc::new).collect(), limits).unwrap()
+    let issuers = issuers.into_iter().map(Rc::new).collect();
+    Authenticator::new(issuers, limits, TokenHashKey::new([7; 16])).unwrap()
 }
 
 /// What is known of a token. The grammar does not matter here; the tests of
