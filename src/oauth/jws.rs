@@ -93,10 +93,11 @@ impl<'a> Jws<'a> {
         text(&header, "typ")?;
         let signature = decoded(parts.signature)?;
         let claims = object(json::parse(&decoded(parts.claims)?, CLAIMS_DEPTH))?;
-        let signing_input = parts
-            .token
-            .strip_suffix(parts.signature)
-            .and_then(|signed| signed.strip_suffix('.'))
+        // Behind them are a dot and the signature.
+        let behind = parts.signature.len().checked_add(1);
+        let signing_input = behind
+            .and_then(|behind| parts.token.len().checked_sub(behind))
+            .and_then(|end| parts.token.get(..end))
             .ok_or(TokenError::Malformed)?;
         Ok(Self {
             token: parts.token,
