@@ -35,6 +35,12 @@ impl Gate {
             .feed(self.context, &self.exchange, input)
     }
 
+    fn end(&self) {
+        if !self.exchange.borrow().is_over() {
+            self.feed(Input::Gone);
+        }
+    }
+
     fn body(&mut self, held: usize, end_of_stream: bool) -> Action {
         self.held = held;
         self.feed(Input::RequestBody {
@@ -116,12 +122,10 @@ impl Stream for Gate {
 
     /// Before the access loggers run, so that they see what is written down.
     fn on_log(&mut self) {
-        self.feed(Input::Gone);
+        self.end();
     }
 
     fn on_delete(&mut self) {
-        if !self.exchange.borrow().is_over() {
-            self.feed(Input::Gone);
-        }
+        self.end();
     }
 }
