@@ -77,10 +77,10 @@ def bodies(code: bytes) -> Iterator[bytes]:
         yield reader.take(reader.number())
 
 
-def number(value: int) -> bytes:
+def number(value: int, largest_last: int = 0x7F) -> bytes:
     """An unsigned number (LEB128)."""
     result = bytearray()
-    while value > 0x7F:
+    while value > largest_last:
         result.append(value & 0x7F | 0x80)
         value >>= 7
     result.append(value)
@@ -88,13 +88,9 @@ def number(value: int) -> bytes:
 
 
 def signed(value: int) -> bytes:
-    """A signed number (LEB128) that is not negative."""
-    result = bytearray()
-    while value > 0x3F:
-        result.append(value & 0x7F | 0x80)
-        value >>= 7
-    result.append(value)
-    return bytes(result)
+    """A signed number (LEB128) that is not negative: the highest bit of the last byte that
+    is not a mark is its sign."""
+    return number(value, 0x3F)
 
 
 def sized(data: bytes) -> bytes:
