@@ -53,7 +53,8 @@ pub fn authenticator(keys: Option<Json<'static>>) -> Authenticator {
         token_bytes: 16 * 1024,
         cache_entries: 100,
     };
-    Authenticator::new(vec![Rc::new(issuer)], limits, TokenHashKey::new([7; 16])).expect("usable keys")
+    Authenticator::new(vec![Rc::new(issuer)], limits, TokenHashKey::new([7; 16]))
+        .expect("usable keys")
 }
 
 pub fn authenticate(authenticator: &mut Authenticator, token: &BearerToken<'_>) -> Authentication {

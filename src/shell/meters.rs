@@ -24,8 +24,8 @@ pub(super) struct Meters {
     decisions: Decisions,
     decision_milliseconds: Histogram,
     body_bytes: Histogram,
-    /// Nobody will say that it is time for [`Self::tell`].
-    is_last: bool,
+    /// No tick comes any more with which [`Self::tell`] is called.
+    tells_at_once: bool,
     /// What of this VM's memory is in the gauge already.
     memory_bytes: usize,
 }
@@ -71,7 +71,7 @@ impl Meters {
         if !matches!(record.outcome, Outcome::Answered | Outcome::Aborted) {
             self.measure(record);
         }
-        if self.is_last {
+        if self.tells_at_once {
             self.tell();
         }
     }
@@ -93,8 +93,8 @@ impl Meters {
     }
 
     /// From now on every metric is told at once.
-    pub(super) fn tell_all(&mut self) {
-        self.is_last = true;
+    pub(super) fn tell_at_once(&mut self) {
+        self.tells_at_once = true;
         self.tell();
     }
 

@@ -281,7 +281,7 @@ impl Root {
     /// No tick comes any more. Streams may still end.
     pub(super) fn on_delete(&self) {
         if let Some(shared) = self.role.gate() {
-            shared.borrow_mut().meters.tell_all();
+            shared.borrow_mut().meters.tell_at_once();
         }
     }
 
