@@ -11,6 +11,7 @@ pub mod exchange;
 pub mod http;
 pub mod json;
 pub mod mcp;
+mod names;
 pub mod oauth;
 pub mod policy;
 pub mod record;

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use crate::config::{Config, Hosts, Server};
 use crate::http::headers::HeaderNames;
 use crate::http::target::normal_authority;
+use crate::names::distinct;
 use crate::oauth::challenge::{Challenge, ChallengeError};
 use crate::oauth::metadata::{ResourceMetadata, document, well_known_path};
 use crate::oauth::{Audience, Scopes};
@@ -113,11 +114,9 @@ fn shorter_first(left: &str, right: &str) -> Ordering {
 
 /// Those that rules have conditions on, and those that are recorded.
 fn asked_arguments(server: &Server) -> Vec<String> {
-    let mut names: Vec<String> = server.policy.arguments().map(str::to_owned).collect();
-    names.extend(server.audit_arguments.iter().cloned());
-    names.sort_unstable();
-    names.dedup();
-    names
+    let recorded = server.audit_arguments.iter().map(String::as_str);
+    let names = server.policy.arguments().chain(recorded).collect();
+    distinct(names).into_iter().map(str::to_owned).collect()
 }
 
 impl Site {

@@ -189,6 +189,10 @@ impl ClaimCondition {
             (ClaimOperator::Equals(value), operator) | (operator, ClaimOperator::Equals(value)) => {
                 !operator.accepts(value)
             }
+            (ClaimOperator::In(values), operator) | (operator, ClaimOperator::In(values)) => {
+                !values.iter().any(|value| operator.accepts(value))
+            }
+            (ClaimOperator::Matches(left), ClaimOperator::Matches(right)) => are_apart(left, right),
             _ => false,
         }
     }
@@ -197,7 +201,7 @@ impl ClaimCondition {
 impl ArgumentCondition {
     /// Whether the two certainly cannot hold together.
     fn contradicts(&self, other: &Self) -> bool {
-        use ArgumentOperator::{Equals, Present, Range};
+        use ArgumentOperator::{Equals, In, Matches, Present, Range};
         if !self.is_about_the_same_as(other) {
             return false;
         }
@@ -205,6 +209,11 @@ impl ArgumentCondition {
             (Present(left), Present(right)) => left != right,
             (Present(present), _) | (_, Present(present)) => !present,
             (Equals(value), operator) | (operator, Equals(value)) => !operator.may_accept(value),
+            (In(values), operator) | (operator, In(values)) => {
+                !values.iter().any(|value| operator.may_accept(value))
+            }
+            (Matches(left), Matches(right)) => are_apart(left, right),
+            (Matches(_), Range { .. }) | (Range { .. }, Matches(_)) => true,
             (
                 Range { minimum, maximum },
                 Range {
@@ -215,6 +224,12 @@ impl ArgumentCondition {
             _ => false,
         }
     }
+}
+
+/// Whether no text matches one of each.
+fn are_apart(left: &[Pattern], right: &[Pattern]) -> bool {
+    let meets = |one: &Pattern| right.iter().any(|other| one.overlaps(other));
+    !left.iter().any(meets)
 }
 
 fn above(minimum: &Option<Number>, maximum: &Option<Number>) -> bool {

@@ -13,7 +13,8 @@ use super::{
     ObtainableEntries, Resource, Server, TasksList, warnings,
 };
 use crate::mcp::Revision;
-use crate::oauth::{Issuer, Scopes};
+use crate::names::repeat;
+use crate::oauth::{Issuer, Scopes, SubjectType};
 use crate::policy::Policy;
 
 const FIELDS: [&str; 23] = [
@@ -108,10 +109,18 @@ pub(super) fn server(
     let rules = rules_node
         .as_ref()
         .and_then(|node| rules(node, issuer_ids.as_deref()));
-    if let (Some(node), Some(rules), Some(base), Some(obtainable), Some(extra)) =
-        (&rules_node, &rules, &base, &obtainable, &extra_methods)
+    if let (Some(node), Some(rules), Some(base)) = (&rules_node, &rules, &base)
+        && let (Some(obtainable), Some(extra_methods)) = (&obtainable, &extra_methods)
+        && let (Some(versions), Some(issuers)) = (&protocol_versions, &issuers)
     {
-        warnings::of_rules(node, rules, base, obtainable, extra);
+        let around = warnings::Around {
+            base,
+            obtainable,
+            extra_methods,
+            versions,
+            subject_types: subject_types(issuers, known),
+        };
+        warnings::of_rules(node, rules, &around);
     }
     let resource = resource?;
     let base = base?;
@@ -199,12 +208,7 @@ fn issuers(node: &Node<'_>, known: &[KnownIssuer]) -> Option<Vec<usize>> {
     if opaque.count() > 1 {
         node.error("at most one issuer with introspection", "several");
     }
-    let mut urls: Vec<&str> = entries.iter().map(|issuer| &*issuer.issuer).collect();
-    urls.sort_unstable();
-    if urls
-        .windows(2)
-        .any(|pair| matches!(pair, [left, right] if left == right))
-    {
+    if repeat(entries.iter().map(|issuer| &*issuer.issuer).collect()) {
         node.error("issuers with different issuer URLs", "two with the same");
     }
     Some(indexes)
@@ -214,6 +218,15 @@ fn issuer_ids(indexes: &[usize], known: &[KnownIssuer]) -> Vec<Rc<str>> {
     indexes
         .iter()
         .filter_map(|index| known.get(*index)?.id.as_deref().map(Rc::from))
+        .collect()
+}
+
+/// The kinds of subject that tokens of these issuers can have.
+fn subject_types(indexes: &[usize], known: &[KnownIssuer]) -> Vec<SubjectType> {
+    indexes
+        .iter()
+        .filter_map(|index| known.get(*index)?.issuer.as_ref())
+        .flat_map(|issuer| issuer.claims.subject_type.all())
         .collect()
 }
 
@@ -310,12 +323,7 @@ fn identity_headers(members: &Members<'_>) -> Option<IdentityHeaders> {
         scopes: scopes?,
         subject_type: subject_type?,
     };
-    let mut names: Vec<&str> = headers.names().collect();
-    names.sort_unstable();
-    if names
-        .windows(2)
-        .any(|pair| matches!(pair, [left, right] if left == right))
-    {
+    if repeat(headers.names().collect()) {
         node.error("a different header for each", "one header twice");
         return None;
     }

@@ -2,6 +2,8 @@
 //! `Name` for `name`; what such a reader would read must not differ from what
 //! was decided on.
 
+use crate::names::repeat;
+
 /// Equality under the simple Unicode case folding that Go uses: ASCII, and
 /// the two letters outside of it that fold to ASCII ones.
 #[inline]
@@ -54,11 +56,8 @@ pub(crate) fn has_twins<'n>(names: impl ExactSizeIterator<Item = &'n str> + Clon
         }
         return false;
     }
-    let mut names: Vec<String> = names.map(|name| folded(name).collect()).collect();
-    names.sort_unstable();
-    names
-        .windows(2)
-        .any(|pair| matches!(pair, [left, right] if left == right))
+    let names: Vec<String> = names.map(|name| folded(name).collect()).collect();
+    repeat(names.iter().map(String::as_str).collect())
 }
 
 fn folded(name: &str) -> impl Iterator<Item = char> {

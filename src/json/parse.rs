@@ -6,6 +6,8 @@ use std::borrow::Cow;
 
 use super::{Json, Number, Object, text};
 
+use crate::names::repeat;
+
 /// Why bytes are not the strict JSON that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JsonError {
@@ -482,9 +484,5 @@ fn repeats<'n>(names: impl ExactSizeIterator<Item = &'n str> + Clone) -> bool {
         }
         return false;
     }
-    let mut names: Vec<&str> = names.collect();
-    names.sort_unstable();
-    names
-        .windows(2)
-        .any(|pair| matches!(pair, [left, right] if left == right))
+    repeat(names.collect())
 }

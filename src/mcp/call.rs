@@ -2,7 +2,7 @@
 
 use core::ops::Deref;
 
-use super::revision;
+use super::revision::{self, Era, Revision};
 use crate::json::{Json, Object};
 
 /// One thing that a client asks for. The gate decides on calls only.
@@ -73,11 +73,23 @@ pub fn is_targeted(method: &str) -> bool {
     TARGETED.contains(&method)
 }
 
-/// Every method that rules on methods decide, the pseudo-methods among them.
-pub fn untargeted() -> impl Iterator<Item = &'static str> {
-    [Call::GET, Call::DELETE, Call::RESPONSE]
+/// Every method that rules on methods decide in one of these revisions, the
+/// pseudo-methods among them.
+pub fn untargeted(revisions: &[Revision]) -> impl Iterator<Item = &'static str> {
+    let is_legacy = |revision: &Revision| revision.era() == Era::Legacy;
+    let pseudo =
+        revisions
+            .iter()
+            .any(is_legacy)
+            .then_some([Call::GET, Call::DELETE, Call::RESPONSE]);
+    let is_in_some = move |method: &&str| {
+        let mut revisions = revisions.iter();
+        revisions.any(|revision| revision.has_request(method) || revision.has_notification(method))
+    };
+    pseudo
         .into_iter()
-        .chain(revision::methods())
+        .flatten()
+        .chain(revision::methods().filter(is_in_some))
         .filter(|method| !is_targeted(method))
 }
 

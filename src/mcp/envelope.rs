@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use crate::json::letters::is_lookalike_of_any;
 use crate::json::{self, Json, JsonError, Object};
+use crate::names::repeat;
 
 /// The body of a POST.
 #[derive(Clone, Debug, PartialEq)]
@@ -185,7 +186,7 @@ fn message(value: Json<'_>) -> Result<Message<'_>, EnvelopeError> {
 /// Whether the answer to one request of a batch could be taken for that to
 /// another. Some implementations take `"1"` for `1`.
 fn has_repeated_id(messages: &[Message<'_>]) -> bool {
-    let mut ids: Vec<String> = messages
+    let ids: Vec<String> = messages
         .iter()
         .filter_map(Message::id)
         .map(|id| match id {
@@ -193,9 +194,7 @@ fn has_repeated_id(messages: &[Message<'_>]) -> bool {
             RequestId::Integer(number) => number.to_string(),
         })
         .collect();
-    ids.sort_unstable();
-    ids.windows(2)
-        .any(|pair| matches!(pair, [left, right] if left == right))
+    repeat(ids.iter().map(String::as_str).collect())
 }
 
 // === impl Message ===

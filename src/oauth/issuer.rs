@@ -93,6 +93,16 @@ pub struct SubjectTypeSource {
     pub default: SubjectType,
 }
 
+impl SubjectTypeSource {
+    /// Every kind that it can tell.
+    pub fn all(&self) -> impl Iterator<Item = SubjectType> {
+        let values = self.claim.iter().flat_map(|(_, values)| values);
+        values
+            .map(|(_, subject_type)| *subject_type)
+            .chain([self.default])
+    }
+}
+
 /// RFC 7662 token introspection.
 #[derive(Clone, Debug)]
 pub struct Introspection {

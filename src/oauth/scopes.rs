@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::names::distinct;
+
 /// A set of scopes, kept sorted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Scopes(Vec<String>);
@@ -26,16 +28,16 @@ impl Scopes {
     /// # Errors
     /// [`InvalidScope`] if any of them is none.
     pub fn from_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidScope> {
-        let mut scopes = Vec::new();
-        for name in names {
-            if !is_scope(name) {
-                return Err(InvalidScope);
-            }
-            scopes.push(name.to_owned());
+        let names: Vec<&str> = names.into_iter().collect();
+        if !names.iter().all(|name| is_scope(name)) {
+            return Err(InvalidScope);
         }
-        scopes.sort_unstable();
-        scopes.dedup();
-        Ok(Self(scopes))
+        Ok(Self::of(distinct(names).into_iter()))
+    }
+
+    /// Of names in order, each once.
+    fn of<'a>(names: impl Iterator<Item = &'a str>) -> Self {
+        Self(names.map(str::to_owned).collect())
     }
 
     /// Whether the scope is in the set.
@@ -53,22 +55,13 @@ impl Scopes {
     /// The scopes of this set that are not in `other`.
     #[must_use]
     pub fn without(&self, other: &Self) -> Self {
-        Self(
-            self.0
-                .iter()
-                .filter(|scope| !other.contains(scope))
-                .cloned()
-                .collect(),
-        )
+        Self::of(self.iter().filter(|scope| !other.contains(scope)))
     }
 
     /// The scopes of both sets.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
-        let mut scopes: Vec<String> = self.0.iter().chain(&other.0).cloned().collect();
-        scopes.sort_unstable();
-        scopes.dedup();
-        Self(scopes)
+        Self::of(self.united(other))
     }
 
     /// The scopes of both sets, in order.

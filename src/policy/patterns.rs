@@ -164,20 +164,15 @@ impl<'a> Shared<'a> {
 impl Table {
     /// `parts`: length, hash, and where in the list.
     fn new(parts: &[(usize, Hash, u32)]) -> Self {
-        let mut lengths: Vec<usize> = parts.iter().map(|(length, ..)| *length).collect();
-        lengths.sort_unstable();
-        lengths.dedup();
         let mut table = Self {
-            lengths,
+            lengths: Vec::new(),
             starts: vec![0; parts.len().next_power_of_two().saturating_add(1)],
-            entries: Vec::new(),
+            entries: vec![(Hash(0), 0); parts.len()],
         };
-        let mut entries: Vec<(Hash, u32)> = parts
-            .iter()
-            .map(|(_, hash, place)| (*hash, *place))
-            .collect();
-        entries.sort_unstable_by_key(|(hash, place)| (table.bucket(*hash), *place));
-        for (hash, _) in &entries {
+        for (length, hash, _) in parts {
+            if let Err(place) = table.lengths.binary_search(length) {
+                table.lengths.insert(place, *length);
+            }
             let behind = table.bucket(*hash).saturating_add(1);
             if let Some(count) = table.starts.get_mut(behind) {
                 *count = count.saturating_add(1);
@@ -188,7 +183,18 @@ impl Table {
             sum = sum.saturating_add(*start);
             *start = sum;
         }
-        table.entries = entries;
+        // In each bucket in the order of the list.
+        let mut free = table.starts.clone();
+        for (_, hash, place) in parts {
+            let bucket = table.bucket(*hash);
+            if let Some(next) = free.get_mut(bucket)
+                && let Ok(at) = usize::try_from(*next)
+                && let Some(entry) = table.entries.get_mut(at)
+            {
+                *entry = (*hash, *place);
+                *next = next.saturating_add(1);
+            }
+        }
         table
     }
 

@@ -36,6 +36,16 @@ pub(crate) enum ClaimOperator {
 }
 
 impl Who {
+    /// Whether it is about everyone.
+    pub(crate) fn is_everyone(&self) -> bool {
+        self.scopes.is_empty()
+            && self.subjects.is_none()
+            && self.subject_types.is_none()
+            && self.clients.is_none()
+            && self.issuers.is_none()
+            && self.claims.is_empty()
+    }
+
     /// All of it.
     pub(crate) fn holds(&self, identity: &Identity) -> Truth {
         Truth::from(identity.scopes().contains_all(&self.scopes))

@@ -1,4 +1,5 @@
 use super::*;
+use crate::mcp::Revision;
 use crate::mcp::call::untargeted;
 
 #[test]
@@ -165,7 +166,7 @@ fn the_demonstration_decides_prompts_and_resources_as_its_table_says() {
 #[test]
 fn the_demonstration_allows_every_other_method_with_the_base_scope() {
     let demo = demo();
-    for method in untargeted() {
+    for method in untargeted(&Revision::ALL) {
         let decision = decide(&demo, READER, method, Target::Method, "{}");
         assert_eq!(decision, "permit protocol", "{method}");
         let decision = decide(&demo, ("", "{}"), method, Target::Method, "{}");
