@@ -90,13 +90,15 @@ pub fn revision(
         (Some(revision), _) => revision,
         // A client negotiates in `initialize` itself, before it can send the
         // header; every other request without one is of the oldest revision.
-        (None, Body::Single(Message::Request { method, .. })) if method == "initialize" => {
-            supported
+        (None, Body::Single(Message::Request { method, params, .. })) if method == "initialize" => {
+            let legacy = supported
                 .iter()
                 .copied()
-                .filter(|revision| revision.era() == Era::Legacy)
-                .max()
-                .unwrap_or(Revision::ASSUMED)
+                .filter(|revision| revision.era() == Era::Legacy);
+            legacy.max().ok_or_else(|| {
+                let requested = params.get("protocolVersion").and_then(Json::as_str);
+                unsupported(requested.unwrap_or_default(), headers)
+            })?
         }
         (None, _) => Revision::ASSUMED,
     };
@@ -384,6 +386,32 @@ mod tests {
             );
         }
         assert_eq!(check(&Headers::default(), body), Ok(Revision::V2025_03_26));
+    }
+
+    #[test]
+    fn where_no_legacy_revision_is_spoken_initialize_is_told_which_are() {
+        let asking = |params: &str| {
+            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"initialize","params":{params}}}"#)
+        };
+        for (params, requested) in [
+            (r#"{"protocolVersion":"2025-11-25"}"#, "2025-11-25"),
+            (r#"{"protocolVersion":7}"#, ""),
+            ("{}", ""),
+        ] {
+            let text = asking(params);
+            let limits = BodyLimits {
+                depth: 16,
+                batch_elements: 9,
+            };
+            let body = parse(text.as_bytes(), limits, &[]).unwrap();
+            assert_eq!(
+                revision(&Headers::default(), &body, &[Revision::V2026_07_28]),
+                Err(AgreementError::UnsupportedVersion {
+                    requested: requested.to_owned(),
+                    form: Era::Legacy,
+                })
+            );
+        }
     }
 
     #[test]
