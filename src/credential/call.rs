@@ -41,6 +41,14 @@ enum Content {
 
 impl Question {
     pub(super) fn of(ask: &Ask<'_>, service: &TokenService) -> Self {
+        let ask = &Ask {
+            request_id: ask.request_id.filter(|id| is_request_id(id)),
+            operation: ask
+                .operation
+                .filter(|(method, _)| is_short(method))
+                .map(|(method, name)| (method, name.filter(|name| is_short(name)))),
+            ..*ask
+        };
         Self {
             service: ask.source.service,
             server_id: ask.source.server_id.clone(),
@@ -49,10 +57,7 @@ impl Question {
             subject_token: SubjectToken::of(ask.token),
             is_repeated: false,
             knows_rejection: false,
-            request_id: ask
-                .request_id
-                .filter(|id| is_header_word(id))
-                .map(str::to_owned),
+            request_id: ask.request_id.map(str::to_owned),
             content: match service.profile {
                 Profile::Resolve { .. } => Content::Resolve(resolve::question(ask)),
                 Profile::Exchange { .. } => Content::Exchange(exchange::question(ask)),
@@ -87,6 +92,7 @@ pub(super) fn call(
                     version: known.credential.version()?,
                     status: known.rejection.status,
                     error: known.rejection.error.as_deref(),
+                    scopes: &known.rejection.scopes,
                 })
             });
             ("application/json", resolve::body(content, rejected))
@@ -144,9 +150,16 @@ fn post(endpoint: &Endpoint, content_type: &str, authorization: String) -> Vec<(
     .collect()
 }
 
-/// What can stand in a header as it is.
-fn is_header_word(text: &str) -> bool {
-    (1..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+/// What any token service takes as the id of a request. The client may choose
+/// its own, and others wait for the answer to the same question.
+fn is_request_id(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (1..=128).contains(&text.len()) && text.bytes().all(is_plain)
+}
+
+/// A URI may be as long as a message, and a question may not.
+fn is_short(name: &str) -> bool {
+    name.len() <= 1024
 }
 
 fn form(text: &str) -> String {

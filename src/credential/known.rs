@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::headers::{HeaderProblem, InjectedHeaders};
 use super::key::CredentialKey;
+use crate::oauth::Scopes;
 
 /// What is known of a user's credential for a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,6 +92,8 @@ pub struct Rejection {
     pub status: u16,
     /// The `error` of its challenge (RFC 6750, section 3.1).
     pub error: Option<String>,
+    /// The scopes that the challenge of a 403 asks for.
+    pub scopes: Scopes,
 }
 
 /// What an answer to a call has brought.

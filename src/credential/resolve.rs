@@ -8,6 +8,7 @@ use super::known::{AnswerProblem, AuthType, ConsentNeeded, CredentialFailure};
 use super::store::Ask;
 use crate::callout::FetchAnswer;
 use crate::json::{Json, Object};
+use crate::oauth::Scopes;
 
 /// A credential that the upstream has refused.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +16,7 @@ pub(super) struct Rejected<'a> {
     pub(super) version: &'a str,
     pub(super) status: u16,
     pub(super) error: Option<&'a str>,
+    pub(super) scopes: &'a Scopes,
 }
 
 /// The body of the call.
@@ -60,6 +62,7 @@ pub(super) fn body(question: &Map<String, Value>, rejected: Option<Rejected<'_>>
         version,
         status,
         error,
+        scopes,
     }) = rejected
     else {
         return serde_json::to_vec(question).unwrap_or_default();
@@ -72,6 +75,10 @@ pub(super) fn body(question: &Map<String, Value>, rejected: Option<Rejected<'_>>
         rejected.insert("error".to_owned(), json!(error));
     }
     question.insert("rejected".to_owned(), Value::Object(rejected));
+    if !scopes.is_empty() {
+        let scopes: Vec<&str> = scopes.iter().collect();
+        question.insert("required_scopes".to_owned(), json!(scopes));
+    }
     serde_json::to_vec(&question).unwrap_or_default()
 }
 

@@ -231,7 +231,9 @@ impl CredentialStore {
             Answer::Consent(consent) => (Known::Consent(Rc::new(consent)), now_ms, None),
             Answer::Failed(failure, problem) => {
                 let until_ms = match failure {
-                    CredentialFailure::AccessDenied => {
+                    // Where it is about what the upstream has refused, other
+                    // calls may do with the credential as it is.
+                    CredentialFailure::AccessDenied if !question.knows_rejection => {
                         bounded(DENIED_MS.div_euclid(1000), &service, &question, now_ms)
                     }
                     _ => now_ms,
@@ -259,7 +261,11 @@ impl CredentialStore {
     }
 
     fn remember(&mut self, key: CredentialKey, known: Known, until_ms: u64, now_ms: u64) {
-        let is_failure = matches!(known, Known::Refused(_));
+        // A service that could not answer has not been told yet.
+        let is_told = match &known {
+            Known::Refused(failure) => *failure == CredentialFailure::AccessDenied,
+            _ => true,
+        };
         let is_given = matches!(known, Known::Ready(_) | Known::NotNeeded);
         let answered = Answered {
             known,
@@ -273,8 +279,7 @@ impl CredentialStore {
         } else {
             self.refused.insert(key, answered);
         }
-        // A service that could not answer has not been told yet.
-        if !is_failure {
+        if is_told {
             self.rejected.remove(&key);
         }
     }

@@ -12,9 +12,9 @@ use crate::attempt::{HeldTicket, Obstacle};
 use crate::continuity::{Owner, SessionFlags};
 use crate::credential::Rejection;
 use crate::http::Headers;
-use crate::http::challenge::error_of;
+use crate::http::challenge::{error_of, scopes_of};
 use crate::http::origin::Origin;
-use crate::oauth::Identity;
+use crate::oauth::{Identity, Scopes};
 use crate::record::{CredentialUse, Record};
 use crate::reply::{Addressee, Asker, Denial, Reply, refuse};
 use crate::response::{BodyKind, Expected, ResponseBody, Unreadable, body_kind, length};
@@ -230,13 +230,15 @@ fn rejection_by(status: &[u8], headers: &Headers) -> Option<Rejection> {
     match status {
         b"401" => Some(Rejection {
             status: 401,
-            error: challenged(headers),
+            error: challenged(headers, error_of),
+            scopes: Scopes::default(),
         }),
-        b"403" => challenged(headers)
+        b"403" => challenged(headers, error_of)
             .filter(|error| error == "insufficient_scope")
             .map(|error| Rejection {
                 status: 403,
                 error: Some(error),
+                scopes: challenged(headers, scopes_of).unwrap_or_default(),
             }),
         _ => None,
     }
@@ -244,6 +246,6 @@ fn rejection_by(status: &[u8], headers: &Headers) -> Option<Rejection> {
 
 #[cold]
 #[inline(never)]
-fn challenged(headers: &Headers) -> Option<String> {
-    headers.all("www-authenticate").find_map(error_of)
+fn challenged<T>(headers: &Headers, part: fn(&[u8]) -> Option<T>) -> Option<T> {
+    headers.all("www-authenticate").find_map(part)
 }

@@ -1,15 +1,30 @@
 //! Challenges of upstreams (`WWW-Authenticate`, RFC 9110, section 11.6.1).
 
+use crate::oauth::Scopes;
+
 /// The `error` of a challenge (RFC 6750, section 3), if there is one of at
 /// most 64 characters of the kind that such codes are made of.
 pub fn error_of(challenge: &[u8]) -> Option<String> {
     const LONGEST: usize = 64;
-    let text = core::str::from_utf8(challenge).ok()?;
-    let value = parameters(text)
-        .find_map(|(name, value)| name.eq_ignore_ascii_case("error").then_some(value))?;
+    let value = parameter(challenge, "error")?;
     let is_code = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
     (!value.is_empty() && value.len() <= LONGEST && value.bytes().all(is_code))
         .then(|| value.to_owned())
+}
+
+/// The scopes that a challenge asks for (RFC 6750, section 3), as far as they
+/// can be some.
+pub fn scopes_of(challenge: &[u8]) -> Option<Scopes> {
+    const LONGEST: usize = 1024;
+    const MOST: usize = 64;
+    let value = parameter(challenge, "scope")?;
+    let scopes = Scopes::parse(value).ok()?;
+    (value.len() <= LONGEST && scopes.len() <= MOST).then_some(scopes)
+}
+
+fn parameter<'a>(challenge: &'a [u8], wanted: &str) -> Option<&'a str> {
+    let text = core::str::from_utf8(challenge).ok()?;
+    parameters(text).find_map(|(name, value)| name.eq_ignore_ascii_case(wanted).then_some(value))
 }
 
 /// Names and values of the parameters, of all challenges in the text. What is
@@ -66,10 +81,26 @@ mod tests {
         assert_eq!(error_of(b"Bearer error=\xff"), None);
     }
 
+    #[test]
+    fn the_scopes_are_those_of_the_challenge_or_none() {
+        let scopes =
+            |challenge: &str| scopes_of(challenge.as_bytes()).map(|found| found.to_string());
+        let both = "Bearer error=\"insufficient_scope\", scope=\"notes:write notes:read\"";
+        assert_eq!(scopes(both).as_deref(), Some("notes:read notes:write"));
+        assert_eq!(scopes("Bearer SCOPE=a").as_deref(), Some("a"));
+        for challenge in ["Bearer", "Bearer scope=\"a\\b\"", "Bearer scope=\"\u{e9}\""] {
+            assert_eq!(scopes(challenge), None, "{challenge}");
+        }
+        let many: Vec<String> = (0..65).map(|number| number.to_string()).collect();
+        for scope in [many.join(" "), "s".repeat(1025)] {
+            assert_eq!(scopes(&format!("Bearer scope=\"{scope}\"")), None);
+        }
+    }
+
     proptest::proptest! {
         #[test]
-        fn any_bytes_have_an_error_or_none(bytes: Vec<u8>) {
-            let _ = error_of(&bytes);
+        fn any_bytes_have_an_error_and_scopes_or_none(bytes: Vec<u8>) {
+            let _ = (error_of(&bytes), scopes_of(&bytes));
         }
     }
 }

@@ -78,6 +78,8 @@ struct Desk {
     source: CredentialSource,
     identity: Identity,
     token: String,
+    request_id: String,
+    operation: (String, Option<String>),
     now_ms: u64,
 }
 
@@ -89,6 +91,8 @@ impl Desk {
             source: source(),
             identity: Identity::for_test("alice", "", "{}"),
             token: "the-token".to_owned(),
+            request_id: "request-1".to_owned(),
+            operation: ("tools/call".to_owned(), Some("add-note".to_owned())),
             now_ms: NOW_MS,
         }
     }
@@ -105,8 +109,8 @@ impl Desk {
             identity: &self.identity,
             token: &self.token,
             token_hash: TokenHashKey::new([7; 16]).hash(self.token.as_bytes()),
-            request_id: Some("request-1"),
-            operation: Some(("tools/call", Some("add-note"))),
+            request_id: Some(&self.request_id),
+            operation: Some((&self.operation.0, self.operation.1.as_deref())),
         };
         self.store.look_up(&ask, arrived_ms, self.now_ms)
     }

@@ -4,6 +4,15 @@ fn unauthorized() -> Rejection {
     Rejection {
         status: 401,
         error: Some("invalid_token".to_owned()),
+        scopes: Scopes::default(),
+    }
+}
+
+fn too_few_scopes() -> Rejection {
+    Rejection {
+        status: 403,
+        error: Some("insufficient_scope".to_owned()),
+        scopes: Scopes::parse("notes:write").unwrap(),
     }
 }
 
@@ -120,4 +129,37 @@ fn a_credential_without_a_version_is_simply_asked_for_anew() {
     let call = desk.call();
     desk.answer(&call, 200, &issued("new"));
     assert_eq!(bearer(&desk.ready()), "Bearer new");
+}
+
+#[test]
+fn the_scopes_that_were_missing_are_asked_for() {
+    let mut desk = desk_with("first", "1");
+    let credential = desk.ready();
+    desk.store
+        .reject(&credential, too_few_scopes(), desk.now_ms);
+    assert!(desk.must_ask());
+    let question = json_of(&desk.call());
+    assert_eq!(question["required_scopes"], json!(["notes:write"]));
+    assert_eq!(question["rejected"]["status"], 403);
+}
+
+/// One tool that wants more than this user may have is no reason to keep the
+/// user from the others.
+#[test]
+fn that_there_are_no_more_scopes_to_be_had_counts_for_that_call_alone() {
+    let mut desk = desk_with("first", "1");
+    let credential = desk.ready();
+    desk.store
+        .reject(&credential, too_few_scopes(), desk.now_ms);
+    let denied = desk.after(403, &error("access_denied"));
+    assert!(
+        matches!(denied, Known::Refused(CredentialFailure::AccessDenied)),
+        "{denied:?}"
+    );
+    desk.now_ms += 1;
+    assert!(desk.must_ask());
+    let call = desk.call();
+    assert_eq!(json_of(&call).get("rejected"), None);
+    desk.answer(&call, 200, &authenticated("first", "1", 60));
+    assert_eq!(bearer(&desk.ready()), "Bearer first");
 }

@@ -33,6 +33,33 @@ fn the_call_says_who_what_and_for_which_request() {
 }
 
 #[test]
+fn what_a_client_chooses_cannot_make_a_question_that_is_refused() {
+    let endless = "x".repeat(60_000);
+    for id in [
+        "a/b",
+        "Root=1-67891233",
+        "YWJj+ZGVm/w==",
+        "",
+        " ",
+        &"a".repeat(129),
+    ] {
+        let mut desk = Desk::new(vault());
+        desk.request_id = id.to_owned();
+        desk.operation = ("resources/read".to_owned(), Some(endless.clone()));
+        assert!(desk.must_ask());
+        let call = desk.call();
+        let question = json_of(&call);
+        assert_eq!(question.get("request_id"), None, "{id:?}");
+        assert_eq!(header(&call, "x-request-id"), None, "{id:?}");
+        assert_eq!(question["operation"], json!({"method": "resources/read"}));
+    }
+    let mut desk = Desk::new(vault());
+    desk.operation = (endless, None);
+    assert!(desk.must_ask());
+    assert_eq!(json_of(&desk.call()).get("operation"), None);
+}
+
+#[test]
 fn a_credential_is_given_and_not_printed() {
     let mut desk = Desk::new(vault());
     let mut body = authenticated("secret-1", "17", 60);
