@@ -298,7 +298,9 @@ fn pending(
     if now_ms >= head.deadline_ms(&worker.limits) {
         return deny(Denial::KeysUnavailable, &head, None, now_ms);
     }
-    if worker.waiting >= worker.limits.waiting_requests {
+    // Half of the places are for callers who are known: anybody can make up
+    // tokens that have to be asked about.
+    if worker.waiting >= worker.limits.waiting_requests.div_ceil(2) {
         return deny(Denial::TooManyWaiting, &head, None, now_ms);
     }
     head.reduce();

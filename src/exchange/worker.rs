@@ -79,6 +79,7 @@ impl Worker {
         let limits = TokenLimits {
             token_bytes: config.limits.token_bytes,
             cache_entries: config.limits.token_cache_entries,
+            key_wait_ms: config.limits.key_wait_ms,
         };
         let issuers = config.issuers.iter().map(Rc::clone).collect();
         let services = config.token_services.iter().map(Rc::clone).collect();

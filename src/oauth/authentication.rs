@@ -15,6 +15,8 @@ pub struct TokenLimits {
     pub token_bytes: usize,
     /// How many verified tokens are remembered.
     pub cache_entries: usize,
+    /// How long a request waits for keys, in milliseconds.
+    pub key_wait_ms: u64,
 }
 
 /// Whom a token has to be meant for.

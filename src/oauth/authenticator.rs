@@ -13,7 +13,7 @@ use super::introspector::{Introspector, Known};
 use super::issuer::Issuer;
 use super::jws::{self, Jws, Parts, Shape};
 use super::key_check::{Signature, check_signature};
-use super::key_store::{KeyOutcome, KeyStore};
+use super::key_store::{KeyOutcome, KeyStore, Wait};
 use super::token_cache::{CacheKey, TokenCache};
 use super::token_error::TokenError;
 use super::token_hash::{TokenHash, TokenHashKey};
@@ -31,6 +31,7 @@ pub struct Authenticator {
     verified: TokenCache<VerifiedToken>,
     introspector: Introspector,
     token_bytes: usize,
+    key_wait_ms: u64,
     hash_key: TokenHashKey,
     verifiers: Verifiers,
 }
@@ -61,6 +62,7 @@ impl Authenticator {
             verified: TokenCache::new(limits.cache_entries),
             introspector: Introspector::new(limits.cache_entries),
             token_bytes: limits.token_bytes,
+            key_wait_ms: limits.key_wait_ms,
             issuers,
             hash_key,
             verifiers: Verifiers::default(),
@@ -231,7 +233,11 @@ impl Authenticator {
         let Some(store) = self.stores.get_mut(index) else {
             return Ok(Authentication::Unavailable);
         };
-        match check_signature(&self.verifiers, store, &jws, algorithm, arrived_ms) {
+        let wait = Wait {
+            arrived_ms,
+            until_ms: arrived_ms.saturating_add(self.key_wait_ms),
+        };
+        match check_signature(&self.verifiers, store, &jws, algorithm, wait) {
             Signature::Right => {}
             Signature::Wrong(error) => return Err(error),
             Signature::Pending => return Ok(Authentication::Pending(Awaited::Keys(index))),

@@ -3,7 +3,7 @@
 use super::host_signatures::Verifiers;
 use super::issuer::Algorithm;
 use super::jws::Jws;
-use super::key_store::{Freshness, KeyStore};
+use super::key_store::{Freshness, KeyStore, Wait};
 use super::keys::Candidates;
 use super::signature::verify_signature;
 use super::token_error::TokenError;
@@ -27,19 +27,21 @@ pub(super) fn check_signature(
     store: &mut KeyStore,
     jws: &Jws<'_>,
     algorithm: Algorithm,
-    arrived_ms: u64,
+    wait: Wait,
 ) -> Signature {
     let Some(keys) = store.keys() else {
-        store.want(arrived_ms);
+        store.want(wait);
         return Signature::Pending;
     };
-    match keys.candidates(jws.key_id(), algorithm) {
-        Candidates::OtherAlgorithm => Signature::Wrong(TokenError::Algorithm),
-        Candidates::TooMany => Signature::Wrong(TokenError::AmbiguousKey),
-        Candidates::Named(key) => match verify_signature(verifiers, key.public(), algorithm, jws) {
-            Ok(()) => Signature::Right,
-            Err(error) => Signature::Wrong(error),
-        },
+    let (error, names_a_key) = match keys.candidates(jws.key_id(), algorithm) {
+        Candidates::OtherAlgorithm => return Signature::Wrong(TokenError::Algorithm),
+        Candidates::TooMany => return Signature::Wrong(TokenError::AmbiguousKey),
+        Candidates::Named(key) => {
+            return match verify_signature(verifiers, key.public(), algorithm, jws) {
+                Ok(()) => Signature::Right,
+                Err(error) => Signature::Wrong(error),
+            };
+        }
         Candidates::Unnamed(keys) => {
             let right = keys
                 .iter()
@@ -47,20 +49,22 @@ pub(super) fn check_signature(
             if right {
                 return Signature::Right;
             }
-            // Nothing says that a key is missing, so nobody waits; but if one
-            // is, it will be there soon.
-            if store.freshness(arrived_ms) == Freshness::Stale {
-                store.want(arrived_ms);
-            }
-            Signature::Wrong(TokenError::BadSignature)
+            (TokenError::BadSignature, jws.key_id().is_some())
         }
-        Candidates::Unknown => match store.freshness(arrived_ms) {
-            Freshness::Current => Signature::Wrong(TokenError::UnknownKey),
-            Freshness::Failed => Signature::Unavailable,
-            Freshness::Stale => {
-                store.want(arrived_ms);
-                Signature::Pending
-            }
-        },
+        Candidates::Unknown => (TokenError::UnknownKey, true),
+    };
+    match store.freshness(wait) {
+        Freshness::Current => Signature::Wrong(error),
+        Freshness::Failed if names_a_key => Signature::Unavailable,
+        Freshness::Stale if names_a_key => {
+            store.want(wait);
+            Signature::Pending
+        }
+        // Nothing says that a key is missing, or it would come too late, so
+        // nobody waits; but if one is, it will be there soon.
+        Freshness::Failed | Freshness::Stale | Freshness::Late => {
+            store.want(wait);
+            Signature::Wrong(error)
+        }
     }
 }

@@ -30,6 +30,18 @@ pub(super) enum Freshness {
     Failed,
     /// Newer ones may come.
     Stale,
+    /// Newer ones may come, but not while the request can wait: the schedule
+    /// does not allow a fetch before.
+    Late,
+}
+
+/// How long a request waits for keys, in milliseconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Wait {
+    /// When it came.
+    pub(super) arrived_ms: u64,
+    /// When it has to be answered.
+    pub(super) until_ms: u64,
 }
 
 /// What an answer led to.
@@ -76,23 +88,26 @@ impl KeyStore {
     }
 
     /// Asks for newer keys as soon as the schedule allows it, on behalf of a
-    /// request that came at `arrived_ms`.
-    pub(super) fn want(&mut self, arrived_ms: u64) {
+    /// request.
+    pub(super) fn want(&mut self, wait: Wait) {
         if let Some(refresh) = &mut self.refresh {
-            refresh.wanted_ms = refresh.wanted_ms.max(Some(arrived_ms));
+            refresh.wanted_ms = refresh.wanted_ms.max(Some(wait.arrived_ms));
         }
     }
 
     /// See [`Freshness`].
-    pub(super) fn freshness(&self, arrived_ms: u64) -> Freshness {
+    pub(super) fn freshness(&self, wait: Wait) -> Freshness {
         let Some(refresh) = &self.refresh else {
             return Freshness::Current;
         };
-        let since = |started: Option<u64>| started.is_some_and(|started| started >= arrived_ms);
+        let since =
+            |started: Option<u64>| started.is_some_and(|started| started >= wait.arrived_ms);
         if since(refresh.succeeded_ms) {
             Freshness::Current
         } else if since(refresh.failed_ms) {
             Freshness::Failed
+        } else if refresh.earliest_ms().max(wait.arrived_ms) >= wait.until_ms {
+            Freshness::Late
         } else {
             Freshness::Stale
         }

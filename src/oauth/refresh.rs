@@ -85,8 +85,17 @@ impl Refresh {
             // The clock was set back; what was planned by it means nothing.
             return true;
         }
-        let earliest = started_ms.saturating_add(self.schedule.retry_seconds.saturating_mul(1000));
-        now_ms >= earliest && (self.wanted_ms.is_some() || now_ms >= self.next_ms)
+        now_ms >= self.earliest_ms() && (self.wanted_ms.is_some() || now_ms >= self.next_ms)
+    }
+
+    /// Before then no further attempt begins.
+    pub(super) const fn earliest_ms(&self) -> u64 {
+        match self.started_ms {
+            None => 0,
+            Some(started_ms) => {
+                started_ms.saturating_add(self.schedule.retry_seconds.saturating_mul(1000))
+            }
+        }
     }
 
     pub(super) fn succeeded(&mut self, started_ms: u64) {

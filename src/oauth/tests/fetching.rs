@@ -239,6 +239,61 @@ fn unknown_kids_do_not_bring_about_more_fetches_than_the_schedule_allows() {
 }
 
 #[test]
+fn an_unknown_kid_that_may_not_be_asked_about_in_time_is_refused_at_once() {
+    let mut issuer = remote();
+    let Some(KeySource::Jwks { schedule, .. }) = &mut issuer.keys else {
+        panic!("an issuer with a key set at an address");
+    };
+    schedule.retry_seconds = KEY_WAIT_MS / 1000 + 5;
+    let mut gate = Gate::new(issuer);
+    let call = gate.call();
+    gate.answer(&call, 200, &ed_jwks());
+    let (key, token) = new_key();
+    gate.now_ms += 1000;
+    assert_eq!(gate.refusal(&token), Some(TokenError::UnknownKey));
+    gate.no_call();
+    // It is asked about all the same, as soon as that is allowed.
+    gate.now_ms += KEY_WAIT_MS + 4000;
+    let call = gate.call();
+    let both = jwks(&[ed_key().public_key().to_jwk(), key.public_key().to_jwk()]);
+    gate.answer(&call, 200, &both);
+    gate.identity(&token);
+}
+
+#[test]
+fn a_key_without_a_name_that_stands_in_does_not_hide_that_one_is_missing() {
+    let nameless = Ed25519KeyPair::generate().public_key().to_jwk();
+    let mut gate = with_keys(&jwks(&[ed_key().public_key().to_jwk(), nameless.clone()]));
+    let (key, token) = new_key();
+    gate.now_ms += 60_000;
+    let arrived = gate.now_ms;
+    assert_eq!(gate.ask(&token), UNKNOWN);
+    let call = gate.call();
+    let all = [
+        ed_key().public_key().to_jwk(),
+        nameless,
+        key.public_key().to_jwk(),
+    ];
+    gate.answer(&call, 200, &jwks(&all));
+    assert!(matches!(
+        gate.ask_since(&token, arrived),
+        Authentication::Verified(_)
+    ));
+    let mallory = Ed25519KeyPair::generate().with_key_id("made-up");
+    let header = r#"{"alg":"EdDSA","typ":"at+jwt","kid":"made-up"}"#;
+    let forged = sign_with(&mallory, header.as_bytes(), claims().to_string().as_bytes());
+    gate.now_ms += 60_000;
+    let arrived = gate.now_ms;
+    assert_eq!(gate.ask(&forged), UNKNOWN);
+    let call = gate.call();
+    gate.answer(&call, 200, &jwks(&all));
+    assert_eq!(
+        gate.ask_since(&forged, arrived),
+        Authentication::Refused(TokenError::BadSignature)
+    );
+}
+
+#[test]
 fn a_wrong_signature_under_a_known_kid_brings_about_no_fetch() {
     let mut gate = with_keys(&ed_jwks());
     gate.now_ms += 60_000;

@@ -164,6 +164,9 @@ pub(super) fn introspecting(cache_seconds: u64) -> Issuer {
 
 // === running it ===
 
+/// How long a request waits for keys.
+pub(super) const KEY_WAIT_MS: u64 = 15_000;
+
 /// An authenticator with one issuer and one server, and a clock.
 pub(super) struct Gate {
     pub(super) authenticator: Authenticator,
@@ -176,6 +179,7 @@ pub(super) fn authenticator(issuers: Vec<Issuer>, cache_entries: usize) -> Authe
     let limits = TokenLimits {
         token_bytes: 16 * 1024,
         cache_entries,
+        key_wait_ms: KEY_WAIT_MS,
     };
     let issuers = issuers.into_iter().map(Rc::new).collect();
     Authenticator::new(issuers, limits, TokenHashKey::new([7; 16])).unwrap()
