@@ -6,6 +6,7 @@ use crate::exchange::HeaderEdits;
 use crate::http::Headers;
 use crate::oauth::{HostSignatures, signature_call};
 use crate::reply::Reply;
+use crate::text::Text;
 
 /// Milliseconds since 1970. Should the host have no clock, the end of time:
 /// then every token has expired.
@@ -107,9 +108,12 @@ pub(super) fn call_answer(body_size: usize, max_size: usize) -> Option<CallAnswe
 /// for a request and its response.
 #[inline(never)]
 pub(super) fn edit(map: MapType, edits: &HeaderEdits) -> bool {
+    // What is set replaces all of its name, and a call of the host costs.
+    let is_set = |name: &&Text| edits.set.iter().any(|(set, _)| set == *name);
     let removed = edits
         .remove
         .iter()
+        .filter(|name| !is_set(name))
         .all(|name| abi::remove_header(map, name.as_bytes()));
     removed
         && edits

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from harness.gate import Gate
 from harness.messages import call
@@ -29,6 +31,24 @@ def test_a_clients_own_word_on_who_it_is_does_not_pass(
     assert [value for each, value in seen.headers if each == name.lower()] == [
         seen.header(name.lower())
     ]
+
+
+@pytest.mark.parametrize("name", ["x-mcp-subject", "accept-encoding"])
+def test_what_the_gate_says_replaces_every_header_of_the_name(
+    gate: Gate, name: str, protocol: str
+) -> None:
+    content = json.dumps(ECHO).encode()
+    headers = [
+        ("content-type", "application/json"),
+        ("accept", "application/json, text/event-stream"),
+        *((name, each) for each in ("admin", "gzip", "root")),
+    ]
+    outcome = gate.send(
+        "POST", account="reader", headers=headers, content=content, protocol=protocol
+    )
+    own = {"x-mcp-subject": "reader", "accept-encoding": "identity"}[name]
+    seen = outcome.passed()
+    assert [value for each, value in seen.headers if each == name] == [own]
 
 
 @pytest.mark.parametrize(
