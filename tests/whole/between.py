@@ -6,6 +6,7 @@ import http.client
 import json
 import threading
 import urllib.parse
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -51,6 +52,7 @@ class Between:
 class Provider(Between):
     """What stands between the token service and the token endpoint of the notes' provider.
 
+    The forms have one more field: `replica`, the number of the replica that asks.
     `before` is called with the form before it goes on, `after` before the answer
     goes back. One that returns False hangs up instead.
     """
@@ -62,15 +64,20 @@ class Provider(Between):
         self._issuer = issuer
         super().__init__()
 
-    @property
-    def token_endpoint(self) -> str:
-        """The token endpoint, as the token service knows it."""
-        return f"http://{LOOPBACK}:{self.port}/token"
+    def token_endpoint(self, replica: int) -> str:
+        """The token endpoint, as a replica of the token service knows it."""
+        return f"http://{LOOPBACK}:{self.port}/token?replica={replica}"
 
     @property
     def refreshes(self) -> int:
         """How many refreshes have reached it."""
-        return sum(form["grant_type"] == "refresh_token" for form in list(self.forms))
+        return sum(self.refreshes_by_replica.values())
+
+    @property
+    def refreshes_by_replica(self) -> Counter[int]:
+        """How many refreshes of each replica have reached it."""
+        forms = [form for form in list(self.forms) if form["grant_type"] == "refresh_token"]
+        return Counter(int(form["replica"]) for form in forms)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         provider = self
@@ -78,7 +85,8 @@ class Provider(Between):
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 content = self.rfile.read(int(self.headers["content-length"]))
-                form = dict(urllib.parse.parse_qsl(content.decode()))
+                query = urllib.parse.urlsplit(self.path).query
+                form = dict(urllib.parse.parse_qsl(f"{query}&{content.decode()}"))
                 provider.forms.append(form)
                 self.close_connection = True
                 if not provider.before(form):

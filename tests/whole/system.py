@@ -161,7 +161,6 @@ class System:
             "endpoints": {
                 "issuer": issuer,
                 "authorization": f"{issuer}/auth",
-                "token": self.provider.token_endpoint,
                 "registration": f"{issuer}/reg",
                 "revocation": f"{issuer}/token/revocation",
             }
@@ -177,6 +176,8 @@ class System:
         if self.postgres is not None:
             config["database"] = {"url": {"environment": "DATABASE_URL"}}
         for number in range(self.replica_count):
+            endpoints = authentication["provider"]["endpoints"]
+            endpoints["token"] = self.provider.token_endpoint(number)
             ports = self.ports
             if number:
                 public, private = free_ports(2)
