@@ -145,6 +145,11 @@ class Upstream(Between):
         self._notes_server = port
         super().__init__()
 
+    def credentials(self, account: str) -> set[str]:
+        """The different credentials with which this account's calls came."""
+        calls = [arrival for arrival in list(self.arrivals) if arrival.message.get("id") == account]
+        return {value for arrival in calls for value in arrival.values("authorization")}
+
     def faults(
         self, issuer: str, resource: str, gates_issuer: str, client_tokens: Collection[str]
     ) -> list[str]:

@@ -126,6 +126,14 @@ class System:
         known = self.replicas[replica]
         self.replicas[replica] = self._launch(known.config, known.ports, replica)
 
+    def resolves(self, replica: int) -> int:
+        """How often a replica has answered the filter with a credential."""
+        port = self.replicas[replica].ports.token_service_filter
+        metrics = self._client.get(f"http://{LOOPBACK}:{port}/metrics").text
+        name = 'token_service_resolves_total{status="authenticated"}'
+        counts = [line.split()[1] for line in metrics.splitlines() if line.startswith(name)]
+        return sum(int(count) for count in counts)
+
     def service_log(self, replica: int = 0) -> str:
         """What a replica has logged since its last start."""
         return self.replicas[replica].child.log.read_text(encoding="utf-8", errors="replace")

@@ -279,6 +279,7 @@ def test_two_replicas_under_load_refresh_once_and_lose_no_connection(
     system = start_system(postgres=database, replica_count=2, access_token_seconds=6)
     for account in ACCOUNTS:
         system.connect(account)
+    before = [system.resolves(number) for number in range(2)]
     started = time.monotonic()
 
     def load(account: str) -> list[tuple[str | None, int]]:
@@ -293,8 +294,12 @@ def test_two_replicas_under_load_refresh_once_and_lose_no_connection(
         for run, account in runs.items():
             assert {each[0] for each in run.result()} == {account}, run.result()[-5:]
     used = [form["refresh_token"] for form in system.provider.forms if "refresh_token" in form]
-    assert len(used) >= 8
     assert len(set(used)) == len(used), "a refresh token was used twice"
+    assert len(used) >= 8
+    for account in ACCOUNTS:
+        assert len(system.upstream.credentials(account)) > 1, f"no refresh for {account}"
+    for number, count in enumerate(before):
+        assert system.resolves(number) > count, f"replica {number} was not asked"
 
 
 def test_of_two_replicas_one_goes_on_with_the_refresh_in_which_the_other_is_killed(
