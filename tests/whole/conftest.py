@@ -28,18 +28,29 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
 
 @pytest.fixture
 def start_system(tools: Processes, tmp_path: Path) -> Iterator[StartSystem]:
-    """Starts a system; what differs from the demonstration is given by name."""
+    """Starts a system; what differs from the demonstration is given by name.
+
+    What the notes server saw of its calls is checked in the end, whatever the test is about.
+    """
     found = envoy.find(tools)
     built = os.environ.get("MCP_AUTH_FILTER_MODULE") or module.build(tools)
     executable = token_service.build(tools)
+    started: list[System] = []
     with ExitStack() as running:
 
         def start(**different: object) -> System:
             copy = Path(shutil.copy(built, tmp_path))
             system = System(found, copy, executable, tmp_path, **different)  # type: ignore[arg-type]
-            return running.enter_context(system)
+            started.append(running.enter_context(system))
+            return system
 
         yield start
+        try:
+            for system in started:
+                system.check_what_the_upstream_saw()
+        except BaseException:
+            print_logs(tmp_path)
+            raise
 
 
 @pytest.fixture
@@ -61,9 +72,14 @@ def logs_on_failure(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[
     yield
     report = getattr(request.node, "rep_call", None)
     if report is not None and report.failed:
-        for log in sorted((tmp_path / "logs").glob("*.log")):
-            lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-            print(f"--- {log.name}", *lines[-25:], sep="\n")
+        print_logs(tmp_path)
+
+
+def print_logs(directory: Path) -> None:
+    """Print the ends of the logs."""
+    for log in sorted((directory / "logs").glob("*.log")):
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        print(f"--- {log.name}", *lines[-25:], sep="\n")
 
 
 @pytest.hookimpl(wrapper=True)

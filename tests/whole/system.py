@@ -6,16 +6,14 @@ import json
 import os
 import signal
 import subprocess
-import threading
-import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
 import yaml
+from between import Provider, Upstream
 
 from demo.connect import connect
 from demo.stack import authorization_server, bootstrap, notes_server, token_service
@@ -33,71 +31,6 @@ META = "io.modelcontextprotocol"
 # five seconds for the token service.
 CALL_LIMIT = 8.0
 POSTGRES = ROOT / "token-service" / "tests" / "support" / "postgres.sh"
-
-
-class Provider:
-    """What stands between the token service and the token endpoint of the notes' provider.
-
-    `before` is called with the form before it goes on, `after` before the answer
-    goes back. One that returns False hangs up instead.
-    """
-
-    def __init__(self, issuer: str) -> None:
-        self.forms: list[dict[str, str]] = []
-        self.before: Callable[[dict[str, str]], bool] = lambda form: True
-        self.after: Callable[[dict[str, str]], bool] = lambda form: True
-        self._issuer = issuer
-        self._server = ThreadingHTTPServer((LOOPBACK, 0), self._handler())
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-
-    @property
-    def port(self) -> int:
-        """Where it listens."""
-        return int(self._server.server_address[1])
-
-    @property
-    def token_endpoint(self) -> str:
-        """The token endpoint, as the token service knows it."""
-        return f"http://{LOOPBACK}:{self.port}/token"
-
-    @property
-    def refreshes(self) -> int:
-        """How many refreshes have reached it."""
-        return sum(form["grant_type"] == "refresh_token" for form in list(self.forms))
-
-    def stop(self) -> None:
-        """Stop to listen."""
-        self._server.shutdown()
-        self._server.server_close()
-
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        provider = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                content = self.rfile.read(int(self.headers["content-length"]))
-                form = dict(urllib.parse.parse_qsl(content.decode()))
-                provider.forms.append(form)
-                self.close_connection = True
-                if not provider.before(form):
-                    return
-                headers = {"content-type": self.headers["content-type"]}
-                if "authorization" in self.headers:
-                    headers["authorization"] = self.headers["authorization"]
-                answer = httpx.post(f"{provider._issuer}/token", content=content, headers=headers)
-                if not provider.after(form):
-                    return
-                self.send_response(answer.status_code)
-                self.send_header("content-type", answer.headers["content-type"])
-                self.send_header("content-length", str(len(answer.content)))
-                self.end_headers()
-                self.wfile.write(answer.content)
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        return Handler
 
 
 @dataclass
@@ -143,6 +76,7 @@ class System:
         self._client.close()
         self.processes.stop()
         self.provider.stop()
+        self.upstream.stop()
 
     def connect(self, account: str) -> None:
         """Walk through the consent pages."""
@@ -157,7 +91,8 @@ class System:
         params = {"name": tool, "arguments": arguments, "_meta": meta}
         return self._client.post(
             self.ports.notes,
-            json={"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params},
+            # The id is how a request is known for this account's wherever it arrives.
+            json={"jsonrpc": "2.0", "id": account, "method": "tools/call", "params": params},
             headers={
                 "accept": "application/json, text/event-stream",
                 "authorization": f"Bearer {self._tokens[account]}",
@@ -167,9 +102,17 @@ class System:
             },
         )
 
-    def token_of(self, account: str) -> str | None:
-        """The account's token for the gate, if it has got one."""
-        return self._tokens.get(account)
+    def check_what_the_upstream_saw(self) -> None:
+        """Every call that came to the notes server had its caller's credential, and no other."""
+        assert self.upstream.arrivals, "nothing came to the notes server"
+        faults = self.upstream.faults(
+            self.ports.notes_issuer,
+            self.ports.notes_upstream,
+            self.ports.issuer,
+            self._tokens.values(),
+        )
+        some = "\n".join(faults[:20])
+        assert not faults, f"{len(faults)} of {len(self.upstream.arrivals)} requests:\n{some}"
 
     def kill(self, replica: int = 0) -> None:
         """End a replica as a crash would."""
@@ -182,6 +125,14 @@ class System:
         """Start a replica again on what it has left behind."""
         known = self.replicas[replica]
         self.replicas[replica] = self._launch(known.config, known.ports, replica)
+
+    def resolves(self, replica: int) -> int:
+        """How often a replica has answered the filter with a credential."""
+        port = self.replicas[replica].ports.token_service_filter
+        metrics = self._client.get(f"http://{LOOPBACK}:{port}/metrics").text
+        name = 'token_service_resolves_total{status="authenticated"}'
+        counts = [line.split()[1] for line in metrics.splitlines() if line.startswith(name)]
+        return sum(int(count) for count in counts)
 
     def service_log(self, replica: int = 0) -> str:
         """What a replica has logged since its last start."""
@@ -201,6 +152,7 @@ class System:
         for settings in (gates_own, replace(notes_own, rotates=self.rotates)):
             authorization_server.start(self.processes, settings, self.directory)
         notes_server.start(self.processes, self.ports.notes_server, self.ports.notes_issuer)
+        self.upstream = Upstream(self.ports.notes_server)
         self.provider = Provider(self.ports.notes_issuer)
         self._start_replicas()
         found = self._bootstrap()
@@ -217,7 +169,6 @@ class System:
             "endpoints": {
                 "issuer": issuer,
                 "authorization": f"{issuer}/auth",
-                "token": self.provider.token_endpoint,
                 "registration": f"{issuer}/reg",
                 "revocation": f"{issuer}/token/revocation",
             }
@@ -233,6 +184,8 @@ class System:
         if self.postgres is not None:
             config["database"] = {"url": {"environment": "DATABASE_URL"}}
         for number in range(self.replica_count):
+            endpoints = authentication["provider"]["endpoints"]
+            endpoints["token"] = self.provider.token_endpoint(number)
             ports = self.ports
             if number:
                 public, private = free_ports(2)
@@ -259,30 +212,22 @@ class System:
     def _bootstrap(self) -> Path:
         file = bootstrap.write(self.module, self.ports, self.directory)
         config = yaml.safe_load(file.read_text(encoding="utf-8"))
-        (cluster,) = (
-            each for each in config["static_resources"]["clusters"] if each["name"] == "token-service"
-        )
-        cluster["load_assignment"]["endpoints"] = [
-            {
-                "lb_endpoints": [
-                    {
-                        "endpoint": {
-                            "address": {
-                                "socket_address": {
-                                    "address": LOOPBACK,
-                                    "port_value": replica.ports.token_service_filter,
-                                }
-                            }
-                        }
-                    }
-                    for replica in self.replicas
-                ]
-            }
-        ]
+        places = {
+            "token-service": [replica.ports.token_service_filter for replica in self.replicas],
+            "notes": [self.upstream.port],
+        }
+        for cluster in config["static_resources"]["clusters"]:
+            if cluster["name"] in places:
+                endpoints = [_endpoint(port) for port in places[cluster["name"]]]
+                cluster["load_assignment"]["endpoints"] = [{"lb_endpoints": endpoints}]
         text = yaml.safe_dump(config)
         # A second is long for these tests, and short for what they wait for.
         file.write_text(text.replace('"cache_seconds": 5', '"cache_seconds": 1'), encoding="utf-8")
         return file
+
+
+def _endpoint(port: int) -> dict[str, object]:
+    return {"endpoint": {"address": {"socket_address": {"address": LOOPBACK, "port_value": port}}}}
 
 
 @contextmanager

@@ -68,16 +68,28 @@ class Careful(Browser):
 
 
 class Held:
-    """Keeps a request at the provider until it is let go; then hangs up, or not."""
+    """Keeps a request at the provider until it is let go; then hangs up, or not.
 
-    def __init__(self) -> None:
+    Inside `with` it is let go in the end, so that nobody waits for it where a test fails.
+    """
+
+    def __init__(self, grant: str = "refresh_token") -> None:
         self.there = threading.Event()
         self.go = threading.Event()
         self.result = True
+        self.replica = 0
+        self._grant = grant
+
+    def __enter__(self) -> Held:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.go.set()
 
     def __call__(self, form: dict[str, str]) -> bool:
-        if form["grant_type"] != "refresh_token":
+        if form["grant_type"] != self._grant:
             return True
+        self.replica = int(form["replica"])
         self.there.set()
         self.go.wait(60)
         return self.result
@@ -86,6 +98,23 @@ class Held:
         """Let it go on, or hang up."""
         self.result = result
         self.go.set()
+
+
+def kill_in(system: System, held: Held) -> list[httpx.Response]:
+    """Call until a refresh is held, and kill the replica that is at it; what the calls got."""
+
+    def calls() -> list[httpx.Response]:
+        answers = []
+        while not held.go.is_set():
+            answers.append(system.call("reader"))
+        return answers
+
+    with ThreadPoolExecutor(1) as pool, held:
+        calling = pool.submit(calls)
+        assert held.there.wait(20), "no refresh"
+        system.kill(held.replica)
+        held.release(False)
+        return calling.result()
 
 
 def test_a_service_that_is_killed_is_an_error_and_after_its_restart_nobody_is_asked_again(
@@ -139,19 +168,7 @@ def test_killed_before_the_provider_has_seen_the_refresh_it_is_made_again(
     system.connect("reader")
     held = Held()
     system.provider.before = held
-    with ThreadPoolExecutor(1) as pool:
-
-        def until_refresh() -> list[httpx.Response]:
-            answers = []
-            while not held.go.is_set():
-                answers.append(system.call("reader"))
-            return answers
-
-        calling = pool.submit(until_refresh)
-        assert held.there.wait(20)
-        system.kill()
-        held.release(False)
-        answers = calling.result()
+    answers = kill_in(system, held)
     for answer in answers:
         assert subject(answer) in (None, "reader")
         assert link(answer) is None
@@ -168,17 +185,8 @@ def test_killed_between_the_providers_answer_and_its_arrival_the_user_is_at_wors
     system.connect("reader")
     held = Held()
     system.provider.after = held
-    with ThreadPoolExecutor(1) as pool:
-
-        def until_refresh() -> None:
-            while not held.go.is_set():
-                assert subject(system.call("reader")) in (None, "reader")
-
-        calling = pool.submit(until_refresh)
-        assert held.there.wait(20)
-        system.kill()
-        held.release(False)
-        calling.result()
+    for answer in kill_in(system, held):
+        assert subject(answer) in (None, "reader")
     system.provider.after = lambda form: True
     system.restart()
     if not rotates:
@@ -205,6 +213,41 @@ def test_killed_while_a_user_consents_the_service_takes_the_callback_after_its_r
     page = browser.open(browser.callback)
     assert page.status == 200, page.text
     eventually("calls work", lambda: works(system))
+
+
+def test_killed_while_a_code_is_exchanged_the_service_gives_a_new_link_and_keeps_the_rest(
+    start_system: StartSystem,
+) -> None:
+    system = start_system()
+    system.connect("writer")
+    # The code has not come to the provider, or is used up.
+    for account, phase in (("reader", "before"), ("admin", "after")):
+        consent = link(system.call(account))
+        assert consent is not None
+        browser = Careful()
+        walk(consent, account, browser)
+        assert browser.callback is not None
+        held = Held("authorization_code")
+        setattr(system.provider, phase, held)
+        with ThreadPoolExecutor(1) as pool, held:
+            coming_back = pool.submit(browser.open, browser.callback)
+            assert held.there.wait(20)
+            system.kill()
+            held.release(False)
+            with pytest.raises(OSError):
+                coming_back.result()
+        setattr(system.provider, phase, lambda form: True)
+        system.restart()
+        # The state was used up; what is half done is begun anew.
+        page = browser.open(browser.callback)
+        assert page.status == 410, page.text
+        eventually("a link", lambda account=account: link(system.call(account)) is not None)
+        again = link(system.call(account))
+        assert again is not None
+        assert again != consent
+        walk(again, account)
+        for connected in ("writer", account):
+            eventually("calls work", lambda connected=connected: works(system, connected))
 
 
 def test_two_users_at_the_same_time_never_have_each_others_credential(
@@ -236,6 +279,7 @@ def test_two_replicas_under_load_refresh_once_and_lose_no_connection(
     system = start_system(postgres=database, replica_count=2, access_token_seconds=6)
     for account in ACCOUNTS:
         system.connect(account)
+    before = [system.resolves(number) for number in range(2)]
     started = time.monotonic()
 
     def load(account: str) -> list[tuple[str | None, int]]:
@@ -250,8 +294,36 @@ def test_two_replicas_under_load_refresh_once_and_lose_no_connection(
         for run, account in runs.items():
             assert {each[0] for each in run.result()} == {account}, run.result()[-5:]
     used = [form["refresh_token"] for form in system.provider.forms if "refresh_token" in form]
-    assert len(used) >= 8
     assert len(set(used)) == len(used), "a refresh token was used twice"
+    assert len(used) >= 8
+    for account in ACCOUNTS:
+        assert len(system.upstream.credentials(account)) > 1, f"no refresh for {account}"
+    for number, count in enumerate(before):
+        assert system.resolves(number) > count, f"replica {number} was not asked"
+
+
+def test_of_two_replicas_one_goes_on_with_the_refresh_in_which_the_other_is_killed(
+    start_system: StartSystem, database: str
+) -> None:
+    system = start_system(postgres=database, replica_count=2, access_token_seconds=4)
+    system.connect("reader")
+    held = Held()
+    system.provider.before = held
+
+    answers = kill_in(system, held)
+    system.provider.before = lambda form: True
+    other = 1 - held.replica
+
+    def renewed_by_the_other() -> bool:
+        answers.append(system.call("reader"))
+        refreshes = system.provider.refreshes_by_replica
+        return subject(answers[-1]) is not None and refreshes[other] > 0
+
+    # The lease of the one that is gone has to run out.
+    eventually("the other one's refresh", renewed_by_the_other)
+    assert {subject(answer) for answer in answers} <= {None, "reader"}
+    assert [link(answer) for answer in answers if link(answer)] == []
+    assert system.provider.refreshes_by_replica[held.replica] == 1
 
 
 def test_a_slow_token_service_costs_no_more_than_the_limit(start_system: StartSystem) -> None:
