@@ -91,6 +91,11 @@ pub(crate) fn parse(document: &Value) -> Config {
 
 impl World {
     pub(crate) async fn start(database: Database) -> Self {
+        Self::start_with(database, |_| ()).await
+    }
+
+    /// The same with changes to what the configuration says.
+    pub(crate) async fn start_with(database: Database, change: impl FnOnce(&mut Config)) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let now = Arc::new(AtomicI64::new(i64::try_from(now.as_secs()).unwrap()));
         let issuer = Provider::start(&now).await;
@@ -99,6 +104,7 @@ impl World {
         let public_url = "http://127.0.0.1:8081".to_owned();
         let mut config = parse(&document(&issuer, &notes, &wiki, &public_url));
         config.database = database;
+        change(&mut config);
         let service = Self::serve(&config, &now).await;
         Self {
             now,

@@ -307,6 +307,7 @@ async fn a_token_whose_end_the_provider_tells_on_request_ends_then(database: Dat
     world.provider.inner().lifetime = None;
     world.provider.inner().introspected = json!({"active": true, "exp": NOW + 100});
     world.connect(&alice).await;
+    world.grants.drain().await;
     let first = world.authenticated(&alice, NOW).await;
     assert_eq!(first.expires_at, Some(NOW + 100));
     world.provider.inner().introspected = json!({"active": true, "exp": NOW + 1000});
