@@ -271,6 +271,9 @@ impl Exchange {
                 }
             }
         };
+        grants
+            .client_taken(&pending.provider, &pending.client)
+            .await;
         Ok(Obtained {
             version,
             client,

@@ -189,6 +189,7 @@ impl Grants {
                 let outcome = write.run(&clock).await;
                 match outcome {
                     Written::Yes(version) => {
+                        self.client_taken(&grant.provider, &grant.client).await;
                         let unknown = write.credential.expires_at.is_none();
                         if unknown {
                             self.date(task, version, &metadata, &client, &answer).await;
@@ -292,11 +293,13 @@ impl Grants {
                 (end, Outcome::Consent(reason))
             }
             ProviderError::Refused(ErrorCode::InvalidClient)
-                if grant.client.origin == ClientOrigin::Dynamic =>
+                if grant.client.origin == ClientOrigin::Dynamic
+                    && self
+                        .is_client_gone(&grant.provider, &grant.client.id, clock.now())
+                        .await =>
             {
-                // The provider has lost the registration. Only a new client can
-                // get anything, and a new consent registers one.
-                self.forget_client(&grant.provider, &grant.client.id).await;
+                // Only a new client can get anything, and a new consent
+                // registers one.
                 let end = self.failed(kept, clock, CLIENT_GONE, None, false);
                 (end, Outcome::Consent(Reason::RefreshFailed))
             }

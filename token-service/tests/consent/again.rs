@@ -177,7 +177,7 @@ async fn missing_scopes_are_brought_by_the_link(database: Database) {
 
 /// Connects, waits until the token is over, and lets the link of the next call
 /// bring a new one.
-async fn over_and_again(world: &World, later: &Service, server: &str, trouble: impl FnOnce()) {
+async fn over_and_again(world: &World, later: &Service, server: &str, trouble: impl AsyncFnOnce()) {
     let mut browser = world.browser();
     let first = world.resolve(&world.service, server, json!({})).await;
     let first = link(&first, "consent_missing");
@@ -187,7 +187,7 @@ async fn over_and_again(world: &World, later: &Service, server: &str, trouble: i
     version(&world.resolve(&world.service, server, json!({})).await);
 
     world.wait(3600);
-    trouble();
+    trouble().await;
     let mut browser = world.browser();
     browser.go_to(later.public_address());
     let again = world.resolve(later, server, json!({})).await;
@@ -206,13 +206,20 @@ async fn a_grant_of_another_client_is_replaced_by_the_link(database: Database) {
             document["servers"][0]["authentication"]["client"]["client_id"] = json!("another");
         })
         .await;
-    over_and_again(&world, &later, "notes", || {}).await;
+    over_and_again(&world, &later, "notes", async || {}).await;
 }
 
 async fn a_grant_of_a_lost_registration_is_replaced_by_the_link(database: Database) {
     let world = World::start(database).await;
-    over_and_again(&world, &world.service, "dynamic", || {
+    over_and_again(&world, &world.service, "dynamic", async || {
         let refusal = json!({"error": "invalid_client"});
+        world.wiki.answer_next(401, refusal.clone());
+        let (status, body) = world.resolve(&world.service, "dynamic", json!({})).await;
+        assert_eq!(
+            (status, &body["error"]["code"]),
+            (502, &json!("upstream_error"))
+        );
+        world.wait(300);
         world.wiki.answer_next(401, refusal);
     })
     .await;
@@ -222,5 +229,8 @@ async fn a_grant_of_a_lost_registration_is_replaced_by_the_link(database: Databa
         .into_iter()
         .map(|form| form["client_id"].clone())
         .collect();
-    assert_eq!(clients, ["dynamic-1", "dynamic-1", "dynamic-2"]);
+    assert_eq!(
+        clients,
+        ["dynamic-1", "dynamic-1", "dynamic-1", "dynamic-2"]
+    );
 }

@@ -22,6 +22,7 @@ on_both_databases!(
     only_invalid_grant_asks_the_user_again,
     a_wish_for_a_pause_is_heeded,
     a_lost_registration_is_not_used_again,
+    a_registration_that_is_refused_now_and_then_is_kept,
     a_refusal_without_its_code_does_not_forget_the_registration,
     a_refused_client_that_was_registered_by_hand_keeps_the_credential,
     a_refusal_of_the_current_version_renews_it_once,
@@ -193,17 +194,52 @@ const INVALID_CLIENT: Fault = Fault::Answer(401, r#"{"error":"invalid_client"}"#
 
 async fn a_lost_registration_is_not_used_again(database: Database) {
     let world = World::new(&database).await;
-    let alice = owner("alice");
+    let (alice, bob) = (owner("alice"), owner("bob"));
     world.connect(&alice).await;
+    world.connect(&bob).await;
     world.provider.fault(INVALID_CLIENT);
+    // It may pass.
+    for now in [OVER, OVER + 31, OVER + 299] {
+        let result = world.resolve(&alice, now).await;
+        assert_eq!(result, Err(ResolveError::Upstream), "{now}");
+    }
     let missing = consent(Reason::RefreshFailed);
-    assert_eq!(world.resolve(&alice, OVER).await, missing);
-    assert_eq!(world.resolve(&alice, OVER + 1).await, missing);
+    assert_eq!(world.resolve(&alice, OVER + 330).await, missing);
+    assert_eq!(world.resolve(&alice, OVER + 331).await, missing);
     assert_eq!(world.kept(&alice).await.status, Status::Usable, "kept");
+    // What is known of the registration holds for everybody.
+    assert_eq!(world.resolve(&bob, OVER + 332).await, missing);
     world.provider.fault(None);
     world.connect(&alice).await;
     assert_eq!(world.provider.inner().clients, ["client0", "client1"]);
-    world.authenticated(&alice, OVER).await;
+    world.authenticated(&alice, NOW + 1).await;
+}
+
+async fn a_registration_that_is_refused_now_and_then_is_kept(database: Database) {
+    let world = World::new(&database).await;
+    let (alice, bob) = (owner("alice"), owner("bob"));
+    world.connect(&alice).await;
+    world.connect(&bob).await;
+    world.provider.fault(INVALID_CLIENT);
+    let failed = Err(ResolveError::Upstream);
+    assert_eq!(world.resolve(&alice, OVER).await, failed);
+    // Somebody else's refresh shows that it is known.
+    world.provider.fault(None);
+    world.authenticated(&bob, OVER + 100).await;
+    world.provider.fault(INVALID_CLIENT);
+    assert_eq!(world.resolve(&alice, OVER + 400).await, failed);
+    world.provider.fault(None);
+    world.authenticated(&alice, OVER + 500).await;
+    assert_eq!(world.provider.inner().clients, ["client0"]);
+    assert_eq!(
+        world.outcomes().await,
+        [
+            "refresh upstream_error",
+            "refresh renewed",
+            "refresh upstream_error",
+            "refresh renewed",
+        ]
+    );
 }
 
 async fn a_refusal_without_its_code_does_not_forget_the_registration(database: Database) {
