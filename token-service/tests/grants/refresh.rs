@@ -28,6 +28,7 @@ on_both_databases!(
     a_refusal_of_the_current_version_renews_it_once,
     a_token_that_is_refused_though_it_is_fresh_is_revoked,
     missing_scopes_need_a_consent_that_can_bring_them,
+    an_upstream_that_wants_more_gets_it_or_the_call_is_denied,
     a_token_without_an_end_has_that_of_the_one_before,
     a_token_whose_end_the_provider_tells_on_request_ends_then,
     a_token_of_unknown_end_is_used_until_it_is_refused,
@@ -325,6 +326,45 @@ async fn missing_scopes_need_a_consent_that_can_bring_them(database: Database) {
     assert_eq!(authenticated(ask("mcp:read").await).scopes, ["mcp:read"]);
     assert_eq!(ask("mcp:write").await, consent(Reason::InsufficientScope));
     assert_eq!(ask("admin").await, Err(ResolveError::AccessDenied));
+    // Nor is a first consent asked for, which would not be enough.
+    let bob = owner("bob");
+    let required = ["admin".to_owned()];
+    let first = world.ask(&bob, None, &required, NOW).await;
+    assert_eq!(first, Err(ResolveError::AccessDenied));
+}
+
+async fn an_upstream_that_wants_more_gets_it_or_the_call_is_denied(database: Database) {
+    let world = World::new(&database).await;
+    let Authentication::AuthorizationCode(mut oauth) = world.source().authentication.clone() else {
+        panic!("another kind");
+    };
+    // What users are asked for is in the configuration, or in the resource's
+    // metadata: there it is `mcp:read`.
+    oauth.scopes.clear();
+    let by_resource = world.configured(Authentication::AuthorizationCode(oauth));
+    let alice = owner("alice");
+    let denied = Err(ResolveError::AccessDenied);
+    for (world, few, all) in [
+        (&world, "mcp:read", "mcp:read mcp:write"),
+        (&by_resource, "profile", "mcp:read profile"),
+    ] {
+        let wants_more = async |required: &[String]| {
+            let version = world.kept(&alice).await.version.to_string();
+            let rejected = Some((version.as_str(), 403));
+            world.ask(&alice, rejected, required, NOW + 1).await
+        };
+        world.provider.inner().grants_scope = Some(few.to_owned());
+        world.connect(&alice).await;
+        let asked = consent(Reason::InsufficientScope);
+        assert_eq!(wants_more(&[]).await, asked, "{few}");
+        world.provider.inner().grants_scope = Some(all.to_owned());
+        world.connect(&alice).await;
+        assert_eq!(wants_more(&[]).await, denied, "{all}");
+        let granted = all.split(' ').map(str::to_owned);
+        assert_eq!(wants_more(&granted.collect::<Vec<_>>()).await, denied);
+        // Other calls go on.
+        world.authenticated(&alice, NOW + 1).await;
+    }
 }
 
 async fn a_token_without_an_end_has_that_of_the_one_before(database: Database) {

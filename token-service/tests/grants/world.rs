@@ -163,7 +163,7 @@ impl World {
             rejected: rejected.map(|(version, status)| Rejected {
                 version,
                 status,
-                error: None,
+                error: (status == 403).then_some("insufficient_scope"),
             }),
             request_id: "request",
         };
