@@ -11,7 +11,7 @@ use super::subject::{Named, SubjectKind};
 use super::{server, trouble};
 use crate::access::Caller;
 use crate::app::App;
-use crate::grants::{OverrideError, OverrideValue};
+use crate::grants::{Disconnected, OverrideError, OverrideValue};
 use crate::http::{ErrorBody, Problem, RequestId};
 use crate::owner::{Owner, SubjectType};
 use crate::secret::Secret;
@@ -118,8 +118,13 @@ pub(super) struct DisconnectAnswer {
     /// Credentials that were removed.
     removed: usize,
     /// Of these, those that the provider did not take back: it has no
-    /// revocation, or did not answer. They are removed here all the same.
+    /// revocation, or did not answer, or not yet. They are removed here all the
+    /// same.
     not_revoked: usize,
+    /// Of those that are not revoked, the ones about which the provider has not
+    /// answered yet: the service goes on, and the audit record will say what
+    /// became of it.
+    pending: usize,
 }
 
 /// Sets a credential that goes before the server's own way to authenticate,
@@ -231,8 +236,8 @@ pub(super) async fn list(
 }
 
 /// Gives credentials back: what came from a consent is revoked at the
-/// provider, as far as it can, and removed here in any case. Without anything
-/// said, all that the caller has for the server. What to give back can be said
+/// provider, as far as it can, and removed here in any case. A provider that
+/// takes its time is not waited for. Without anything said, all that the caller has for the server. What to give back can be said
 /// in the body or in the query.
 #[utoipa::path(
     delete,
@@ -290,25 +295,24 @@ pub(super) async fn disconnect(
         Some(AuthSource::OAuth) => &[Method::OAuth],
         Some(AuthSource::Override) => &[Method::Override],
     };
-    let mut answer = DisconnectAnswer {
-        removed: 0,
-        not_revoked: 0,
+    let by = By {
+        actor: Actor::of(&caller.owner, &owner),
+        request_id: &request_id,
     };
-    for method in methods {
-        let now = app.clock.now();
-        let by = By {
-            actor: Actor::of(&caller.owner, &owner),
-            request_id: &request_id,
-        };
-        let done = app
-            .grants
-            .disconnect(&owner, server, source, *method, by, now)
-            .await
-            .map_err(|problem| trouble(&problem))?;
-        answer.removed = answer.removed.saturating_add(done.removed);
-        answer.not_revoked = answer.not_revoked.saturating_add(done.not_revoked);
-    }
-    Ok(Json(answer))
+    let Disconnected {
+        removed,
+        not_revoked,
+        pending,
+    } = app
+        .grants
+        .disconnect(&owner, server, source, methods, by, app.clock.now())
+        .await
+        .map_err(|problem| trouble(&problem))?;
+    Ok(Json(DisconnectAnswer {
+        removed,
+        not_revoked,
+        pending,
+    }))
 }
 
 /// The subject that is named, or the caller.

@@ -37,7 +37,7 @@ pub(super) struct ResolveRequest {
     /// Who calls.
     subject: ResolveSubject,
     /// Their access token, which the service verifies by itself. It can only be
-    /// left out with a key that is trusted without.
+    /// left out for a `virtualaccount`, with a key that is trusted without.
     subject_token: Option<String>,
     /// `urn:ietf:params:oauth:token-type:access_token` or `…:jwt` (RFC 8693).
     subject_token_type: Option<String>,
@@ -423,7 +423,12 @@ fn check_form(request: &ResolveRequest) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Who calls: proved by their token, or asserted by a key that may.
+/// Who calls: proved by their token, or a machine account that a key asserts
+/// which may.
+///
+/// The gate has authenticated such an account by other means than a token that
+/// could be shown here. For people there is no such way: whoever steals a
+/// filter's key would have everybody's credentials with it.
 async fn subject(
     app: &App,
     key: &FilterKey,
@@ -435,16 +440,16 @@ async fn subject(
         owner: request.subject.owner(),
         expires_at: None,
     };
+    let is_machine = asserted.owner.subject_type == SubjectType::VirtualAccount;
+    let trusted = key.trust_asserted_subject && is_machine;
     let Some(token) = &request.subject_token else {
-        if key.trust_asserted_subject {
+        if trusted {
             return Ok(asserted);
         }
         return Err(invalid_subject_token("subject_token: it is missing"));
     };
     if server.resources.is_empty() {
-        // A key that has to prove subjects never gets here with a server that
-        // has credentials: the configuration would be refused.
-        if key.trust_asserted_subject || !server.needs_credentials() {
+        if trusted || !server.needs_credentials() {
             return Ok(asserted);
         }
         return Err(invalid_target(

@@ -261,7 +261,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             request_bytes: 65_536,
-            request_seconds: 10,
+            request_seconds: 15,
             shutdown_seconds: 10,
             concurrent_requests: 1024,
         }

@@ -78,7 +78,8 @@ pub struct FilterKey {
     pub secret: Secret,
     /// The only servers that it may ask about.
     pub servers: BTreeSet<String>,
-    /// Whether a subject counts without a token that proves it.
+    /// Whether a machine account counts without a token that proves it; a person
+    /// never does.
     pub trust_asserted_subject: bool,
 }
 

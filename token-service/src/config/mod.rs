@@ -117,6 +117,20 @@ pub struct Limits {
     pub concurrent_requests: usize,
 }
 
+impl Limits {
+    /// What of a request's time is the service's own, when a provider is called
+    /// and does not answer: to find what the request is about, to record what
+    /// became of it, and to say so.
+    const OWN_TIME: Duration = Duration::from_secs(3);
+
+    /// So long after a request has begun, providers are waited for.
+    pub const fn provider_time(&self) -> Duration {
+        /// The end of [`Self::OWN_TIME`].
+        const PAGE: Duration = Duration::from_secs(2);
+        self.request_time.saturating_sub(PAGE)
+    }
+}
+
 impl Config {
     /// A path below the service's own address.
     pub fn address(&self, path: &str) -> String {
@@ -181,6 +195,9 @@ pub fn parse(bytes: &[u8], outside: Outside<'_>) -> Result<Config, Vec<ConfigErr
     );
     if let (Some(refresh), Some(outbound)) = (&refresh, &outbound) {
         check(&mut errors, lease_and_timeout(refresh, outbound));
+    }
+    if let (Some(limits), Some(outbound)) = (&limits, &outbound) {
+        check(&mut errors, request_and_timeout(limits, outbound));
     }
     // What these say is only meant if everything else is right.
     if errors.is_empty() {
@@ -306,6 +323,22 @@ fn lease_and_timeout(refresh: &Refresh, outbound: &OutboundSettings) -> Result<(
         "/refresh/lease_seconds",
         format_args!("more than {shortest}: outbound.timeout_seconds and {WRITE} seconds"),
         refresh.lease,
+    ))
+}
+
+/// Who waits for a provider that does not answer is to be told so, and not that
+/// the request took too long.
+fn request_and_timeout(limits: &Limits, outbound: &OutboundSettings) -> Result<(), ConfigError> {
+    let rest = Limits::OWN_TIME.as_secs();
+    let shortest = outbound.timeout.as_secs().saturating_add(rest);
+    let request = limits.request_time.as_secs();
+    if request >= shortest {
+        return Ok(());
+    }
+    Err(ConfigError::new(
+        "/limits/request_seconds",
+        format_args!("{shortest} or more: outbound.timeout_seconds and {rest} seconds"),
+        request,
     ))
 }
 

@@ -388,8 +388,16 @@ fn errors_in_addresses_limits_and_issuers_name_the_field() {
             "/refresh/lease_seconds",
         ),
         (
-            r#""outbound": {"timeout_seconds": 43}"#,
+            r#""outbound": {"timeout_seconds": 43}, "limits": {"request_seconds": 46}"#,
             "/refresh/lease_seconds",
+        ),
+        (
+            r#""limits": {"request_seconds": 12}"#,
+            "/limits/request_seconds",
+        ),
+        (
+            r#""outbound": {"timeout_seconds": 13}"#,
+            "/limits/request_seconds",
         ),
         (r#""cache_seconds": 301"#, "/cache_seconds"),
         (r#""audit_days": 0"#, "/audit_days"),

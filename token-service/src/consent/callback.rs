@@ -61,11 +61,15 @@ async fn take_answer(flow: &Flow<'_>, query: &str) -> Result<Response, Problem> 
     let source = server.sources.iter().find(|it| it.id == source);
     let source = source.ok_or(Problem::NoSuchServer)?;
     let finished = match answer.result {
-        Err(code) => Err(Ok(Trouble::of_code(&code))),
-        Ok(code) => flow
-            .app
-            .grants
-            .finish(
+        Err(code) => {
+            let trouble = Trouble::of_code(&code);
+            flow.record(trouble.outcome(), &owner, source.target())
+                .await?;
+            Err(trouble)
+        }
+        // It is recorded there, for this request may be over before.
+        Ok(code) => {
+            let finished = flow.app.grants.finish(
                 &owner,
                 source,
                 &pending,
@@ -73,13 +77,14 @@ async fn take_answer(flow: &Flow<'_>, query: &str) -> Result<Response, Problem> 
                 answer.iss.as_deref(),
                 flow.request_id,
                 flow.now,
-            )
-            .await
-            .map(drop)
-            .map_err(|error| flow.provider_trouble(&source.id, &error)),
+            );
+            match flow.within(finished).await {
+                Ok(_) => Ok(()),
+                Err(error) => Err(flow.provider_trouble(&source.id, &error)?),
+            }
+        }
     };
     match finished {
-        // It is recorded where it is kept, for this request may be over.
         Ok(()) => {
             journey.trouble.remove(&source.id);
             let grants = &flow.app.grants;
@@ -95,9 +100,6 @@ async fn take_answer(flow: &Flow<'_>, query: &str) -> Result<Response, Problem> 
             telemetry::consent_completed();
         }
         Err(trouble) => {
-            let trouble = trouble?;
-            flow.record(trouble.outcome(), &owner, source.target())
-                .await?;
             journey.trouble.insert(source.id.clone(), trouble);
         }
     }

@@ -127,10 +127,8 @@ async fn send(
     let redirect_uri = below(flow.public_url(), "oauth/callback");
     let grants = &flow.app.grants;
     let further = further_scopes(flow, &link, source).await?;
-    let begun = grants
-        .begin(source, &further, &redirect_uri, state.expose(), flow.now)
-        .await;
-    let begun = match begun {
+    let begun = grants.begin(source, &further, &redirect_uri, state.expose(), flow.now);
+    let begun = match flow.within(begun).await {
         Ok(begun) => begun,
         Err(error) => {
             let trouble = flow.provider_trouble(&source.id, &error)?;
@@ -343,13 +341,14 @@ fn what_users_give(header: &HeaderAuthentication) -> &str {
 /// not for long: the page can do without.
 async fn metadata(flow: &Flow<'_>, sources: &[Arc<Source>]) -> Vec<(String, Arc<Metadata>)> {
     const PATIENCE: Duration = Duration::from_secs(3);
+    let patience = flow.left().min(PATIENCE);
     let mut asking = tokio::task::JoinSet::new();
     for source in sources {
         if let Authentication::AuthorizationCode(oauth) = &source.authentication {
             let providers = flow.app.grants.providers().clone();
             let (id, provider) = (source.id.clone(), oauth.provider.clone());
             asking.spawn(async move {
-                let found = tokio::time::timeout(PATIENCE, providers.of(&provider)).await;
+                let found = tokio::time::timeout(patience, providers.of(&provider)).await;
                 found.ok()?.ok().map(|metadata| (id, metadata))
             });
         }

@@ -1,6 +1,8 @@
 //! What every step of the flow needs.
 
+use core::time::Duration;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -25,6 +27,7 @@ pub(super) struct Flow<'a> {
     pub(super) headers: &'a HeaderMap,
     pub(super) request_id: &'a str,
     pub(super) now: i64,
+    begun: Instant,
 }
 
 /// A link that still works.
@@ -48,6 +51,7 @@ impl<'a> Flow<'a> {
             headers,
             request_id: &id.0,
             now: app.clock.now(),
+            begun: Instant::now(),
         }
     }
 
@@ -194,6 +198,26 @@ impl<'a> Flow<'a> {
         };
         let written = self.app.credentials.storage().record(&record).await;
         written.map_err(|error| self.trouble(&error.into()))
+    }
+
+    /// The answer of a provider, waited for as long as leaves time for the page
+    /// that says that there is none: otherwise the end of the request's time
+    /// would take the page, and what the link was good for, with it.
+    ///
+    /// # Errors
+    /// There is none, or it is not there in time.
+    pub(super) async fn within<T>(
+        &self,
+        answer: impl Future<Output = Result<T, ProviderError>>,
+    ) -> Result<T, ProviderError> {
+        let answer = tokio::time::timeout(self.left(), answer).await;
+        answer.unwrap_or(Err(ProviderError::Outbound(OutboundError::TimedOut)))
+    }
+
+    /// How long a provider is waited for yet.
+    pub(super) fn left(&self) -> Duration {
+        let whole = self.app.config.limits.provider_time();
+        whole.saturating_sub(self.begun.elapsed())
     }
 
     /// What a person is told of an error at a provider. The operator's log has

@@ -25,6 +25,7 @@ mod sign_in;
 mod start;
 
 use axum::Router;
+use axum::response::Response;
 use axum::routing::{get, post};
 use url::Url;
 
@@ -32,14 +33,31 @@ pub use start::{StartError, Started, start};
 
 use crate::app::App;
 
+const CONNECT: &str = "/connect/{handle}";
+const BEGIN_SIGN_IN: &str = "/connect/{handle}/sign-in";
+const FINISH_SIGN_IN: &str = "/sign-in/callback";
+const FINISH: &str = "/oauth/callback";
+const CONNECTED: &str = "/connected";
+
 /// The pages of the flow.
 pub fn routes() -> Router<App> {
     Router::new()
-        .route("/connect/{handle}", get(connect::show).post(connect::agree))
-        .route("/connect/{handle}/sign-in", post(sign_in::begin))
-        .route("/sign-in/callback", get(sign_in::finish))
-        .route("/oauth/callback", get(callback::finish))
-        .route("/connected", get(connect::connected))
+        .route(CONNECT, get(connect::show).post(connect::agree))
+        .route(BEGIN_SIGN_IN, post(sign_in::begin))
+        .route(FINISH_SIGN_IN, get(sign_in::finish))
+        .route(FINISH, get(callback::finish))
+        .route(CONNECTED, get(connect::connected))
+}
+
+/// Whether the route is one of the flow: there people ask, not programs.
+pub(crate) fn is_page(route: &str) -> bool {
+    [CONNECT, BEGIN_SIGN_IN, FINISH_SIGN_IN, FINISH, CONNECTED].contains(&route)
+}
+
+/// The page for a request that got no answer of its own: it took too long, or
+/// there were too many.
+pub(crate) fn unavailable(request_id: &str) -> Response {
+    problem::Problem::Unavailable.page(request_id)
 }
 
 /// An address of the service.

@@ -72,9 +72,7 @@ async fn send(flow: &Flow<'_>, handle: &str, body: Body) -> Result<Response, Pro
     let again = forms::one(&fields, "again").is_some();
     let client = client(flow, &link.owner)?;
     let metadata = flow
-        .app
-        .issuers
-        .issuer(&link.owner.issuer)
+        .within(flow.app.issuers.issuer(&link.owner.issuer))
         .await
         .map_err(|error| provider_problem(flow, &back, &error))?;
     let endpoint = metadata.endpoints.authorization.as_ref();
@@ -175,7 +173,8 @@ async fn person(
     let unusable = || Problem::UnusableSignIn(row.connect.clone());
     let client = client(flow, owner)?;
     let providers = &flow.app.issuers;
-    let metadata = providers.issuer(&owner.issuer).await.map_err(problem)?;
+    let metadata = flow.within(providers.issuer(&owner.issuer)).await;
+    let metadata = metadata.map_err(problem)?;
     check_issuer(Some(&owner.issuer), metadata.promises_iss, iss).map_err(problem)?;
     let client = OAuthClient {
         id: client.client_id.clone(),
@@ -189,31 +188,33 @@ async fn person(
         redirect_uri: &redirect_uri(flow),
         verifier: &Secret::new(row.verifier.as_bytes()),
     };
-    let answer = request_token(
+    let nothing_else = BTreeMap::new();
+    let answer = flow.within(request_token(
         providers.outbound(),
         &metadata.endpoints.token,
         &client,
         grant,
         &[],
         None,
-        &BTreeMap::new(),
-    )
-    .await
-    .map_err(problem)?;
+        &nothing_else,
+    ));
+    let answer = answer.await.map_err(problem)?;
     let token = answer.id_token.ok_or_else(unusable)?;
     let token = token.expose_text().ok_or_else(unusable)?;
     let person = flow
         .app
         .access
-        .id_token(&owner.issuer, token, &row.nonce, flow.now)
-        .await;
-    person.map_err(|error| {
-        tracing::warn!(request_id = flow.request_id, %error, "sign-in");
-        match error {
-            AccessError::Unavailable => Problem::SignInUnreachable(row.connect.clone()),
-            AccessError::Invalid(_) => unusable(),
-        }
-    })
+        .id_token(&owner.issuer, token, &row.nonce, flow.now);
+    let person = tokio::time::timeout(flow.left(), person).await;
+    person
+        .unwrap_or(Err(AccessError::Unavailable))
+        .map_err(|error| {
+            tracing::warn!(request_id = flow.request_id, %error, "sign-in");
+            match error {
+                AccessError::Unavailable => Problem::SignInUnreachable(row.connect.clone()),
+                AccessError::Invalid(_) => unusable(),
+            }
+        })
 }
 
 /// The service as a client of the issuer of the owner's tokens.

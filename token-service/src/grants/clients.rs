@@ -8,10 +8,15 @@ use crate::oauth::{
 };
 use crate::secret::Secret;
 use crate::servers::{Client, ClientAuthentication};
+use crate::storage::StoredClient;
 
 /// A secret that ends within this time, in seconds, is not used for anything
 /// that begins.
 const SECRET_MARGIN: i64 = 900;
+
+/// A client that is refused as long as this, in seconds, and never taken
+/// meanwhile, is gone.
+const GONE: i64 = 300;
 
 impl Grants {
     /// The client for an authorization that begins.
@@ -93,29 +98,86 @@ impl Grants {
 
     /// Forgets a client that its provider does not know any more.
     pub(super) async fn forget_client(&self, provider: &str, id: &str) {
-        let credentials = &self.0.credentials;
         let forget = async {
-            for stored in credentials.storage().clients().await? {
-                if stored.provider != provider {
-                    continue;
-                }
-                let kept = credentials.registration(provider, &stored.redirect_uri);
-                let is_it = kept.await?.is_some_and(|kept| {
-                    serde_json::from_slice::<KeptClient>(kept.secret.expose())
-                        .is_ok_and(|client| client.id == id)
-                });
-                if is_it {
-                    let storage = credentials.storage();
-                    storage
-                        .remove_client(provider, &stored.redirect_uri, stored.version)
-                        .await?;
-                }
+            if let Some(client) = self.stored_client(provider, id).await? {
+                self.remove_client(&client).await?;
             }
             Ok::<(), CredentialError>(())
         };
         if let Err(error) = forget.await {
             tracing::error!(%error, "a registered client could not be forgotten");
         }
+    }
+
+    /// Whether a client that its provider has just refused is gone there: it is
+    /// refused for [`GONE`] without having been taken in between, or the service
+    /// has another one by now. A client that is gone is forgotten. Before that
+    /// it may be trouble that passes, and neither is the user asked again, nor
+    /// the registration thrown away.
+    pub(super) async fn is_client_gone(&self, provider: &str, id: &str, now: i64) -> bool {
+        let find = async {
+            let Some(client) = self.stored_client(provider, id).await? else {
+                return Ok(true);
+            };
+            let storage = self.0.credentials.storage();
+            let since = storage.client_refused(&client, now).await?;
+            let is_gone = since.is_none_or(|since| now.saturating_sub(since) >= GONE);
+            if is_gone {
+                self.remove_client(&client).await?;
+            }
+            Ok::<bool, CredentialError>(is_gone)
+        };
+        find.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a refused client could not be looked up");
+            false
+        })
+    }
+
+    /// Notes that a provider has taken the service as its client.
+    pub(super) async fn client_taken(&self, provider: &str, client: &KeptClient) {
+        if client.origin != ClientOrigin::Dynamic {
+            return;
+        }
+        if let Err(error) = self.0.credentials.storage().client_taken(provider).await {
+            tracing::warn!(%error, "it could not be noted that a client works");
+        }
+    }
+
+    /// The registration that brought the client of that id.
+    async fn stored_client(
+        &self,
+        provider: &str,
+        id: &str,
+    ) -> Result<Option<StoredClient>, CredentialError> {
+        let credentials = &self.0.credentials;
+        for stored in credentials.storage().clients().await? {
+            if stored.provider != provider {
+                continue;
+            }
+            let kept = credentials.registration(provider, &stored.redirect_uri);
+            let is_it = kept.await?.is_some_and(|kept| {
+                serde_json::from_slice::<KeptClient>(kept.secret.expose())
+                    .is_ok_and(|client| client.id == id)
+            });
+            if is_it {
+                return Ok(Some(stored));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn remove_client(&self, client: &StoredClient) -> Result<(), CredentialError> {
+        let StoredClient {
+            provider,
+            redirect_uri,
+            version,
+            ..
+        } = client;
+        let storage = self.0.credentials.storage();
+        storage
+            .remove_client(provider, redirect_uri, *version)
+            .await?;
+        Ok(())
     }
 
     /// The client that a grant came from. `None`: the configuration names

@@ -8,8 +8,8 @@ use super::types::{Begun, ClientOrigin, KeptClient, KeptText, PendingAuthorizati
 use super::write::{WRITES, pause};
 use crate::credentials::CredentialError;
 use crate::oauth::{
-    AuthorizationRequest, ErrorCode, Grant, Metadata, Pkce, ProviderError, check_issuer,
-    introspect_expiry, request_token,
+    AuthorizationRequest, ErrorCode, Grant, Metadata, OAuthClient, Pkce, ProviderError,
+    check_issuer, introspect_expiry, request_token,
 };
 use crate::owner::Owner;
 use crate::secret::Secret;
@@ -79,11 +79,12 @@ impl Grants {
         })
     }
 
-    /// Finishes an authorization: exchanges the code, and keeps what it
-    /// brought. It goes on to its end if who waits for it goes away.
+    /// Finishes an authorization: exchanges the code, keeps what it brought, and
+    /// records what became of it. It goes on to its end if who waits for it goes
+    /// away.
     ///
     /// # Errors
-    /// Nothing was kept.
+    /// Nothing was kept; or it was, and could not be recorded.
     #[expect(clippy::too_many_arguments, reason = "each is another thing")]
     pub async fn finish(
         &self,
@@ -95,14 +96,9 @@ impl Grants {
         request_id: &str,
         now: i64,
     ) -> Result<Version, ProviderError> {
-        // Before the code goes anywhere.
-        check_issuer(pending.issuer.as_deref(), pending.promises_iss, iss)?;
-        if pending.source != source.id {
-            return Err(ProviderError::Answer("it is for another source"));
-        }
         let exchange = Exchange {
             grants: self.clone(),
-            oauth: oauth_of(source)?.clone(),
+            source: source.clone(),
             slot: Slot {
                 owner: owner.clone(),
                 target: source.target(),
@@ -110,6 +106,7 @@ impl Grants {
             },
             pending: pending.clone(),
             code: code.clone(),
+            iss: iss.map(str::to_owned),
             request_id: request_id.to_owned(),
             now,
         };
@@ -148,37 +145,89 @@ fn oauth_of(source: &Source) -> Result<&OAuth, ProviderError> {
 
 struct Exchange {
     grants: Grants,
-    oauth: OAuth,
+    source: Source,
     slot: Slot,
     pending: PendingAuthorization,
     code: Secret,
+    iss: Option<String>,
     request_id: String,
     now: i64,
 }
 
+/// What an exchange has brought and kept.
+struct Obtained {
+    version: Version,
+    client: OAuthClient,
+    access_token: Secret,
+    /// Whether the answer says when it ends.
+    is_dated: bool,
+}
+
 impl Exchange {
     async fn run(self) -> Result<Version, ProviderError> {
+        let obtained = match self.obtain().await {
+            Ok(obtained) => obtained,
+            Err(error) => {
+                let outcome = match error {
+                    ProviderError::Refused(ErrorCode::AccessDenied) => "denied",
+                    _ => "failed",
+                };
+                // Who waits is told of the first error in any case.
+                let _ = self.record(outcome).await;
+                return Err(error);
+            }
+        };
+        // An override that the upstream has refused would still go before what
+        // the user has just agreed to.
+        let overridden = Slot {
+            method: Method::Override,
+            ..self.slot.clone()
+        };
+        let storage = self.grants.0.credentials.storage();
+        let removed = storage.remove_unusable_credential(&overridden).await;
+        removed.map_err(CredentialError::from)?;
+        self.record("finished").await?;
+        let version = obtained.version;
+        // Nobody has to wait for that.
+        if !obtained.is_dated {
+            let running = &self.grants.clone().0.running;
+            drop(running.spawn(self.date(obtained)));
+        }
+        Ok(version)
+    }
+
+    /// Exchanges the code, and keeps what it brings.
+    async fn obtain(&self) -> Result<Obtained, ProviderError> {
         let Self {
             grants,
-            oauth,
+            source,
             slot,
             pending,
             code,
+            iss,
             request_id,
             now,
         } = self;
+        // Before the code goes anywhere.
+        check_issuer(
+            pending.issuer.as_deref(),
+            pending.promises_iss,
+            iss.as_deref(),
+        )?;
+        if pending.source != source.id {
+            return Err(ProviderError::Answer("it is for another source"));
+        }
+        let oauth = oauth_of(source)?;
         let client = grants.client_of(&pending.client, &oauth.client);
         let client = client.ok_or(ProviderError::Unsupported("such client any more"))?;
-        let verifier = pending.verifier.secret();
-        let outbound = grants.0.providers.outbound();
         let answer = request_token(
-            outbound,
+            grants.0.providers.outbound(),
             &pending.token_endpoint,
             &client,
             Grant::Code {
-                code: &code,
+                code,
                 redirect_uri: &pending.redirect_uri,
-                verifier: &verifier,
+                verifier: &pending.verifier.secret(),
             },
             &[],
             pending.resource.as_deref(),
@@ -197,20 +246,20 @@ impl Exchange {
             Err(error) => return Err(error),
         };
         let origin = Origin {
-            provider: pending.provider,
-            client: pending.client,
-            resource: pending.resource,
-            scopes: pending.scopes,
+            provider: pending.provider.clone(),
+            client: pending.client.clone(),
+            resource: pending.resource.clone(),
+            scopes: pending.scopes.clone(),
             refresh_token: None,
             lifetime: None,
-            asked_at: now,
+            asked_at: *now,
             after_rejection: false,
         };
         let made = KeptGrant::of(&answer, origin);
         let (_, credential) = made.ok_or(ProviderError::Answer("a token is not text"))?;
         let mut attempt = 0_u32;
         let version = loop {
-            match grants.0.credentials.put(&slot, &credential, now).await {
+            match grants.0.credentials.put(slot, &credential, *now).await {
                 Ok(version) => break version,
                 Err(error) => {
                     attempt = attempt.saturating_add(1);
@@ -222,47 +271,54 @@ impl Exchange {
                 }
             }
         };
-        // An override that the upstream has refused would still go before what
-        // the user has just agreed to.
-        let overridden = Slot {
-            method: Method::Override,
-            ..slot.clone()
-        };
-        let storage = grants.0.credentials.storage();
-        let removed = storage.remove_unusable_credential(&overridden).await;
-        removed.map_err(CredentialError::from)?;
+        grants
+            .client_taken(&pending.provider, &pending.client)
+            .await;
+        Ok(Obtained {
+            version,
+            client,
+            access_token: answer.access_token,
+            is_dated: credential.expires_at.is_some(),
+        })
+    }
+
+    async fn record(&self, outcome: &'static str) -> Result<(), CredentialError> {
         let record = AuditRecord {
-            at: now,
+            at: self.now,
             actor: Actor::Owner,
             action: Action::Consent,
-            outcome: "finished".to_owned(),
-            owner: slot.owner.clone(),
-            target: slot.target.clone(),
-            request_id: request_id.clone(),
+            outcome: outcome.to_owned(),
+            owner: self.slot.owner.clone(),
+            target: self.slot.target.clone(),
+            request_id: self.request_id.clone(),
         };
-        let written = grants.0.credentials.storage().record(&record).await;
+        let written = self.grants.0.credentials.storage().record(&record).await;
         written.map_err(|error| {
+            let request_id = &self.request_id;
             tracing::error!(%error, request_id, "an audit record could not be written");
             CredentialError::from(error)
-        })?;
-        if credential.expires_at.is_none() {
-            let metadata = grants
-                .0
-                .providers
-                .of(&oauth.provider)
-                .await
-                .map(Arc::unwrap_or_clone);
-            let endpoint = metadata.ok().and_then(|it| it.endpoints.introspection);
-            if let Some(endpoint) = endpoint {
-                let found = introspect_expiry(outbound, &endpoint, &client, &answer.access_token);
-                if let Ok(Some(at)) = found.await {
-                    let storage = grants.0.credentials.storage();
-                    if let Err(error) = storage.set_expiry(&slot, version, at).await {
-                        tracing::warn!(%error, "the end of a token could not be noted");
-                    }
-                }
+        })
+    }
+
+    /// Asks the provider when the token ends, and notes it.
+    async fn date(self, obtained: Obtained) {
+        let Ok(oauth) = oauth_of(&self.source) else {
+            return;
+        };
+        let providers = &self.grants.0.providers;
+        let metadata = providers.of(&oauth.provider).await;
+        let metadata = metadata.map(Arc::unwrap_or_clone).ok();
+        let Some(endpoint) = metadata.and_then(|it| it.endpoints.introspection) else {
+            return;
+        };
+        let (client, token) = (&obtained.client, &obtained.access_token);
+        let found = introspect_expiry(providers.outbound(), &endpoint, client, token);
+        if let Ok(Some(at)) = found.await {
+            let storage = self.grants.0.credentials.storage();
+            let noted = storage.set_expiry(&self.slot, obtained.version, at);
+            if let Err(error) = noted.await {
+                tracing::warn!(%error, "the end of a token could not be noted");
             }
         }
-        Ok(version)
     }
 }

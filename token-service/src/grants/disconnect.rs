@@ -1,6 +1,9 @@
 //! Overrides, and giving grants back.
 
 use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::task::JoinHandle;
 
 use super::Grants;
 use super::headers::parse_override;
@@ -11,8 +14,9 @@ use crate::credentials::{Credential, CredentialError, KeptCredential};
 use crate::owner::Owner;
 use crate::secret::Secret;
 use crate::servers::{Authentication, Server, Source};
-use crate::storage::{Action, AuditRecord, By, Method, Slot, Version};
+use crate::storage::{Action, Actor, AuditRecord, By, Method, Slot, Version};
 use crate::telemetry;
+use crate::vault::VaultError;
 
 impl Grants {
     /// Sets what goes before the server's own way to authenticate. Of a virtual
@@ -66,9 +70,10 @@ impl Grants {
         Ok(found)
     }
 
-    /// Removes what the user has of that kind, for one source or for all. What
-    /// came from a consent is then given back to the provider, as far as that
-    /// is possible. It goes on to its end if who waits for it goes away.
+    /// Removes what the user has of these kinds, for one source or for all. What
+    /// came from a consent is then given back to its provider, as far as that
+    /// is possible, to all providers at once. Who asks is told what is certain
+    /// after a while; the rest goes on, and is recorded when it has ended.
     ///
     /// # Errors
     /// Not everything was removed, or not all of that was recorded.
@@ -77,80 +82,62 @@ impl Grants {
         owner: &Owner,
         server: &Server,
         source: Option<&str>,
-        method: Method,
+        methods: &[Method],
         by: impl Into<By<'_>>,
         now: i64,
     ) -> Result<Disconnected, CredentialError> {
         let By { actor, request_id } = by.into();
-        let sources: Vec<Arc<Source>> = server
+        let sources = server
             .sources
             .iter()
-            .filter(|one| source.is_none_or(|id| one.id == id))
-            .cloned()
-            .collect();
-        let (grants, owner, request_id) = (self.clone(), owner.clone(), request_id.to_owned());
-        let work = async move {
-            let mut whole = Disconnected::default();
-            let mut trouble = None;
-            for source in sources {
-                let slot = slot(&owner, &source, method);
-                let by = By {
+            .filter(|one| source.is_none_or(|id| one.id == id));
+        let removals: Vec<Removal> = sources
+            .flat_map(|source| {
+                methods.iter().map(|method| Removal {
+                    grants: self.clone(),
+                    slot: slot(owner, source, *method),
+                    source: Arc::clone(source),
                     actor: actor.clone(),
-                    request_id: &request_id,
-                };
-                match grants.remove(slot, &source, &by, now).await {
-                    Ok(None) => {}
-                    Ok(Some(revoked)) => {
-                        whole.removed = whole.removed.saturating_add(1);
-                        let not = usize::from(!revoked);
-                        whole.not_revoked = whole.not_revoked.saturating_add(not);
-                    }
-                    Err(error) => trouble = Some(error),
+                    request_id: request_id.to_owned(),
+                    now,
+                })
+            })
+            .collect();
+        // Who asks may go away in the middle of it.
+        let removed = self.0.running.spawn(remove_all(removals));
+        let Ok(Removed {
+            mut trouble,
+            count,
+            giving_back,
+        }) = removed.await
+        else {
+            return Err(CUT_OFF);
+        };
+        let mut done = Disconnected {
+            removed: count,
+            ..Disconnected::default()
+        };
+        let until = Instant::now().checked_add(self.0.settings.patience);
+        for one in giving_back {
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            let revoked = match tokio::time::timeout(left.unwrap_or_default(), one).await {
+                Ok(Ok(Ok(revoked))) => revoked,
+                Ok(Ok(Err(error))) => {
+                    trouble = Some(error);
+                    continue;
                 }
-            }
-            trouble.map_or(Ok(whole), Err)
-        };
-        match self.0.running.spawn(work).await {
-            Ok(result) => result,
-            Err(_) => Err(CredentialError::Storage(
-                crate::storage::StorageError::Corrupt("disconnect"),
-            )),
+                Ok(Err(_)) => {
+                    trouble = Some(CUT_OFF);
+                    continue;
+                }
+                Err(_) => {
+                    done.pending = done.pending.saturating_add(1);
+                    false
+                }
+            };
+            done.not_revoked = done.not_revoked.saturating_add(usize::from(!revoked));
         }
-    }
-
-    /// `None`: there was nothing. Else whether the provider took it back.
-    async fn remove(
-        &self,
-        slot: Slot,
-        source: &Source,
-        by: &By<'_>,
-        now: i64,
-    ) -> Result<Option<bool>, CredentialError> {
-        // First of all: so what is given back is what was removed, and a
-        // refresh that is under way finds nothing, and gives its tokens back.
-        let Some(taken) = self.0.credentials.take(&slot).await? else {
-            return Ok(None);
-        };
-        let revoked = match (slot.method, taken) {
-            (Method::Override, _) => true,
-            (Method::OAuth, Ok(kept)) => self.revoke(&kept, source).await,
-            (Method::OAuth, Err(error)) => {
-                let error = error.into();
-                count_unopened(&error);
-                tracing::error!(server = source.id, %error, "tokens were not given back");
-                false
-            }
-        };
-        let (action, outcome) = match (slot.method, revoked) {
-            (Method::Override, _) => (Action::Override, "removed"),
-            (Method::OAuth, true) => (Action::Disconnect, "revoked"),
-            (Method::OAuth, false) => (Action::Disconnect, "removed_here_only"),
-        };
-        if slot.method == Method::OAuth {
-            telemetry::disconnect(outcome);
-        }
-        self.note(action, outcome, slot, by, now).await?;
-        Ok(Some(revoked))
+        trouble.map_or(Ok(done), Err)
     }
 
     /// Whether the provider took the tokens back.
@@ -197,6 +184,102 @@ impl Grants {
             tracing::error!(%error, "an audit record could not be written");
             error.into()
         })
+    }
+}
+
+/// The work has ended without a result.
+const CUT_OFF: CredentialError =
+    CredentialError::Storage(crate::storage::StorageError::Corrupt("disconnect"));
+
+/// One slot that is to be emptied.
+struct Removal {
+    grants: Grants,
+    slot: Slot,
+    source: Arc<Source>,
+    actor: Actor,
+    request_id: String,
+    now: i64,
+}
+
+/// What was removed.
+struct Removed {
+    count: usize,
+    /// Of each consent, whether the provider took it back, once that is known.
+    giving_back: Vec<JoinHandle<Result<bool, CredentialError>>>,
+    /// Not everything was removed, or recorded.
+    trouble: Option<CredentialError>,
+}
+
+/// Empties the slots; giving back what was in them goes on by itself.
+async fn remove_all(removals: Vec<Removal>) -> Removed {
+    let mut removed = Removed {
+        count: 0,
+        giving_back: vec![],
+        trouble: None,
+    };
+    for removal in removals {
+        // First of all: so what is given back is what was removed, and a
+        // refresh that is under way finds nothing, and gives its tokens back.
+        let taken = match removal.grants.0.credentials.take(&removal.slot).await {
+            Ok(None) => continue,
+            Ok(Some(taken)) => taken,
+            Err(error) => {
+                removed.trouble = Some(error.into());
+                continue;
+            }
+        };
+        removed.count = removed.count.saturating_add(1);
+        // Before anybody is asked: a provider may take its time, and what is
+        // gone here is gone.
+        if let Err(error) = removal.note("removed").await {
+            removed.trouble = Some(error);
+        }
+        if removal.slot.method == Method::OAuth {
+            let grants = removal.grants.clone();
+            let giving_back = grants.0.running.spawn(removal.give_back(taken));
+            removed.giving_back.push(giving_back);
+        }
+    }
+    removed
+}
+
+impl Removal {
+    /// Gives back what was in the slot; whether the provider took it.
+    async fn give_back(
+        self,
+        taken: Result<KeptCredential, VaultError>,
+    ) -> Result<bool, CredentialError> {
+        let Self { grants, source, .. } = &self;
+        let revoked = match taken {
+            Ok(kept) => grants.revoke(&kept, source).await,
+            Err(error) => {
+                let error = error.into();
+                count_unopened(&error);
+                tracing::error!(server = source.id, %error, "tokens were not given back");
+                false
+            }
+        };
+        let outcome = if revoked {
+            "revoked"
+        } else {
+            "removed_here_only"
+        };
+        telemetry::disconnect(outcome);
+        self.note(outcome).await?;
+        Ok(revoked)
+    }
+
+    async fn note(&self, outcome: &'static str) -> Result<(), CredentialError> {
+        let action = match self.slot.method {
+            Method::Override => Action::Override,
+            Method::OAuth => Action::Disconnect,
+        };
+        let by = By {
+            actor: self.actor.clone(),
+            request_id: &self.request_id,
+        };
+        let slot = self.slot.clone();
+        self.grants.note(action, outcome, slot, &by, self.now).await
     }
 }
 

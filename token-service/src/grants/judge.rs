@@ -22,6 +22,9 @@ pub(super) enum Verdict {
     Revoke,
     /// No consent would bring the scopes.
     Denied,
+    /// The upstream wants more than the scopes that it names: the user has to
+    /// agree again, if that can bring more.
+    Widen,
 }
 
 /// What a verdict depends on beside the credential.
@@ -72,7 +75,7 @@ pub(super) fn judge(kept: &KeptCredential, grant: &KeptGrant, of: Circumstances<
             status: 403,
             error: Some("insufficient_scope"),
             ..
-        }) => return Verdict::Consent(Reason::InsufficientScope),
+        }) => return Verdict::Widen,
         Some(Rejected { status: 401, .. }) => {
             let age = now.saturating_sub(grant.obtained_at);
             let again = grant.after_rejection && age < REJECTED_AGAIN;
@@ -107,6 +110,14 @@ pub(super) fn judge(kept: &KeptCredential, grant: &KeptGrant, of: Circumstances<
         rejected: false,
         usable: true,
     }
+}
+
+/// Whether a consent that asks for these scopes can bring more than what is
+/// there. Otherwise who is sent to agree comes back with the same, and is sent
+/// again.
+pub(super) fn brings_more(asked: &[String], kept: &KeptCredential) -> bool {
+    let has = |scope: &String| kept.credential.scopes.contains(scope);
+    !asked.iter().all(has)
 }
 
 /// The margin of one call: a fifth more or less by `random`, so that tokens
@@ -333,10 +344,22 @@ mod tests {
             }),
             ..circumstances()
         };
-        assert_eq!(
-            judge(&kept(), &grant(), of),
-            Verdict::Consent(Reason::InsufficientScope)
-        );
+        assert_eq!(judge(&kept(), &grant(), of), Verdict::Widen);
+    }
+
+    #[test]
+    fn a_consent_brings_more_if_it_asks_for_what_is_not_granted() {
+        let asks = |names: &[&str]| -> Vec<String> {
+            names.iter().map(|name| (*name).to_owned()).collect()
+        };
+        for (asked, more) in [
+            (asks(&[]), false),
+            (asks(&["a"]), false),
+            (asks(&["b", "a"]), false),
+            (asks(&["a", "c"]), true),
+        ] {
+            assert_eq!(brings_more(&asked, &kept()), more, "{asked:?}");
+        }
     }
 
     #[test]

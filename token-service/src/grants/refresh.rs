@@ -189,6 +189,7 @@ impl Grants {
                 let outcome = write.run(&clock).await;
                 match outcome {
                     Written::Yes(version) => {
+                        self.client_taken(&grant.provider, &grant.client).await;
                         let unknown = write.credential.expires_at.is_none();
                         if unknown {
                             self.date(task, version, &metadata, &client, &answer).await;
@@ -292,11 +293,13 @@ impl Grants {
                 (end, Outcome::Consent(reason))
             }
             ProviderError::Refused(ErrorCode::InvalidClient)
-                if grant.client.origin == ClientOrigin::Dynamic =>
+                if grant.client.origin == ClientOrigin::Dynamic
+                    && self
+                        .is_client_gone(&grant.provider, &grant.client.id, clock.now())
+                        .await =>
             {
-                // The provider has lost the registration. Only a new client can
-                // get anything, and a new consent registers one.
-                self.forget_client(&grant.provider, &grant.client.id).await;
+                // Only a new client can get anything, and a new consent
+                // registers one.
                 let end = self.failed(kept, clock, CLIENT_GONE, None, false);
                 (end, Outcome::Consent(Reason::RefreshFailed))
             }
@@ -411,32 +414,39 @@ impl Grants {
         }
     }
 
-    /// Gives tokens back, the refresh token first; each as far as possible.
-    /// Whether the provider took all of them.
+    /// Gives tokens back, the refresh token first; the access token whatever
+    /// becomes of that, and also if it takes long. Whether the provider took all
+    /// of them.
     pub(super) async fn give_back(
         &self,
         grant: &KeptGrant,
         metadata: &Metadata,
         client: &OAuthClient,
     ) -> bool {
+        /// So long the first one is waited for before the second.
+        const HEAD_START: Duration = Duration::from_secs(2);
         let Some(endpoint) = &metadata.endpoints.revocation else {
             return false;
         };
-        let outbound = self.0.providers.outbound();
-        let mut taken = true;
-        let tokens = [
-            (grant.refresh_token.as_ref(), TokenKind::Refresh),
-            (Some(&grant.access_token), TokenKind::Access),
-        ];
-        for (token, kind) in tokens {
-            let Some(token) = token else { continue };
-            let token = token.secret();
-            if let Err(error) = revoke(outbound, endpoint, client, &token, kind).await {
+        let give = async |token: Secret, kind| {
+            let outbound = self.0.providers.outbound();
+            let given = revoke(outbound, endpoint, client, &token, kind).await;
+            let given = given.inspect_err(|error| {
                 tracing::warn!(%error, ?kind, "a token was not taken back");
-                taken = false;
-            }
-        }
-        taken
+            });
+            given.is_ok()
+        };
+        let access = give(grant.access_token.secret(), TokenKind::Access);
+        let Some(refresh) = &grant.refresh_token else {
+            return access.await;
+        };
+        let refresh = give(refresh.secret(), TokenKind::Refresh);
+        tokio::pin!(refresh);
+        let (refresh, access) = match tokio::time::timeout(HEAD_START, &mut refresh).await {
+            Ok(refresh) => (refresh, access.await),
+            Err(_) => tokio::join!(refresh, access),
+        };
+        refresh && access
     }
 
     async fn record(&self, task: &Task, outcome: &'static str, at: i64) {

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::Grants;
+use super::consent::scopes_to_ask;
 use super::headers::{self, Headers, KeptOverride};
-use super::judge::{Circumstances, Verdict, cache_seconds, judge, margin};
+use super::judge::{Circumstances, Verdict, brings_more, cache_seconds, judge, margin};
 use super::kept::KeptGrant;
 use super::refresh::{Outcome, Task};
 use super::types::{
@@ -143,12 +144,19 @@ impl Grants {
         ask: &ResolveAsk<'_>,
         now: i64,
     ) -> Result<Resolution, ResolveError> {
+        // Who is sent to agree to what is never asked for goes round in circles.
+        let is_askable = |scope: &String| oauth.scopes.is_empty() || oauth.scopes.contains(scope);
+        let enough = ask.required_scopes.iter().all(is_askable);
+        let consent = |reason| {
+            let link = enough.then(|| consent(reason));
+            link.ok_or(ResolveError::AccessDenied)
+        };
         let slot = slot(ask, source, Method::OAuth);
         let mut rejected = ask.rejected;
         // The second time after a refresh, which is not followed by another.
         for first in [true, false] {
             let Some(kept) = self.get(&slot).await? else {
-                return Ok(consent(Reason::ConsentMissing));
+                return consent(Reason::ConsentMissing);
             };
             let Ok(grant) = KeptGrant::read(&kept.credential.secret) else {
                 tracing::error!(server = source.id, "a credential has an unknown form");
@@ -164,11 +172,18 @@ impl Grants {
             };
             let (is_rejected, usable) = match judge(&kept, &grant, of) {
                 Verdict::Use => return answer(ask, &kept, &grant, now),
-                Verdict::Consent(reason) => return Ok(consent(reason)),
+                Verdict::Consent(reason) => return consent(reason),
                 Verdict::Denied => return Err(ResolveError::AccessDenied),
+                Verdict::Widen => {
+                    let asked = self.asked_of_everybody(oauth).await?;
+                    if brings_more(&asked, &kept) {
+                        return consent(Reason::InsufficientScope);
+                    }
+                    return Err(ResolveError::AccessDenied);
+                }
                 Verdict::Revoke => {
                     self.mark_revoked(&slot, &kept, ask, now).await?;
-                    return Ok(consent(Reason::Revoked));
+                    return consent(Reason::Revoked);
                 }
                 Verdict::Refresh { rejected, usable } => (rejected, usable),
             };
@@ -197,7 +212,7 @@ impl Grants {
                     // What was refused is not there any more.
                     rejected = None;
                 }
-                Outcome::Consent(reason) if !usable => return Ok(consent(reason)),
+                Outcome::Consent(reason) if !usable => return consent(reason),
                 _ if usable => return answer(ask, &kept, &grant, now),
                 Outcome::RateLimited(seconds) => {
                     return Err(ResolveError::RateLimited {
@@ -214,6 +229,19 @@ impl Grants {
             }
         }
         Err(ResolveError::Upstream)
+    }
+
+    /// The scopes that a consent asks for, whatever the call needs.
+    async fn asked_of_everybody(&self, oauth: &OAuth) -> Result<Vec<String>, ResolveError> {
+        if !oauth.scopes.is_empty() {
+            return Ok(oauth.scopes.clone());
+        }
+        let metadata = self.0.providers.of(&oauth.provider);
+        match tokio::time::timeout(self.0.settings.patience, metadata).await {
+            Ok(Ok(metadata)) => Ok(scopes_to_ask(oauth, Some(&metadata), &[])),
+            // There, nobody could agree to anything at the moment.
+            Ok(Err(_)) | Err(_) => Err(ResolveError::Upstream),
+        }
     }
 
     /// Keeps that the upstream does not take this version, so that whatever link

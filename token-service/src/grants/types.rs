@@ -240,8 +240,11 @@ pub struct Disconnected {
     /// Credentials that were removed.
     pub removed: usize,
     /// Of these, those that the provider did not take back: it has no
-    /// revocation, or did not answer.
+    /// revocation, or did not answer, or not yet.
     pub not_revoked: usize,
+    /// Of these, those that the provider has not answered about yet: that goes
+    /// on.
+    pub pending: usize,
 }
 
 /// What somebody sets in place of the server's own way to authenticate.

@@ -119,6 +119,19 @@ impl IntoResponse for Problem {
     }
 }
 
+/// The page in place of a problem, if the response is one: for people.
+pub(super) fn with_page(mut response: Response, page: impl FnOnce() -> Response) -> Response {
+    let Some(Said { code, message }) = response.extensions_mut().remove::<Said>() else {
+        return response;
+    };
+    tracing::debug!(code, %message, "refused");
+    let mut page = page();
+    // When to try again, and that the connection ends.
+    page.headers_mut()
+        .extend(std::mem::take(response.headers_mut()));
+    page
+}
+
 /// Writes the body of a problem, if the response is one.
 pub(super) fn with_body(mut response: Response, request_id: &str) -> Response {
     let Some(Said { code, message }) = response.extensions_mut().remove::<Said>() else {

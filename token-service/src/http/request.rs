@@ -7,7 +7,7 @@ use std::time::Instant;
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONNECTION, HeaderValue, PRAGMA, X_CONTENT_TYPE_OPTIONS};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, Method};
+use axum::http::{HeaderName, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
@@ -17,7 +17,7 @@ use tracing::Instrument;
 
 use super::problem::{self, Problem};
 use crate::config::Limits;
-use crate::{random, telemetry};
+use crate::{consent, random, telemetry};
 
 /// The id of a request: in its answer's header `x-request-id`, in every line
 /// of the log and in audit records.
@@ -60,7 +60,12 @@ pub(super) async fn around(
         // A question may bring its own.
         let id = response.extensions().get::<RequestId>().cloned();
         let id = id.unwrap_or(own_id);
-        let response = problem::with_body(response, &id.0);
+        let response = match response.status() {
+            StatusCode::SERVICE_UNAVAILABLE if consent::is_page(&route) => {
+                problem::with_page(response, || consent::unavailable(&id.0))
+            }
+            _ => problem::with_body(response, &id.0),
+        };
         let status = response.status().as_u16();
         let time = begun.elapsed();
         telemetry::request(rules.listener, method, &route, status, time);

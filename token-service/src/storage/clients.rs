@@ -82,6 +82,42 @@ impl Storage {
         Ok(done.rows_affected() == 1)
     }
 
+    /// Notes that its authorization server refuses a client. Gives since when it
+    /// does so without having taken one in between; `None`: there is no such
+    /// client any more.
+    ///
+    /// # Errors
+    /// The database has trouble.
+    pub async fn client_refused(
+        &self,
+        client: &StoredClient,
+        now: i64,
+    ) -> Result<Option<i64>, StorageError> {
+        let query = "UPDATE clients SET refused_since = COALESCE(refused_since, $1) \
+            WHERE provider = $2 AND redirect_uri = $3 AND version = $4 \
+            RETURNING refused_since";
+        let row = sqlx::query(query)
+            .bind(now)
+            .bind(client.provider.clone())
+            .bind(client.redirect_uri.clone())
+            .bind(client.version.number())
+            .fetch_optional(&self.pool)
+            .await?;
+        Ok(row.map(|row| row.try_get("refused_since")).transpose()?)
+    }
+
+    /// Notes that an authorization server takes the service as its client.
+    ///
+    /// # Errors
+    /// The database has trouble.
+    pub async fn client_taken(&self, provider: &str) -> Result<(), StorageError> {
+        let query = "UPDATE clients SET refused_since = NULL \
+            WHERE provider = $1 AND refused_since IS NOT NULL";
+        let query = sqlx::query(query).bind(provider.to_owned());
+        query.execute(&self.pool).await?;
+        Ok(())
+    }
+
     /// All clients.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ crate::on_both_databases!(
     a_refused_key_is_asked_for_by_its_link,
     a_refused_override_gives_way_to_what_the_user_agrees_to,
     missing_scopes_are_brought_by_the_link,
+    what_the_upstream_wants_is_asked_for_until_all_of_it_is_granted,
     a_grant_of_another_client_is_replaced_by_the_link,
     a_grant_of_a_lost_registration_is_replaced_by_the_link,
 );
@@ -165,19 +166,47 @@ async fn missing_scopes_are_brought_by_the_link(database: Database) {
     version(&ask(needs("admin")).await);
     let current = version(&ask(needs("edit")).await);
 
-    // The upstream wants more than it names.
-    let rejected = json!({"rejected": {"credential_version": current, "status": 403,
-        "error": "insufficient_scope"}});
-    let again = link(&ask(rejected.clone()).await, "insufficient_scope");
+    // The upstream wants more than it names: there is nothing more to ask for.
+    let (status, body) = ask(wants_more(&current)).await;
+    assert_eq!(
+        (status, &body["error"]["code"]),
+        (403, &json!("access_denied"))
+    );
+}
+
+fn wants_more(version: &str) -> Value {
+    json!({"rejected": {"credential_version": version, "status": 403,
+        "error": "insufficient_scope"}})
+}
+
+async fn what_the_upstream_wants_is_asked_for_until_all_of_it_is_granted(database: Database) {
+    let world = World::start(database).await;
+    let mut browser = world.browser();
+    let ask = async |more| world.resolve(&world.service, "notes", more).await;
+    let first = link(&ask(json!({})).await, "consent_missing");
+    world.notes.answer_next(
+        200,
+        json!({"access_token": "less", "token_type": "Bearer", "expires_in": 3600,
+               "refresh_token": "r", "scope": "notes:read"}),
+    );
+    agree(&world, &mut browser, &first, "notes").await;
+    let few = wants_more(&version(&ask(json!({})).await));
+    let again = link(&ask(few.clone()).await, "insufficient_scope");
     assert!(is_connected(
-        &agree(&world, &mut browser, &again, "wiki").await
+        &agree(&world, &mut browser, &again, "notes").await
     ));
-    assert_ne!(version(&ask(rejected).await), current);
+    // The refusal of what was there before says nothing of the new one.
+    let all = version(&ask(few).await);
+    let (status, body) = ask(wants_more(&all)).await;
+    assert_eq!(
+        (status, &body["error"]["code"]),
+        (403, &json!("access_denied"))
+    );
 }
 
 /// Connects, waits until the token is over, and lets the link of the next call
 /// bring a new one.
-async fn over_and_again(world: &World, later: &Service, server: &str, trouble: impl FnOnce()) {
+async fn over_and_again(world: &World, later: &Service, server: &str, trouble: impl AsyncFnOnce()) {
     let mut browser = world.browser();
     let first = world.resolve(&world.service, server, json!({})).await;
     let first = link(&first, "consent_missing");
@@ -187,7 +216,7 @@ async fn over_and_again(world: &World, later: &Service, server: &str, trouble: i
     version(&world.resolve(&world.service, server, json!({})).await);
 
     world.wait(3600);
-    trouble();
+    trouble().await;
     let mut browser = world.browser();
     browser.go_to(later.public_address());
     let again = world.resolve(later, server, json!({})).await;
@@ -206,13 +235,20 @@ async fn a_grant_of_another_client_is_replaced_by_the_link(database: Database) {
             document["servers"][0]["authentication"]["client"]["client_id"] = json!("another");
         })
         .await;
-    over_and_again(&world, &later, "notes", || {}).await;
+    over_and_again(&world, &later, "notes", async || {}).await;
 }
 
 async fn a_grant_of_a_lost_registration_is_replaced_by_the_link(database: Database) {
     let world = World::start(database).await;
-    over_and_again(&world, &world.service, "dynamic", || {
+    over_and_again(&world, &world.service, "dynamic", async || {
         let refusal = json!({"error": "invalid_client"});
+        world.wiki.answer_next(401, refusal.clone());
+        let (status, body) = world.resolve(&world.service, "dynamic", json!({})).await;
+        assert_eq!(
+            (status, &body["error"]["code"]),
+            (502, &json!("upstream_error"))
+        );
+        world.wait(300);
         world.wiki.answer_next(401, refusal);
     })
     .await;
@@ -222,5 +258,8 @@ async fn a_grant_of_a_lost_registration_is_replaced_by_the_link(database: Databa
         .into_iter()
         .map(|form| form["client_id"].clone())
         .collect();
-    assert_eq!(clients, ["dynamic-1", "dynamic-1", "dynamic-2"]);
+    assert_eq!(
+        clients,
+        ["dynamic-1", "dynamic-1", "dynamic-1", "dynamic-2"]
+    );
 }

@@ -18,6 +18,7 @@ mod again;
 mod attacks;
 mod browser;
 mod flow;
+mod hanging;
 mod provider;
 mod setup;
 mod trouble;

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use axum::extract::{Form, State};
+use axum::extract::{Form, Request, State};
 use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use base64::Engine;
@@ -41,6 +43,8 @@ struct Script {
     token_answers: VecDeque<(u16, Value)>,
     /// How many clients were registered.
     clients: u32,
+    /// What accepts requests and never answers them.
+    hanging: Vec<&'static str>,
     /// Claims of the next ID token that are not as they should be.
     claims: Option<Value>,
 }
@@ -68,6 +72,10 @@ impl Provider {
             .route("/jwks", get(keys))
             .route("/token", post(token))
             .route("/register", post(register))
+            .layer(axum::middleware::from_fn_with_state(
+                shared.clone(),
+                answer_or_hang,
+            ))
             .with_state(shared.clone());
         tokio::spawn(async { axum::serve(listener, router).await });
         Self { issuer, shared }
@@ -130,14 +138,47 @@ impl Provider {
         self.script().token_answers.push_back((status, body));
     }
 
+    /// From now on nothing at this path is answered.
+    pub(crate) fn hang(&self, path: &'static str) {
+        self.script().hanging.push(path);
+    }
+
+    /// Everything is answered again.
+    pub(crate) fn hang_no_more(&self) {
+        self.script().hanging.clear();
+    }
+
     /// The next ID token has these claims instead.
     pub(crate) fn claim_next(&self, claims: Value) {
         self.script().claims = Some(claims);
     }
 
+    /// A token of that person's for the gate.
+    pub(crate) fn access_token(&self, subject: &str, audience: &str) -> String {
+        let now = self.shared.0.now.load(Ordering::SeqCst);
+        signed(&json!({
+            "iss": self.issuer, "sub": subject, "aud": audience, "exp": now + 300,
+        }))
+    }
+
     fn script(&self) -> std::sync::MutexGuard<'_, Script> {
         self.shared.0.state.lock().unwrap()
     }
+}
+
+async fn answer_or_hang(
+    State(Shared(inner)): State<Shared>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let hangs = {
+        let script = inner.state.lock().unwrap();
+        script.hanging.contains(&request.uri().path())
+    };
+    if hangs {
+        std::future::pending::<()>().await;
+    }
+    next.run(request).await
 }
 
 async fn metadata(State(Shared(inner)): State<Shared>) -> Json<Value> {

@@ -48,6 +48,7 @@ pub(crate) fn document(
         })
     };
     let host = |provider: &Provider| provider.issuer.replace("http://", "");
+    let resources = |server: &str| json!([resource(server)]);
     json!({
         "encryption": {"writing_key": "1", "keys": [{"id": "1", "secret": {"environment": "KEY"}}]},
         "public_url": public_url,
@@ -59,22 +60,30 @@ pub(crate) fn document(
         }],
         "redirect_urls": [DONE],
         "filter_keys": [{"id": "gate", "secret": {"environment": "GATE"},
-            "servers": ["notes", "wiki", "tickets", "dynamic", "all"],
-            "trust_asserted_subject": true}],
+            "servers": ["notes", "wiki", "tickets", "dynamic", "all"]}],
         "outbound": {"allow": [host(notes), host(wiki)]},
         "servers": [
-            {"id": "notes", "name": "Notes <b>&", "resources": ["http://127.0.0.1:1/notes"],
+            {"id": "notes", "name": "Notes <b>&", "resources": resources("notes"),
              "authentication": oauth(notes, &["notes:read", "notes:write"])},
-            {"id": "wiki", "name": "Wiki", "authentication": oauth(wiki, &[])},
-            {"id": "tickets", "name": "Tickets", "authentication": {
+            {"id": "wiki", "name": "Wiki", "resources": resources("wiki"),
+             "authentication": oauth(wiki, &[])},
+            {"id": "tickets", "name": "Tickets", "resources": resources("tickets"),
+             "authentication": {
                 "type": "header", "level": "per_user",
                 "headers": {"X-Key": "Key {{TICKET_KEY}}"}}},
-            {"id": "dynamic", "name": "Dynamic", "authentication": {
+            {"id": "dynamic", "name": "Dynamic", "resources": resources("dynamic"),
+             "authentication": {
                 "type": "oauth2", "provider": {"issuer": wiki.issuer},
                 "client": {"registration": "dynamic"}}},
-            {"id": "all", "name": "All of it", "sources": ["notes", "wiki", "tickets"]},
+            {"id": "all", "name": "All of it", "resources": resources("all"),
+             "sources": ["notes", "wiki", "tickets"]},
         ],
     })
+}
+
+/// For what the users' tokens of a server are meant.
+fn resource(server: &str) -> String {
+    format!("http://127.0.0.1:1/{server}")
 }
 
 pub(crate) fn parse(document: &Value) -> Config {
@@ -91,6 +100,11 @@ pub(crate) fn parse(document: &Value) -> Config {
 
 impl World {
     pub(crate) async fn start(database: Database) -> Self {
+        Self::start_with(database, |_| ()).await
+    }
+
+    /// The same with changes to what the configuration says.
+    pub(crate) async fn start_with(database: Database, change: impl FnOnce(&mut Config)) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let now = Arc::new(AtomicI64::new(i64::try_from(now.as_secs()).unwrap()));
         let issuer = Provider::start(&now).await;
@@ -99,6 +113,7 @@ impl World {
         let public_url = "http://127.0.0.1:8081".to_owned();
         let mut config = parse(&document(&issuer, &notes, &wiki, &public_url));
         config.database = database;
+        change(&mut config);
         let service = Self::serve(&config, &now).await;
         Self {
             now,
@@ -141,6 +156,7 @@ impl World {
         let mut question = json!({
             "server_id": server,
             "subject": {"type": "user", "iss": self.issuer.issuer, "id": "alice"},
+            "subject_token": self.issuer.access_token("alice", &resource(server)),
         });
         for (name, value) in more.as_object().unwrap() {
             question[name] = value.clone();

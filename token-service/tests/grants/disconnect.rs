@@ -10,7 +10,7 @@ use mcp_token_service::storage::Method;
 use tokio::sync::Notify;
 
 use crate::on_both_databases;
-use crate::world::{NOW, World, consent, owner};
+use crate::world::{NOW, World, consent, owner, server, virtual_server};
 
 on_both_databases!(
     tokens_are_given_back_the_refresh_token_first,
@@ -18,13 +18,16 @@ on_both_databases!(
     an_override_is_removed_by_itself,
     what_is_given_back_is_what_was_removed,
     the_end_of_the_service_waits_for_a_disconnect,
+    who_disconnects_does_not_wait_for_a_provider_that_hangs,
+    all_providers_are_asked_at_once,
     what_a_refresh_brings_after_a_disconnect_is_given_back,
 );
 
 async fn disconnect(world: &World, method: Method) -> Disconnected {
     let (grants, server) = (&world.grants, &world.server);
     let alice = owner("alice");
-    let done = grants.disconnect(&alice, server, None, method, "r", NOW);
+    let methods = [method];
+    let done = grants.disconnect(&alice, server, None, &methods, "r", NOW);
     done.await.unwrap()
 }
 
@@ -51,7 +54,10 @@ async fn tokens_are_given_back_the_refresh_token_first(database: Database) {
         disconnect(&world, Method::OAuth).await,
         Disconnected::default()
     );
-    assert_eq!(world.outcomes().await, ["disconnect revoked"]);
+    assert_eq!(
+        world.outcomes().await,
+        ["disconnect removed", "disconnect revoked"]
+    );
 }
 
 async fn whatever_the_provider_says_the_credential_is_removed(database: Database) {
@@ -67,7 +73,10 @@ async fn whatever_the_provider_says_the_credential_is_removed(database: Database
         world.resolve(&alice, NOW).await,
         consent(Reason::ConsentMissing)
     );
-    assert_eq!(world.outcomes().await, ["disconnect removed_here_only"]);
+    assert_eq!(
+        world.outcomes().await,
+        ["disconnect removed", "disconnect removed_here_only"]
+    );
 }
 
 async fn an_override_is_removed_by_itself(database: Database) {
@@ -153,5 +162,79 @@ async fn the_end_of_the_service_waits_for_a_disconnect(database: Database) {
     hold.notify_one();
     drained.await;
     assert_eq!(revoked(&world), ["refresh_token", "access_token"]);
-    assert_eq!(world.outcomes().await, ["disconnect revoked"]);
+    assert_eq!(
+        world.outcomes().await,
+        ["disconnect removed", "disconnect revoked"]
+    );
+}
+
+/// The provider answers whatever waits, until nothing is under way.
+async fn let_go(world: &World, hold: &Notify) {
+    world.provider.inner().hold_revocations = None;
+    let soon = Duration::from_millis(20);
+    loop {
+        hold.notify_waiters();
+        if tokio::time::timeout(soon, world.grants.drain())
+            .await
+            .is_ok()
+        {
+            return;
+        }
+    }
+}
+
+async fn who_disconnects_does_not_wait_for_a_provider_that_hangs(database: Database) {
+    let world = World::new(&database).await;
+    world.connect(&owner("alice")).await;
+    // No call ends by itself while the test lasts.
+    let (call, patience) = (Duration::from_secs(600), Duration::from_millis(300));
+    let world = world.with_times(&database, call, patience).await;
+    let hold = Arc::new(Notify::new());
+    world.provider.inner().hold_revocations = Some(Arc::clone(&hold));
+    let done = disconnect(&world, Method::OAuth).await;
+    assert_eq!((done.removed, done.not_revoked, done.pending), (1, 1, 1));
+    assert_eq!(world.outcomes().await, ["disconnect removed"]);
+    assert_eq!(
+        world.resolve(&owner("alice"), NOW).await,
+        consent(Reason::ConsentMissing)
+    );
+    // The access token follows though the other one hangs.
+    while revoked(&world).len() < 2 {
+        world.provider.arrived.notified().await;
+    }
+    assert_eq!(revoked(&world), ["refresh_token", "access_token"]);
+    let_go(&world, &hold).await;
+    assert_eq!(
+        world.outcomes().await,
+        ["disconnect removed", "disconnect revoked"]
+    );
+}
+
+async fn all_providers_are_asked_at_once(database: Database) {
+    let world = World::new(&database).await;
+    let kind = world.source().authentication.clone();
+    for id in ["one", "two"] {
+        let one = World {
+            server: server(id, kind.clone()).into(),
+            ..world.clone()
+        };
+        one.connect(&owner("alice")).await;
+    }
+    let all = virtual_server("all", &[("one", kind.clone()), ("two", kind)]);
+    let world = World {
+        server: all.into(),
+        ..world
+    };
+    let hold = Arc::new(Notify::new());
+    world.provider.inner().hold_revocations = Some(Arc::clone(&hold));
+    let call = {
+        let world = world.clone();
+        tokio::spawn(async move { disconnect(&world, Method::OAuth).await })
+    };
+    while revoked(&world).len() < 2 {
+        world.provider.arrived.notified().await;
+    }
+    assert_eq!(revoked(&world), ["refresh_token", "refresh_token"]);
+    let_go(&world, &hold).await;
+    assert_eq!(call.await.unwrap().removed, 2);
 }

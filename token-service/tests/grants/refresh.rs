@@ -22,11 +22,13 @@ on_both_databases!(
     only_invalid_grant_asks_the_user_again,
     a_wish_for_a_pause_is_heeded,
     a_lost_registration_is_not_used_again,
+    a_registration_that_is_refused_now_and_then_is_kept,
     a_refusal_without_its_code_does_not_forget_the_registration,
     a_refused_client_that_was_registered_by_hand_keeps_the_credential,
     a_refusal_of_the_current_version_renews_it_once,
     a_token_that_is_refused_though_it_is_fresh_is_revoked,
     missing_scopes_need_a_consent_that_can_bring_them,
+    an_upstream_that_wants_more_gets_it_or_the_call_is_denied,
     a_token_without_an_end_has_that_of_the_one_before,
     a_token_whose_end_the_provider_tells_on_request_ends_then,
     a_token_of_unknown_end_is_used_until_it_is_refused,
@@ -193,17 +195,52 @@ const INVALID_CLIENT: Fault = Fault::Answer(401, r#"{"error":"invalid_client"}"#
 
 async fn a_lost_registration_is_not_used_again(database: Database) {
     let world = World::new(&database).await;
-    let alice = owner("alice");
+    let (alice, bob) = (owner("alice"), owner("bob"));
     world.connect(&alice).await;
+    world.connect(&bob).await;
     world.provider.fault(INVALID_CLIENT);
+    // It may pass.
+    for now in [OVER, OVER + 31, OVER + 299] {
+        let result = world.resolve(&alice, now).await;
+        assert_eq!(result, Err(ResolveError::Upstream), "{now}");
+    }
     let missing = consent(Reason::RefreshFailed);
-    assert_eq!(world.resolve(&alice, OVER).await, missing);
-    assert_eq!(world.resolve(&alice, OVER + 1).await, missing);
+    assert_eq!(world.resolve(&alice, OVER + 330).await, missing);
+    assert_eq!(world.resolve(&alice, OVER + 331).await, missing);
     assert_eq!(world.kept(&alice).await.status, Status::Usable, "kept");
+    // What is known of the registration holds for everybody.
+    assert_eq!(world.resolve(&bob, OVER + 332).await, missing);
     world.provider.fault(None);
     world.connect(&alice).await;
     assert_eq!(world.provider.inner().clients, ["client0", "client1"]);
-    world.authenticated(&alice, OVER).await;
+    world.authenticated(&alice, NOW + 1).await;
+}
+
+async fn a_registration_that_is_refused_now_and_then_is_kept(database: Database) {
+    let world = World::new(&database).await;
+    let (alice, bob) = (owner("alice"), owner("bob"));
+    world.connect(&alice).await;
+    world.connect(&bob).await;
+    world.provider.fault(INVALID_CLIENT);
+    let failed = Err(ResolveError::Upstream);
+    assert_eq!(world.resolve(&alice, OVER).await, failed);
+    // Somebody else's refresh shows that it is known.
+    world.provider.fault(None);
+    world.authenticated(&bob, OVER + 100).await;
+    world.provider.fault(INVALID_CLIENT);
+    assert_eq!(world.resolve(&alice, OVER + 400).await, failed);
+    world.provider.fault(None);
+    world.authenticated(&alice, OVER + 500).await;
+    assert_eq!(world.provider.inner().clients, ["client0"]);
+    assert_eq!(
+        world.outcomes().await,
+        [
+            "refresh upstream_error",
+            "refresh renewed",
+            "refresh upstream_error",
+            "refresh renewed",
+        ]
+    );
 }
 
 async fn a_refusal_without_its_code_does_not_forget_the_registration(database: Database) {
@@ -289,6 +326,45 @@ async fn missing_scopes_need_a_consent_that_can_bring_them(database: Database) {
     assert_eq!(authenticated(ask("mcp:read").await).scopes, ["mcp:read"]);
     assert_eq!(ask("mcp:write").await, consent(Reason::InsufficientScope));
     assert_eq!(ask("admin").await, Err(ResolveError::AccessDenied));
+    // Nor is a first consent asked for, which would not be enough.
+    let bob = owner("bob");
+    let required = ["admin".to_owned()];
+    let first = world.ask(&bob, None, &required, NOW).await;
+    assert_eq!(first, Err(ResolveError::AccessDenied));
+}
+
+async fn an_upstream_that_wants_more_gets_it_or_the_call_is_denied(database: Database) {
+    let world = World::new(&database).await;
+    let Authentication::AuthorizationCode(mut oauth) = world.source().authentication.clone() else {
+        panic!("another kind");
+    };
+    // What users are asked for is in the configuration, or in the resource's
+    // metadata: there it is `mcp:read`.
+    oauth.scopes.clear();
+    let by_resource = world.configured(Authentication::AuthorizationCode(oauth));
+    let alice = owner("alice");
+    let denied = Err(ResolveError::AccessDenied);
+    for (world, few, all) in [
+        (&world, "mcp:read", "mcp:read mcp:write"),
+        (&by_resource, "profile", "mcp:read profile"),
+    ] {
+        let wants_more = async |required: &[String]| {
+            let version = world.kept(&alice).await.version.to_string();
+            let rejected = Some((version.as_str(), 403));
+            world.ask(&alice, rejected, required, NOW + 1).await
+        };
+        world.provider.inner().grants_scope = Some(few.to_owned());
+        world.connect(&alice).await;
+        let asked = consent(Reason::InsufficientScope);
+        assert_eq!(wants_more(&[]).await, asked, "{few}");
+        world.provider.inner().grants_scope = Some(all.to_owned());
+        world.connect(&alice).await;
+        assert_eq!(wants_more(&[]).await, denied, "{all}");
+        let granted = all.split(' ').map(str::to_owned);
+        assert_eq!(wants_more(&granted.collect::<Vec<_>>()).await, denied);
+        // Other calls go on.
+        world.authenticated(&alice, NOW + 1).await;
+    }
 }
 
 async fn a_token_without_an_end_has_that_of_the_one_before(database: Database) {
@@ -307,6 +383,7 @@ async fn a_token_whose_end_the_provider_tells_on_request_ends_then(database: Dat
     world.provider.inner().lifetime = None;
     world.provider.inner().introspected = json!({"active": true, "exp": NOW + 100});
     world.connect(&alice).await;
+    world.grants.drain().await;
     let first = world.authenticated(&alice, NOW).await;
     assert_eq!(first.expires_at, Some(NOW + 100));
     world.provider.inner().introspected = json!({"active": true, "exp": NOW + 1000});

@@ -53,12 +53,35 @@ impl World {
     }
 
     pub(crate) async fn with(database: &Database, provider: Provider, server: Server) -> Self {
+        let (call, patience) = (Duration::from_millis(1500), Duration::from_secs(4));
+        Self::start(database, provider, server, call, patience).await
+    }
+
+    /// Another replica: a call to the provider may take that long, and a caller
+    /// waits so long.
+    pub(crate) async fn with_times(
+        &self,
+        database: &Database,
+        call: Duration,
+        patience: Duration,
+    ) -> Self {
+        let server = Server::clone(&self.server);
+        Self::start(database, self.provider.clone(), server, call, patience).await
+    }
+
+    async fn start(
+        database: &Database,
+        provider: Provider,
+        server: Server,
+        call: Duration,
+        patience: Duration,
+    ) -> Self {
         let storage = Storage::open(database).await.unwrap();
         let credentials = Arc::new(Credentials::new(storage, Vault::new(keyring())));
         let allowed = provider.url.strip_prefix("http://").unwrap().parse();
         let outbound = Outbound::new(OutboundSettings {
             allow: vec![allowed.unwrap()],
-            timeout: Duration::from_millis(1500),
+            timeout: call,
             response_bytes: 65536,
         });
         let settings = GrantSettings {
@@ -66,7 +89,7 @@ impl World {
             margin_seconds: 60,
             cooldown_seconds: 30,
             lease_seconds: 45,
-            patience: Duration::from_secs(4),
+            patience,
         };
         Self {
             grants: Grants::new(Arc::clone(&credentials), outbound.unwrap(), settings),
@@ -140,7 +163,7 @@ impl World {
             rejected: rejected.map(|(version, status)| Rejected {
                 version,
                 status,
-                error: None,
+                error: (status == 403).then_some("insufficient_scope"),
             }),
             request_id: "request",
         };

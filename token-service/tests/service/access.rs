@@ -244,6 +244,7 @@ async fn while_the_issuer_is_down_known_keys_stay_good_for_a_day() {
 async fn an_issuer_that_hangs_stops_nobody_whose_key_is_known() {
     let running = Running::with(|document| {
         document["outbound"] = json!({"timeout_seconds": 30});
+        document["limits"] = json!({"request_seconds": 33});
     })
     .await;
     let mut claims = running.issuer.claims("ann", SERVICE);

@@ -205,15 +205,41 @@ async fn a_subject_is_believed_with_its_own_token_for_this_server_only() {
     // A refused question is recorded as well.
     assert_eq!(running.last_record().await.outcome, "invalid_subject_token");
 
-    // A key that is trusted needs no token, but a token counts where there is one.
-    let mut question = running.question("shared", "ann");
+    // Neither is a person believed without a token by a key that is trusted.
+    for kind in ["user", "external-identity"] {
+        let mut question = running.question("shared", "ann");
+        question["subject"]["type"] = json!(kind);
+        question.as_object_mut().unwrap().remove("subject_token");
+        let answer = running.resolve(TRUSTED_KEY, &question).await;
+        assert_eq!(answer.error(), invalid, "{kind}");
+    }
+    // A machine account is; but a token counts where there is one.
+    let mut question = running.question("shared", "robot");
+    question["subject"]["type"] = json!("virtualaccount");
     question.as_object_mut().unwrap().remove("subject_token");
     assert_eq!(running.resolve(TRUSTED_KEY, &question).await.status, 200);
+    assert_eq!(running.resolve(GATE_KEY, &question).await.error(), invalid);
     question["subject_token"] = json!("x");
     assert_eq!(
         running.resolve(TRUSTED_KEY, &question).await.error(),
         invalid
     );
+}
+
+#[tokio::test]
+async fn where_no_token_can_be_verified_a_person_gets_nothing() {
+    let running = Running::with(|document| {
+        document["filter_keys"][0]["servers"] = json!(["none"]);
+        let shared = document["servers"][1].as_object_mut().unwrap();
+        shared.remove("resources");
+    })
+    .await;
+    let mut question = running.question("shared", "ann");
+    let answer = running.resolve(TRUSTED_KEY, &question).await;
+    assert_eq!(answer.error(), (400, "invalid_target".to_owned()));
+    question["subject"]["type"] = json!("virtualaccount");
+    question["subject_token"] = json!("of another kind");
+    assert_eq!(running.resolve(TRUSTED_KEY, &question).await.status, 200);
 }
 
 #[tokio::test]
@@ -238,6 +264,7 @@ async fn of_a_server_that_takes_no_credential_nobody_gets_one_that_was_kept() {
     assert_eq!(answer["headers"][0]["value"], "Bearer k");
     // Here nobody has to prove who they are.
     let mut question = running.question("none", "ann");
+    question["subject"]["type"] = json!("virtualaccount");
     question.as_object_mut().unwrap().remove("subject_token");
     for key in [GATE_KEY, TRUSTED_KEY] {
         let answer = running.resolve(key, &question).await;
