@@ -16,8 +16,8 @@ use mcp_token_service::credentials::{Consent, Credential, CredentialError, Crede
 use mcp_token_service::owner::{Owner, SubjectType, Target};
 use mcp_token_service::secret::Secret;
 use mcp_token_service::storage::{
-    Action, Actor, AuditRecord, ConsentStep, Handle, LeaseEnd, Method, Slot, Status, Storage,
-    StorageError, Version,
+    Action, Actor, AuditRecord, ConsentStep, Handle, LeaseEnd, Method, Operation, Slot, Status,
+    Storage, StorageError, Version,
 };
 use mcp_token_service::vault::{EncryptionKey, KeyId, Keyring, Vault, VaultError};
 use sqlx::AnyPool;
@@ -649,19 +649,20 @@ async fn audit_records_come_back_the_newest_first(database: Database) {
         outcome: outcome.to_owned(),
         owner: slot("alice").owner,
         target: Target::server("notes"),
+        operation: None,
         request_id: "request 1".to_owned(),
     };
     let manager = Owner {
         subject: "a manager: or so".to_owned(),
         ..slot("alice").owner
     };
+    let gate = Actor::Filter("gate 1".to_owned());
     let records = [
         record(Actor::Owner, Action::Consent, "finished"),
-        record(
-            Actor::Filter("gate 1".to_owned()),
-            Action::Resolve,
-            "authenticated",
-        ),
+        AuditRecord {
+            operation: Some(Operation::new("tools/call", Some("add-note"))),
+            ..record(gate, Action::Resolve, "authenticated")
+        },
         record(Actor::Caller(manager), Action::Disconnect, "removed"),
     ];
     for record in &records {

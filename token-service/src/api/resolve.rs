@@ -22,7 +22,7 @@ use crate::http::{ErrorBody, Problem, RequestId};
 use crate::owner::{Owner, SubjectType, Target};
 use crate::secret::Secret;
 use crate::servers::Server;
-use crate::storage::{Action, Actor, AuditRecord};
+use crate::storage::{self, Action, Actor, AuditRecord};
 use crate::telemetry;
 
 /// The question. Fields that are not known are refused: one of a newer filter
@@ -46,7 +46,7 @@ pub(super) struct ResolveRequest {
     /// Scopes that the call needs.
     #[serde(default)]
     required_scopes: Vec<String>,
-    /// What is called, for the log.
+    /// What is called, for the audit record and the log.
     operation: Option<Operation>,
     /// The credential that the upstream has refused.
     rejected: Option<RejectedCredential>,
@@ -273,16 +273,19 @@ async fn answer(
                 .unwrap_or_else(|| server.clone()),
             server: server.clone(),
         },
+        operation: request
+            .and_then(|request| request.operation.as_ref())
+            .map(|called| storage::Operation::new(&called.method, called.name.as_deref())),
         request_id: request_id.clone(),
     };
-    let operation = request.and_then(|request| request.operation.as_ref());
+    let operation = record.operation.as_ref();
     tracing::info!(
         call = request_id,
         key = key.id,
         server,
         outcome,
-        method = operation.map(|operation| printable(&operation.method)),
-        name = operation.and_then(|operation| operation.name.as_deref().map(printable)),
+        method = operation.map(storage::Operation::method),
+        name = operation.and_then(storage::Operation::name),
         "resolve"
     );
     if let Err(problem) = app.credentials.storage().record(&record).await {

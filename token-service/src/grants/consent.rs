@@ -238,6 +238,7 @@ impl Exchange {
             outcome: "finished".to_owned(),
             owner: slot.owner.clone(),
             target: slot.target.clone(),
+            operation: None,
             request_id: request_id.clone(),
         };
         let written = grants.0.credentials.storage().record(&record).await;

@@ -190,6 +190,7 @@ impl Grants {
             outcome: outcome.to_owned(),
             owner: slot.owner,
             target: slot.target,
+            operation: None,
             request_id: by.request_id.to_owned(),
         };
         let written = self.0.credentials.storage().record(&record).await;

@@ -447,6 +447,7 @@ impl Grants {
             outcome: outcome.to_owned(),
             owner: task.slot.owner.clone(),
             target: task.slot.target.clone(),
+            operation: None,
             request_id: task.request_id.clone(),
         };
         if let Err(error) = self.0.credentials.storage().record(&record).await {

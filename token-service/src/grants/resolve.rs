@@ -247,6 +247,7 @@ impl Grants {
             outcome: Reason::Revoked.as_str().to_owned(),
             owner: slot.owner.clone(),
             target: slot.target.clone(),
+            operation: None,
             request_id: ask.request_id.to_owned(),
         };
         let written = storage.record(&record).await;

@@ -17,7 +17,7 @@ use std::path::Path;
 use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::{AnyPool, Executor, Row};
 
-pub use audit::{Action, Actor, AuditRecord, By};
+pub use audit::{Action, Actor, AuditRecord, By, Operation};
 pub use clients::StoredClient;
 pub use consents::{ConsentStep, Handle, HandleHash, StoredConsent};
 pub use credentials::{

@@ -4,7 +4,7 @@ use mcp_token_service::config::Database;
 use mcp_token_service::credentials::Credential;
 use mcp_token_service::owner::Target;
 use mcp_token_service::secret::Secret;
-use mcp_token_service::storage::{Action, Actor, Method, Slot};
+use mcp_token_service::storage::{Action, Actor, Method, Operation, Slot};
 use serde_json::{Value, json};
 
 use crate::issuer::{FIRST, SECOND, sign};
@@ -15,6 +15,7 @@ use crate::{NOW, on_both_databases};
 
 on_both_databases!(
     every_question_is_answered_by_status_and_recorded,
+    what_is_called_is_on_record_whatever_it_says,
     what_the_upstream_has_refused_is_not_given_again,
     of_many_links_of_one_user_the_newest_stay,
 );
@@ -56,6 +57,10 @@ async fn every_question_is_answered_by_status_and_recorded(database: Database) {
         (record.owner, record.target.server.as_str()),
         (running.owner("ann"), "shared")
     );
+    assert_eq!(
+        record.operation,
+        Some(Operation::new("tools/call", Some("x")))
+    );
 
     for (server, kind) in [("oauth", "oauth"), ("keyed", "api_key")] {
         let answer = running
@@ -78,6 +83,34 @@ async fn every_question_is_answered_by_status_and_recorded(database: Database) {
         assert_eq!(body["elicitation_id"].as_str().unwrap().len(), 32);
         assert_eq!(running.last_record().await.outcome, "consent_missing");
     }
+}
+
+async fn what_is_called_is_on_record_whatever_it_says(database: Database) {
+    let running = Running::on(Some(database), |_| {}).await;
+    let record = async |server, operation: Value| {
+        let mut question = running.question(server, "ann");
+        question["operation"] = operation;
+        let status = running.resolve(GATE_KEY, &question).await.status;
+        (status, running.last_record().await.operation)
+    };
+    let long = format!("file:///{}", "x".repeat(9000));
+    for (method, name) in [
+        ("tools/call", "add-note"),
+        ("resources/read", &long),
+        ("prompts/get", "a\u{0}b\r\n\u{1b}[2J"),
+        ("a\u{0}", ""),
+    ] {
+        let kept = record("shared", json!({"method": method, "name": name})).await;
+        let wanted = Operation::new(method, Some(name));
+        assert_eq!(kept, (200, Some(wanted)), "{method}");
+    }
+    let listed = record("shared", json!({"method": "tools/list"})).await;
+    assert_eq!(listed, (200, Some(Operation::new("tools/list", None))));
+    assert_eq!(record("shared", Value::Null).await, (200, None));
+    // What is refused, too.
+    let (status, refused) = record("oauth", json!({"method": "tools/call", "name": "x"})).await;
+    assert_eq!(status, 403);
+    assert_eq!(refused, Some(Operation::new("tools/call", Some("x"))));
 }
 
 async fn what_the_upstream_has_refused_is_not_given_again(database: Database) {
