@@ -197,6 +197,30 @@ impl Server {
     }
 }
 
+impl HeaderAuthentication {
+    /// The names of the placeholders, each once, in the order of the headers.
+    pub fn placeholders(&self) -> Vec<&str> {
+        let all = self.headers.iter().map(|(_, template)| template);
+        let mut names = Vec::new();
+        for name in all.flat_map(Template::placeholders) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+}
+
+impl Template {
+    /// The names of the placeholders, in order.
+    pub fn placeholders(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|part| match part {
+            TemplatePart::Placeholder(name) => Some(name.as_str()),
+            TemplatePart::Text(_) => None,
+        })
+    }
+}
+
 impl Source {
     /// What its credentials are kept for. They are the same whether a user
     /// comes by the server itself or by a virtual one.

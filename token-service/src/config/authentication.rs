@@ -223,7 +223,7 @@ fn global(
     }
 }
 
-/// A user gives one value: that of the placeholder, or of the only header.
+/// A user gives the values of the placeholders, or that of the only header.
 fn per_user(
     pointer: &str,
     headers: usize,
@@ -233,22 +233,18 @@ fn per_user(
     if document.values.is_some() {
         return Err(ConfigError::new(
             format!("{pointer}/values"),
-            "no values: every user has one of their own",
+            "no values: every user has their own",
             "some",
         ));
     }
-    let one_value = match placeholders.len() {
-        0 => headers == 1,
-        one_name => one_name == 1,
-    };
-    if one_value {
-        return Ok(());
+    if headers > 1 && placeholders.is_empty() {
+        return Err(ConfigError::new(
+            format!("{pointer}/headers"),
+            "placeholders (one may stand in several headers), or a single header without any",
+            "several headers, and no place for what a user gives",
+        ));
     }
-    Err(ConfigError::new(
-        format!("{pointer}/headers"),
-        "one placeholder (it may stand in several headers), or a single header without any",
-        "a place for more than one value",
-    ))
+    Ok(())
 }
 
 /// Reads `Bearer {{API_KEY}}`.
@@ -313,15 +309,6 @@ fn is_settable(name: &str) -> bool {
         && name.bytes().all(is_token)
         && !name.starts_with("mcp-")
         && !REFUSED.contains(&name)
-}
-
-impl Template {
-    fn placeholders(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().filter_map(|part| match part {
-            TemplatePart::Placeholder(name) => Some(name.as_str()),
-            TemplatePart::Text(_) => None,
-        })
-    }
 }
 
 // === OAuth ===

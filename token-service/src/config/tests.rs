@@ -660,10 +660,6 @@ fn errors_in_how_a_server_authenticates_name_the_field() {
             "/values",
         ),
         (
-            header(r#""level": "per_user", "headers": {"a": "{{K}}", "b": "{{L}}"}"#),
-            "/headers",
-        ),
-        (
             header(r#""level": "per_user", "headers": {"a": "x", "b": "y"}"#),
             "/headers",
         ),

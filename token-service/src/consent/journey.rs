@@ -71,7 +71,8 @@ impl Trouble {
             }
             Self::BadKey => {
                 format!(
-                    "{name} is not connected: the key is empty or has characters that no key has."
+                    "{name} is not connected: what you entered is empty or has characters that no \
+                     key has."
                 )
             }
             Self::NotEnough => {

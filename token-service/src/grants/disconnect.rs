@@ -30,8 +30,7 @@ impl Grants {
         now: i64,
     ) -> Result<Version, OverrideError> {
         let source = source_of(server, source).ok_or(OverrideError::InvalidTarget)?;
-        let value = parse_override(&source.authentication, value);
-        let value = value.map_err(OverrideError::InvalidValue)?;
+        let value = parse_override(&source.authentication, value)?;
         let bytes = serde_json::to_vec(&value);
         let bytes = bytes.map_err(|_| OverrideError::InvalidValue("the value is not text"))?;
         let slot = slot(owner, source, Method::Override);

@@ -3,6 +3,7 @@
 use mcp_token_service::config::Database;
 use mcp_token_service::consent::StartError;
 use reqwest::Method;
+use serde_json::json;
 
 use crate::setup::{DONE, World};
 
@@ -10,6 +11,7 @@ crate::on_both_databases!(
     the_owner_connects_an_account,
     a_link_can_be_looked_at_as_often_as_one_likes_and_goes_once,
     a_virtual_server_is_connected_source_by_source,
+    a_source_that_wants_several_values_has_a_field_for_each,
     another_replica_goes_on_where_the_first_stopped,
 );
 
@@ -125,7 +127,7 @@ async fn a_virtual_server_is_connected_source_by_source(database: Database) {
     assert!(world.kept("alice", "wiki").await.is_some());
 
     // The third one wants a key.
-    page.says(200, "<label for=\"key-3\">TICKET_KEY</label>");
+    page.says(200, "<label for=\"key-3-1\">TICKET_KEY</label>");
     let csrf = page.hidden("csrf");
     let key = |value| {
         [
@@ -135,7 +137,7 @@ async fn a_virtual_server_is_connected_source_by_source(database: Database) {
         ]
     };
     let refused = browser.post(&link, &key("a\r\nX-Other: b")).await;
-    refused.says(400, "the key is empty or has characters");
+    refused.says(400, "what you entered is empty or has characters");
     refused.does_not_say("X-Other");
     let sent = browser.post(&link, &key("s3cret-key")).await;
     let link = sent.location();
@@ -173,6 +175,54 @@ async fn a_virtual_server_is_connected_source_by_source(database: Database) {
             "started notes",
             "finished notes",
         ]
+    );
+}
+
+async fn a_source_that_wants_several_values_has_a_field_for_each(database: Database) {
+    let world = World::start(database).await;
+    let service = world
+        .reconfigured(|document| {
+            document["servers"][2]["authentication"]["headers"] = json!({
+                "X-Key": "{{KEY}}", "X-User": "{{USER}} {{KEY}}"});
+        })
+        .await;
+    let mut browser = world.browser();
+    browser.go_to(service.public_address());
+    let link = world.link("alice", "tickets").await;
+    let page = world.sign_in(&mut browser, &link, "alice").await;
+    page.says(200, "It wants 2 values of yours");
+    page.says(200, "<label for=\"key-1-1\">KEY</label>");
+    page.says(200, "<label for=\"key-1-2\">USER</label>");
+    page.says(
+        200,
+        "<input id=\"key-1-2\" name=\"value-USER\" type=\"password\"",
+    );
+    let csrf = page.hidden("csrf");
+    let form = |values: &[(&'static str, &'static str)]| {
+        let mut form = vec![("csrf", csrf.as_str()), ("source", "tickets")];
+        form.extend_from_slice(values);
+        form
+    };
+    let (user, key) = (("value-USER", "alice"), ("value-KEY", "k1"));
+    for wrong in [
+        form(&[]),
+        form(&[user]),
+        form(&[("value", "k1")]),
+        form(&[user, key, key]),
+    ] {
+        browser.post(&link, &wrong).await.says(400, "other fields");
+    }
+    let empty = form(&[user, ("value-KEY", "")]);
+    let refused = browser.post(&link, &empty).await;
+    refused.says(400, "what you entered is empty");
+    assert_eq!(world.kept("alice", "tickets").await, None);
+    let end = browser.post(&link, &form(&[user, key])).await;
+    assert_eq!(end.location().path(), "/connected");
+    let (status, body) = world.resolve(&service, "tickets", json!({})).await;
+    assert_eq!(status, 200, "{body}");
+    assert_eq!(
+        body["headers"],
+        json!([{"name": "x-key", "value": "k1"}, {"name": "x-user", "value": "alice k1"}])
     );
 }
 
