@@ -102,7 +102,7 @@ pub struct OAuth {
     pub scopes: Vec<String>,
     /// The resource to ask for (RFC 8707). `None`: the one that discovery
     /// found, if it began at a resource.
-    pub resource: Option<String>,
+    pub resource: Option<ResourceIndicator>,
     /// Further parameters of the authorization request.
     pub authorization_parameters: BTreeMap<String, String>,
     /// Further parameters of token requests.
@@ -156,6 +156,15 @@ pub enum Client {
     MetadataDocument,
 }
 
+/// A resource indicator, which can depend on the gateway that a user comes
+/// through (seed 000).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResourceIndicator {
+    default: String,
+    /// By the gateway's base URL.
+    of_gateways: BTreeMap<String, String>,
+}
+
 /// How a client authenticates at the token endpoint (RFC 6749, section 2.3).
 #[derive(Clone, Debug)]
 pub enum ClientAuthentication {
@@ -194,6 +203,38 @@ impl Server {
     /// Whether it is made of other servers.
     pub fn is_virtual(&self) -> bool {
         self.sources.iter().any(|source| source.id != self.id)
+    }
+}
+
+impl ResourceIndicator {
+    /// The same for everybody.
+    pub const fn fixed(resource: String) -> Self {
+        Self {
+            default: resource,
+            of_gateways: BTreeMap::new(),
+        }
+    }
+
+    /// One for each gateway; `default` is for who names none.
+    pub fn of_gateways(default: String, others: impl IntoIterator<Item = (Url, String)>) -> Self {
+        let others = others.into_iter();
+        Self {
+            default,
+            of_gateways: others
+                .map(|(gateway, resource)| (gateway.into(), resource))
+                .collect(),
+        }
+    }
+
+    /// That of a gateway, by its base URL as it is configured.
+    pub fn at(&self, gateway: Option<&str>) -> &str {
+        let found = gateway.and_then(|gateway| self.of_gateways.get(gateway));
+        found.unwrap_or(&self.default)
+    }
+
+    /// Whether it depends on the gateway.
+    pub fn varies(&self) -> bool {
+        !self.of_gateways.is_empty()
     }
 }
 

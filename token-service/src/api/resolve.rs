@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use url::Url;
 use utoipa::ToSchema;
 
 use super::caller::Filter;
@@ -41,7 +42,8 @@ pub(super) struct ResolveRequest {
     subject_token: Option<String>,
     /// `urn:ietf:params:oauth:token-type:access_token` or `…:jwt` (RFC 8693).
     subject_token_type: Option<String>,
-    /// The resource that was called (RFC 8707): one of the server's.
+    /// The resource that was called (RFC 8707): one of the server's. It also
+    /// says at which of the gateways the user is.
     resource: Option<String>,
     /// Scopes that the call needs.
     #[serde(default)]
@@ -341,14 +343,28 @@ async fn checked(
         }
         Ok(Resolution::ConsentRequired { reason, kind }) => {
             let redirect = request.redirect_url.as_deref();
+            let gateway = gateway(&app.config.gateway_urls, request.resource.as_deref());
+            let gateway = gateway.map(Url::as_str);
             let needed = needed(server, request, reason);
-            let started = consent::start(app, &subject.owner, server, redirect, None, needed, now)
+            let owner = &subject.owner;
+            let started = consent::start(app, owner, server, redirect, gateway, needed, now)
                 .await
                 .map_err(not_started)?;
             consent_answer(server, request, reason, kind, started).map(Outcome::Consent)
         }
         Err(error) => Err(refused(error)),
     }
+}
+
+/// The gateway at which the resource is, which one of the server's own is.
+fn gateway<'a>(gateways: &'a [Url], resource: Option<&str>) -> Option<&'a Url> {
+    let resource = resource?;
+    let is_there = |gateway: &&Url| {
+        let rest = resource.strip_prefix(gateway.as_str().trim_end_matches('/'));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let there = gateways.iter().filter(is_there);
+    there.max_by_key(|gateway| gateway.as_str().len())
 }
 
 /// Of a question that cannot be read, nobody knows whose it is.

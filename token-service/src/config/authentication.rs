@@ -12,7 +12,7 @@ use super::secrets::{self, Outside};
 use super::servers::with_gateways;
 use crate::servers::{
     Authentication, Client, ClientAuthentication, Endpoints, HeaderAuthentication, HeaderLevel,
-    OAuth, Provider, Template, TemplatePart,
+    OAuth, Provider, ResourceIndicator, Template, TemplatePart,
 };
 use crate::strict::Members;
 
@@ -49,12 +49,14 @@ pub(super) fn authentication(
                     only(pointer, document, OAUTH)?;
                     let oauth = oauth(pointer, document, gateways, outside)?;
                     registered(pointer, &oauth, true)?;
+                    at_no_gateway(pointer, document, &oauth)?;
                     Ok(Authentication::ClientCredentials(oauth))
                 }
                 "token_exchange" => {
                     only(pointer, document, &[OAUTH, &["audience"]].concat())?;
                     let oauth = oauth(pointer, document, gateways, outside)?;
                     registered(pointer, &oauth, false)?;
+                    at_no_gateway(pointer, document, &oauth)?;
                     Ok(Authentication::TokenExchange {
                         oauth,
                         audience: document.audience.clone(),
@@ -330,11 +332,7 @@ fn oauth(
     let resource = document
         .resource
         .as_deref()
-        .map(|text| {
-            let pointer = at("resource");
-            let resource = of_only_gateway(&pointer, text, gateways)?;
-            web_url(&pointer, &resource).map(|_| resource)
-        })
+        .map(|text| indicator(&at("resource"), text, gateways))
         .transpose()?;
     let provider = provider(&at("provider"), written, gateways)?;
     let client = client(&at("client"), document.client.as_deref(), outside)?;
@@ -363,18 +361,61 @@ fn oauth(
     })
 }
 
-/// The text with the gateway in it. A grant is for a user and a server, and not
-/// for a gateway, so that there has to be one.
+/// What a consent asks a token for: where the text names the gateway, it is the
+/// gateway that the user comes through.
+fn indicator(
+    pointer: &str,
+    text: &str,
+    gateways: &[Url],
+) -> Result<ResourceIndicator, ConfigError> {
+    let texts = with_gateways(pointer, text, gateways)?;
+    for resource in &texts {
+        web_url(pointer, resource)?;
+    }
+    match texts.as_slice() {
+        [only] => Ok(ResourceIndicator::fixed(only.clone())),
+        [first, ..] => Ok(ResourceIndicator::of_gateways(
+            first.clone(),
+            gateways.iter().cloned().zip(texts.iter().cloned()),
+        )),
+        [] => Err(one_for_all(pointer, text)),
+    }
+}
+
+/// Whether tokens that no user agrees to are for one resource: nobody says which
+/// gateway they are asked for at.
+fn at_no_gateway(
+    pointer: &str,
+    document: &document::Authentication,
+    oauth: &OAuth,
+) -> Result<(), ConfigError> {
+    if oauth
+        .resource
+        .as_ref()
+        .is_some_and(ResourceIndicator::varies)
+    {
+        let text = document.resource.as_deref().unwrap_or_default();
+        return Err(one_for_all(&format!("{pointer}/resource"), text));
+    }
+    Ok(())
+}
+
+/// The text with the gateway in it. The authorization server of a source is one
+/// for all users, however they come: a grant is for a user and a source.
 fn of_only_gateway(pointer: &str, text: &str, gateways: &[Url]) -> Result<String, ConfigError> {
     let mut texts = with_gateways(pointer, text, gateways)?.into_iter();
     match (texts.next(), texts.next()) {
         (Some(only), None) => Ok(only),
-        _ => Err(ConfigError::new(
-            pointer,
-            "one value for all users: with several gateway_urls, without the gateway's placeholder",
-            format_args!("{text:?}"),
-        )),
+        _ => Err(one_for_all(pointer, text)),
     }
+}
+
+fn one_for_all(pointer: &str, text: &str) -> ConfigError {
+    ConfigError::new(
+        pointer,
+        "one value for all users: with several gateway_urls, without the gateway's placeholder",
+        format_args!("{text:?}"),
+    )
 }
 
 fn provider(

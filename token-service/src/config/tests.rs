@@ -1,6 +1,7 @@
 use std::io;
 
 use super::*;
+use crate::servers::Authentication;
 
 const KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 const ENCRYPTION: &str = r#""encryption": {"writing_key": "1", "keys": [{"id": "1", "secret": {"environment": "KEY"}}]}"#;
@@ -262,23 +263,46 @@ const SERVERS: &str = r#"[
 ]"#;
 
 #[test]
-fn the_gateways_placeholder_in_an_authentication_needs_one_gateway() {
+fn the_gateways_placeholder_needs_one_gateway_but_for_what_a_user_agrees_to() {
+    const TWO: &str = r#""https://one.example", "https://two.example/base/""#;
+    let with = |gateways: &str, members: &str| {
+        with_key(&format!(
+            r#""gateway_urls": [{gateways}], "servers": [{{"id": "a", "authentication":
+            {{"type": "oauth2", {members}}}}}]"#
+        ))
+    };
+    let dynamic = r#""client": {"registration": "dynamic"}"#;
+    let registered = r#""provider": {"issuer": "https://as.example"},
+        "client": {"registration": "registered", "client_id": "a",
+            "client_secret": {"environment": "KEY"}}"#;
+    let resource = r#""resource": "{{mcpProxyBaseURL}}/x""#;
     for members in [
-        r#""provider": {"resource": "{{mcpProxyBaseURL}}/x"}"#,
-        r#""provider": {"issuer": "https://as.example"}, "resource": "{{mcpProxyBaseURL}}/x""#,
+        format!(r#"{dynamic}, "provider": {{{resource}}}"#),
+        format!(r#"{registered}, {resource}, "grant": "client_credentials""#),
+        format!(r#"{registered}, {resource}, "grant": "token_exchange""#),
     ] {
-        let with = |gateways: &str| {
-            with_key(&format!(
-                r#""gateway_urls": [{gateways}], "servers": [{{"id": "a", "authentication":
-                {{"type": "oauth2", "client": {{"registration": "dynamic"}}, {members}}}}}]"#
-            ))
-        };
+        let with = |gateways| with(gateways, &members);
         with(r#""https://one.example""#).unwrap();
-        let errors = with(r#""https://one.example", "https://two.example""#).unwrap_err();
-        let errors = format!("{errors:?}");
+        let errors = format!("{:?}", with(TWO).unwrap_err());
         assert!(errors.contains("/resource"), "{errors}");
         assert!(errors.contains("one value for all users"), "{errors}");
     }
+    // Who agrees does so at one of them, which the token is asked for.
+    let config = with(TWO, &format!("{registered}, {resource}")).unwrap();
+    let source = &config.servers.get("a").unwrap().sources[0];
+    let Authentication::AuthorizationCode(oauth) = &source.authentication else {
+        panic!("{source:?}");
+    };
+    let of = |gateway| oauth.resource.as_ref().unwrap().at(gateway);
+    assert_eq!(of(None), "https://one.example/x");
+    assert_eq!(of(Some("https://one.example/")), "https://one.example/x");
+    let second = config.gateway_urls[1].as_str();
+    assert_eq!(of(Some(second)), "https://two.example/base/x");
+    let broken = with(
+        TWO,
+        &format!(r#"{registered}, "resource": "x{{{{mcpProxyBaseURL}}}}""#),
+    );
+    assert!(only_error(broken).pointer.ends_with("/resource"));
 }
 
 #[test]

@@ -121,8 +121,16 @@ async fn send(
     let redirect_uri = below(flow.public_url(), "oauth/callback");
     let grants = &flow.app.grants;
     let further = further_scopes(flow, &link, source).await?;
+    let gateway = link.journey.gateway_url.as_deref();
     let begun = grants
-        .begin(source, &further, &redirect_uri, state.expose(), flow.now)
+        .begin(
+            source,
+            &further,
+            gateway,
+            &redirect_uri,
+            state.expose(),
+            flow.now,
+        )
         .await;
     let begun = match begun {
         Ok(begun) => begun,

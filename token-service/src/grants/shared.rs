@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Grants;
+use super::consent::resource_of;
 use super::judge::{REJECTED_AGAIN, cache_seconds, margin};
 use super::resolve::{bearer, refused};
 use super::types::{AuthMethod, Authenticated, Resolution, ResolveAsk, ResolveError};
@@ -147,14 +148,14 @@ impl Grants {
         let metadata = self.0.providers.of(&oauth.provider).await?;
         let client = registered(oauth)?;
         let outbound = self.0.providers.outbound();
-        let resource = oauth.resource.as_ref().or(metadata.resource.as_ref());
+        let resource = resource_of(oauth, &metadata, None);
         let answer: TokenAnswer = request_token(
             outbound,
             &metadata.endpoints.token,
             &client,
             Grant::ClientCredentials,
             &oauth.scopes,
-            resource.map(String::as_str),
+            resource,
             &oauth.token_parameters,
         )
         .await?;
@@ -188,7 +189,7 @@ impl Grants {
         let exchange = async {
             let metadata = self.0.providers.of(&oauth.provider).await?;
             let client = registered(oauth)?;
-            let resource = oauth.resource.as_ref().or(metadata.resource.as_ref());
+            let resource = resource_of(oauth, &metadata, None);
             let grant = Grant::TokenExchange {
                 subject_token,
                 audience,
@@ -204,7 +205,7 @@ impl Grants {
                 &client,
                 grant,
                 scopes,
-                resource.map(String::as_str),
+                resource,
                 &oauth.token_parameters,
             )
             .await

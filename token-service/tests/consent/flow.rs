@@ -1,8 +1,9 @@
 //! How it goes when nothing goes wrong, and when the person changes their mind.
 
 use mcp_token_service::config::Database;
-use mcp_token_service::consent::StartError;
-use reqwest::Method;
+use mcp_token_service::consent::{self, StartError};
+use mcp_token_service::owner::Target;
+use mcp_token_service::storage::{Method, Slot};
 use serde_json::json;
 
 use crate::setup::{DONE, World};
@@ -12,6 +13,7 @@ crate::on_both_databases!(
     a_link_can_be_looked_at_as_often_as_one_likes_and_goes_once,
     a_virtual_server_is_connected_source_by_source,
     a_source_that_wants_several_values_has_a_field_for_each,
+    a_token_is_asked_for_at_the_gateway_that_the_user_comes_through,
     another_replica_goes_on_where_the_first_stopped,
 );
 
@@ -69,7 +71,10 @@ async fn a_link_can_be_looked_at_as_often_as_one_likes_and_goes_once(database: D
         let page = scanner.get(&link).await;
         page.says(200, "Sign in");
         assert_eq!(page.headers.get("set-cookie"), None);
-        assert_eq!(scanner.method(Method::HEAD, &link).await.status, 200);
+        assert_eq!(
+            scanner.method(reqwest::Method::HEAD, &link).await.status,
+            200
+        );
     }
     assert!(scanner.cookies.is_empty());
 
@@ -224,6 +229,63 @@ async fn a_source_that_wants_several_values_has_a_field_for_each(database: Datab
         body["headers"],
         json!([{"name": "x-key", "value": "k1"}, {"name": "x-user", "value": "alice k1"}])
     );
+}
+
+async fn a_token_is_asked_for_at_the_gateway_that_the_user_comes_through(database: Database) {
+    let world = World::start(database).await;
+    let service = world
+        .reconfigured(|document| {
+            document["gateway_urls"] = json!(["https://one.example", "https://two.example/base"]);
+            let notes = &mut document["servers"][0];
+            notes["resources"] = json!(["{{mcpProxyBaseURL}}/notes/mcp"]);
+            notes["authentication"]["resource"] = json!("{{mcpProxyBaseURL}}/notes");
+        })
+        .await;
+    let app = service.app();
+    let (owner, server) = (world.owner("alice"), app.servers.get("notes").unwrap());
+    let now = app.clock.now();
+    let of_call = async |resource: &str| {
+        let call = json!({"resource": resource});
+        let (status, body) = world.resolve(&service, "notes", call).await;
+        assert_eq!(status, 403, "{body}");
+        body["authorization_endpoint"].as_str().unwrap().to_owned()
+    };
+    let started = async |gateway| {
+        let started = consent::start(app, &owner, server, None, gateway, vec![], now);
+        started.await.unwrap().url
+    };
+    for (link, gateway) in [
+        (started(None).await, "https://one.example"),
+        (
+            started(Some("https://two.example/base/")).await,
+            "https://two.example/base",
+        ),
+        (
+            of_call("https://one.example/notes/mcp").await,
+            "https://one.example",
+        ),
+        (
+            of_call("https://two.example/base/notes/mcp").await,
+            "https://two.example/base",
+        ),
+    ] {
+        let mut browser = world.browser();
+        browser.go_to(service.public_address());
+        let page = world.sign_in(&mut browser, &link, "alice").await;
+        let sent = world.press(&mut browser, &link, &page, "notes").await;
+        let request = world.notes.read(&sent.location());
+        assert_eq!(request["resource"], format!("{gateway}/notes"));
+        let back = world.notes.agree(&sent.location(), "alice");
+        assert_eq!(browser.get(back).await.location().path(), "/connected");
+        let exchange = world.notes.token_requests().pop().unwrap();
+        assert_eq!(exchange["resource"], format!("{gateway}/notes"));
+        let slot = Slot {
+            owner: owner.clone(),
+            target: Target::server("notes"),
+            method: Method::OAuth,
+        };
+        app.credentials.take(&slot).await.unwrap();
+    }
 }
 
 async fn another_replica_goes_on_where_the_first_stopped(database: Database) {

@@ -80,7 +80,7 @@ async fn a_client_is_registered_once_and_anew_when_its_secret_ends(database: Dat
     assert_eq!(second.provider.inner().clients.len(), 1);
     let begun = second
         .grants
-        .begin(second.source(), &[], REDIRECT, "s", NOW + 999)
+        .begin(second.source(), &[], None, REDIRECT, "s", NOW + 999)
         .await
         .unwrap();
     assert_eq!(second.provider.inner().clients.len(), 2);
@@ -91,7 +91,10 @@ async fn a_registration_that_the_provider_has_lost_is_forgotten(database: Databa
     let world = World::new(&database).await;
     let alice = owner("alice");
     let (grants, source) = (&world.grants, world.source());
-    let begun = grants.begin(source, &[], REDIRECT, "s", NOW).await.unwrap();
+    let begun = grants
+        .begin(source, &[], None, REDIRECT, "s", NOW)
+        .await
+        .unwrap();
     let code = world.provider.authorize(&begun.url);
     let lost = Fault::Answer(401, r#"{"error":"invalid_client"}"#);
     world.provider.fault(lost);
@@ -138,7 +141,10 @@ async fn an_answer_of_another_issuer_is_refused_before_the_code_is_sent(database
     let world = World::new(&database).await;
     let alice = owner("alice");
     let (grants, source) = (&world.grants, world.source());
-    let begun = grants.begin(source, &[], REDIRECT, "s", NOW).await.unwrap();
+    let begun = grants
+        .begin(source, &[], None, REDIRECT, "s", NOW)
+        .await
+        .unwrap();
     let code = world.provider.authorize(&begun.url);
     for iss in [None, Some("https://evil.example"), Some("")] {
         let finished = grants.finish(&alice, source, &begun.pending, &code, iss, "r", NOW);
@@ -165,7 +171,10 @@ async fn an_answer_of_another_issuer_is_refused_before_the_code_is_sent(database
 async fn what_is_pending_survives_being_kept(database: Database) {
     let world = World::new(&database).await;
     let (grants, source) = (&world.grants, world.source());
-    let begun = grants.begin(source, &[], REDIRECT, "s", NOW).await.unwrap();
+    let begun = grants
+        .begin(source, &[], None, REDIRECT, "s", NOW)
+        .await
+        .unwrap();
     let text = serde_json::to_string(&begun.pending).unwrap();
     let pending: PendingAuthorization = serde_json::from_str(&text).unwrap();
     assert_eq!(pending, begun.pending);
@@ -214,7 +223,7 @@ async fn metadata_that_is_not_for_who_was_asked_is_refused(database: Database) {
         let world = World::with(&database, provider.clone(), server("notes", kind)).await;
         let begun = world
             .grants
-            .begin(world.source(), &[], REDIRECT, "s", NOW)
+            .begin(world.source(), &[], None, REDIRECT, "s", NOW)
             .await;
         begun.err()
     };
@@ -273,7 +282,7 @@ async fn scopes_come_from_the_resource_where_none_are_configured(database: Datab
     let world = world.configured(Authentication::AuthorizationCode(oauth));
     let begun = world
         .grants
-        .begin(world.source(), &[], REDIRECT, "s", NOW)
+        .begin(world.source(), &[], None, REDIRECT, "s", NOW)
         .await;
     let url = begun.unwrap().url;
     let scope = url.query_pairs().find(|(name, _)| name == "scope");

@@ -107,7 +107,7 @@ impl World {
     pub(crate) async fn connect(&self, owner: &Owner) {
         let begun = self
             .grants
-            .begin(self.source(), &[], REDIRECT, "state", NOW);
+            .begin(self.source(), &[], None, REDIRECT, "state", NOW);
         let begun = begun.await.unwrap();
         let code = self.provider.authorize(&begun.url);
         let iss = Some(self.provider.url.as_str());
