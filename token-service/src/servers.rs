@@ -112,9 +112,14 @@ pub struct OAuth {
 /// How the endpoints of an authorization server are found.
 #[derive(Clone, Debug)]
 pub enum Provider {
-    /// From the metadata of the MCP server with this URL (RFC 9728), then as
-    /// for an issuer.
-    Resource(Url),
+    /// From the metadata of the MCP server (RFC 9728), then as for an issuer.
+    Resource {
+        /// The server's URL.
+        url: Url,
+        /// The one of its authorization servers that is meant, and no other.
+        /// `None`: the first usable one, whichever it names.
+        issuer: Option<String>,
+    },
     /// From the metadata of this issuer (RFC 8414, OpenID Connect Discovery).
     /// An issuer identifier is compared to the character.
     Issuer(String),
@@ -203,6 +208,19 @@ impl Server {
     /// Whether it is made of other servers.
     pub fn is_virtual(&self) -> bool {
         self.sources.iter().any(|source| source.id != self.id)
+    }
+}
+
+impl Client {
+    /// Whether it authenticates with a secret that is configured.
+    pub const fn has_secret(&self) -> bool {
+        matches!(
+            self,
+            Self::Registered {
+                authentication: ClientAuthentication::Basic(_) | ClientAuthentication::Post(_),
+                ..
+            }
+        )
     }
 }
 

@@ -56,6 +56,10 @@ pub(super) fn authentication(
                     only(pointer, document, &[OAUTH, &["audience"]].concat())?;
                     let oauth = oauth(pointer, document, gateways, outside)?;
                     registered(pointer, &oauth, false)?;
+                    if matches!(oauth.provider, Provider::Resource { issuer: None, .. }) {
+                        // It would get users' tokens.
+                        return Err(unpinned(pointer));
+                    }
                     at_no_gateway(pointer, document, &oauth)?;
                     Ok(Authentication::TokenExchange {
                         oauth,
@@ -337,13 +341,9 @@ fn oauth(
     let provider = provider(&at("provider"), written, gateways)?;
     let client = client(&at("client"), document.client.as_deref(), outside)?;
     // The upstream names its authorization server, and can name another one at
-    // any time: it would get the client's secret, and users' tokens.
-    if let (Provider::Resource(_), Client::Registered { .. }) = (&provider, &client) {
-        return Err(ConfigError::new(
-            at("provider/resource"),
-            "issuer or endpoints instead, with a registered client",
-            "resource",
-        ));
+    // any time: it would get the client's secret.
+    if matches!(provider, Provider::Resource { issuer: None, .. }) && client.has_secret() {
+        return Err(unpinned(pointer));
     }
     Ok(OAuth {
         provider,
@@ -359,6 +359,15 @@ fn oauth(
         )?,
         token_parameters: parameters(&at("token_parameters"), document.token_parameters.as_ref())?,
     })
+}
+
+fn unpinned(pointer: &str) -> ConfigError {
+    ConfigError::new(
+        format!("{pointer}/provider/issuer"),
+        "the issuer, beside resource or instead of it, with a client secret and for a token \
+         exchange: the upstream must not decide who gets them",
+        "none",
+    )
 }
 
 /// What a consent asks a token for: where the text names the gateway, it is the
@@ -425,10 +434,15 @@ fn provider(
 ) -> Result<Provider, ConfigError> {
     let at = |field: &str| format!("{pointer}/{field}");
     match (&document.resource, &document.issuer, &document.endpoints) {
-        (Some(resource), None, None) => {
+        (Some(resource), issuer, None) => {
             let pointer = at("resource");
             let resource = of_only_gateway(&pointer, resource, gateways)?;
-            web_url(&pointer, &resource).map(Provider::Resource)
+            let url = web_url(&pointer, &resource)?;
+            if let Some(issuer) = issuer {
+                issuer_identifier(&at("issuer"), issuer)?;
+            }
+            let issuer = issuer.clone();
+            Ok(Provider::Resource { url, issuer })
         }
         (None, Some(issuer), None) => {
             issuer_identifier(&at("issuer"), issuer)?;
@@ -453,8 +467,8 @@ fn provider(
         }
         _ => Err(ConfigError::new(
             pointer,
-            "one of resource, issuer and endpoints",
-            "none of them, or several",
+            "resource (with an issuer or without), issuer or endpoints",
+            "none of them, or others together",
         )),
     }
 }

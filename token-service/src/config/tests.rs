@@ -695,9 +695,16 @@ fn errors_in_how_a_server_authenticates_name_the_field() {
         (
             format!(
                 r#"{{"type": "oauth2", {dynamic},
-                    "provider": {{"issuer": "https://a", "resource": "https://b"}}}}"#
+                    "provider": {{"issuer": "https://a", "endpoints": {{"token": "https://b"}}}}}}"#
             ),
             "/provider",
+        ),
+        (
+            format!(
+                r#"{{"type": "oauth2", {dynamic},
+                    "provider": {{"resource": "https://a", "issuer": "https://b?c"}}}}"#
+            ),
+            "/provider/issuer",
         ),
         (
             format!(r#"{{"type": "oauth2", {dynamic}, "provider": {{"issuer": "a"}}}}"#),
@@ -774,13 +781,21 @@ fn errors_in_how_a_server_authenticates_name_the_field() {
         ),
         (
             found(r#""grant": "authorization_code""#),
-            "/provider/resource",
+            "/provider/issuer",
         ),
         (
             found(r#""grant": "client_credentials""#),
-            "/provider/resource",
+            "/provider/issuer",
         ),
-        (found(r#""grant": "token_exchange""#), "/provider/resource"),
+        (found(r#""grant": "token_exchange""#), "/provider/issuer"),
+        (
+            format!(
+                r#"{{"type": "oauth2", "provider": {{"resource": "https://up.example/mcp"}},
+                    "grant": "token_exchange",
+                    "client": {{"registration": "registered", "client_id": "x"}}}}"#
+            ),
+            "/provider/issuer",
+        ),
         (
             oauth(&format!(r#"{dynamic}, "audience": "x""#)),
             "/audience",
@@ -826,6 +841,28 @@ fn errors_in_how_a_server_authenticates_name_the_field() {
             format!("/servers/0/authentication{pointer}"),
             "{authentication}: {error}"
         );
+    }
+}
+
+#[test]
+fn a_registered_client_can_find_its_provider_by_the_resource_as_long_as_no_secret_leaks() {
+    const PUBLIC: &str = r#""client_id": "x""#;
+    const SECRET: &str = r#""client_id": "x", "client_secret": {"environment": "KEY"}"#;
+    const PINNED: &str = r#", "issuer": "https://as.example""#;
+    for (client, issuer, grant) in [
+        (PUBLIC, "", "authorization_code"),
+        (PUBLIC, PINNED, "authorization_code"),
+        (SECRET, PINNED, "authorization_code"),
+        (SECRET, PINNED, "client_credentials"),
+        (PUBLIC, PINNED, "token_exchange"),
+        (SECRET, PINNED, "token_exchange"),
+    ] {
+        let config = with_key(&format!(
+            r#""servers": [{{"id": "a", "authentication": {{"type": "oauth2", "grant": "{grant}",
+                "provider": {{"resource": "https://up.example/mcp"{issuer}}},
+                "client": {{"registration": "registered", {client}}}}}}}]"#
+        ));
+        assert!(config.is_ok(), "{client}, {issuer}, {grant}: {config:?}");
     }
 }
 

@@ -46,8 +46,7 @@ impl World {
     /// client that is registered by the service.
     pub(crate) async fn new(database: &Database) -> Self {
         let provider = Provider::start().await;
-        let resource = Url::parse(&format!("{}/mcp", provider.url)).unwrap();
-        let oauth = oauth(ProviderConfig::Resource(resource), Client::Dynamic);
+        let oauth = oauth(by_resource(&provider, None), Client::Dynamic);
         let server = server("notes", Authentication::AuthorizationCode(oauth));
         Self::with(database, provider, server).await
     }
@@ -215,6 +214,13 @@ pub(crate) fn registered() -> Client {
     Client::Registered {
         id: "registered".to_owned(),
         authentication: ClientAuthentication::Basic(Secret::new("client secret")),
+    }
+}
+
+pub(crate) fn by_resource(provider: &Provider, issuer: Option<&str>) -> ProviderConfig {
+    ProviderConfig::Resource {
+        url: Url::parse(&format!("{}/mcp", provider.url)).unwrap(),
+        issuer: issuer.map(str::to_owned),
     }
 }
 
