@@ -137,12 +137,9 @@ impl Grants {
                 ready = Some(self.prepare(task, &kept).await);
                 continue;
             };
-            let until = now.saturating_add(settings.lease_seconds);
-            let storage = credentials.storage();
-            if storage
-                .take_lease(slot, *version, &holder, now, until)
-                .await?
-            {
+            let (storage, seconds) = (credentials.storage(), settings.lease_seconds);
+            let taken = storage.take_lease(slot, *version, &holder, now, seconds);
+            if taken.await? {
                 break (kept, found);
             }
             ready = Some(found);

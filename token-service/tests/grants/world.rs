@@ -168,6 +168,17 @@ impl World {
     }
 }
 
+/// As if the time of every lease were over, by whichever clock.
+pub(crate) async fn let_leases_run_out(database: &Database) {
+    let url = match database {
+        Database::Sqlite(path) => format!("sqlite://{}", path.display()),
+        Database::Postgres { url, .. } => url.expose_text().unwrap().to_owned(),
+    };
+    let pool = sqlx::AnyPool::connect(&url).await.unwrap();
+    let ended = sqlx::query("UPDATE credentials SET lease_until = 0 WHERE lease_until > 0");
+    assert_eq!(ended.execute(&pool).await.unwrap().rows_affected(), 1);
+}
+
 pub(crate) fn authenticated(result: Result<Resolution, ResolveError>) -> Authenticated {
     match result {
         Ok(Resolution::Authenticated(authenticated)) => authenticated,
