@@ -268,7 +268,7 @@ async fn answer(
         actor: Actor::Filter(key.id.clone()),
         action: Action::Resolve,
         outcome: outcome.to_owned(),
-        owner: request.map_or_else(nobody, |request| request.subject.owner()),
+        owner: request.map_or_else(Owner::nobody, |request| request.subject.owner()),
         target: Target {
             source: request
                 .and_then(|request| request.source.clone())
@@ -365,15 +365,6 @@ fn gateway<'a>(gateways: &'a [Url], resource: Option<&str>) -> Option<&'a Url> {
     };
     let there = gateways.iter().filter(is_there);
     there.max_by_key(|gateway| gateway.as_str().len())
-}
-
-/// Of a question that cannot be read, nobody knows whose it is.
-fn nobody() -> Owner {
-    Owner {
-        issuer: String::new(),
-        subject: String::new(),
-        subject_type: SubjectType::User,
-    }
 }
 
 /// What the link has to bring where the credential is good, but not for this

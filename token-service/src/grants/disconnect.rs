@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Grants;
 use super::headers::parse_override;
 use super::kept::KeptGrant;
-use super::resolve::{count_unopened, source_of};
+use super::resolve::source_of;
 use super::types::{Disconnected, OverrideError, OverrideValue};
 use crate::credentials::{Credential, CredentialError, KeptCredential};
 use crate::owner::Owner;
@@ -134,8 +134,6 @@ impl Grants {
             (Method::Override, _) => true,
             (Method::OAuth, Ok(kept)) => self.revoke(&kept, source).await,
             (Method::OAuth, Err(error)) => {
-                let error = error.into();
-                count_unopened(&error);
                 tracing::error!(server = source.id, %error, "tokens were not given back");
                 false
             }

@@ -65,6 +65,9 @@ pub enum Action {
     Resolve,
     /// It was renewed.
     Refresh,
+    /// A token was asked for without a consent: the service's own, or one for
+    /// the user's.
+    Fetch,
     /// The user was asked for it.
     Consent,
     /// Somebody set or removed one that goes before.
@@ -231,9 +234,10 @@ impl<'a> From<&'a str> for By<'a> {
 }
 
 impl Action {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Resolve,
         Self::Refresh,
+        Self::Fetch,
         Self::Consent,
         Self::Override,
         Self::Disconnect,
@@ -244,6 +248,7 @@ impl Action {
         match self {
             Self::Resolve => "resolve",
             Self::Refresh => "refresh",
+            Self::Fetch => "fetch",
             Self::Consent => "consent",
             Self::Override => "override",
             Self::Disconnect => "disconnect",
