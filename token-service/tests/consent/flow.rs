@@ -15,6 +15,10 @@ crate::on_both_databases!(
     a_source_that_wants_several_values_has_a_field_for_each,
     a_token_is_asked_for_at_the_gateway_that_the_user_comes_through,
     another_replica_goes_on_where_the_first_stopped,
+    what_is_connected_already_needs_no_agreement,
+    a_person_can_sign_in_as_someone_else,
+    only_a_listed_redirect_url_and_gateway_begin_a_flow,
+    every_page_has_its_security_headers,
 );
 
 async fn the_owner_connects_an_account(database: Database) {
@@ -308,14 +312,8 @@ async fn another_replica_goes_on_where_the_first_stopped(database: Database) {
     assert!(world.kept("alice", "notes").await.is_some());
 }
 
-async fn world() -> (World, Option<tempfile::TempDir>) {
-    let (database, directory) = crate::support::sqlite().unwrap();
-    (World::start(database).await, directory)
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_connected_already_needs_no_agreement() {
-    let (world, _directory) = world().await;
+async fn what_is_connected_already_needs_no_agreement(database: Database) {
+    let world = World::start(database).await;
     let (mut browser, at) = world.at_provider("alice", "notes").await;
     let earlier = world.link_to("alice", "notes", Some(DONE)).await.unwrap();
     browser.get(world.notes.agree(&at, "alice")).await;
@@ -323,9 +321,8 @@ async fn what_is_connected_already_needs_no_agreement() {
     assert_eq!(page.location().as_str(), DONE);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_person_can_sign_in_as_someone_else() {
-    let (world, _directory) = world().await;
+async fn a_person_can_sign_in_as_someone_else(database: Database) {
+    let world = World::start(database).await;
     let mut browser = world.browser();
     let link = world.link("alice", "notes").await;
     let page = world.sign_in(&mut browser, &link, "mallory").await;
@@ -342,9 +339,8 @@ async fn a_person_can_sign_in_as_someone_else() {
     browser.get(&link).await.says(200, "Connect Notes");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn only_a_listed_redirect_url_and_gateway_begin_a_flow() {
-    let (world, _directory) = world().await;
+async fn only_a_listed_redirect_url_and_gateway_begin_a_flow(database: Database) {
+    let world = World::start(database).await;
     for url in ["https://evil.example/", "https://portal.example/done", ""] {
         let refused = world.link_to("alice", "notes", Some(url)).await;
         assert!(matches!(refused, Err(StartError::RedirectUrl)), "{url}");
@@ -352,9 +348,8 @@ async fn only_a_listed_redirect_url_and_gateway_begin_a_flow() {
     assert!(world.link_to("alice", "notes", Some(DONE)).await.is_ok());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_page_has_its_security_headers() {
-    let (world, _directory) = world().await;
+async fn every_page_has_its_security_headers(database: Database) {
+    let world = World::start(database).await;
     let mut browser = world.browser();
     let link = world.link("alice", "notes").await;
     let connect = world.sign_in(&mut browser, &link, "alice").await;

@@ -18,6 +18,16 @@ on_both_databases!(
     what_is_called_is_on_record_whatever_it_says,
     what_the_upstream_has_refused_is_not_given_again,
     of_many_links_of_one_user_the_newest_stay,
+    only_a_filters_key_for_that_server_gets_an_answer,
+    a_subject_is_believed_with_its_own_token_for_this_server_only,
+    of_a_server_that_takes_no_credential_nobody_gets_one_that_was_kept,
+    while_the_keys_of_the_issuer_cannot_be_had_the_answer_is_503_not_400,
+    questions_that_are_not_as_documented_are_refused,
+    an_answer_has_the_id_that_the_question_has,
+    who_tries_what_is_not_theirs_is_on_record,
+    a_virtual_server_needs_to_be_told_the_source,
+    nothing_is_kept_longer_than_the_token_that_asked_for_it,
+    what_cannot_be_recorded_is_not_given,
 );
 
 async fn every_question_is_answered_by_status_and_recorded(database: Database) {
@@ -159,9 +169,8 @@ async fn of_many_links_of_one_user_the_newest_stay(database: Database) {
     assert_eq!(ends("ann").into_iter().min(), Some(NOW + 6 + 600));
 }
 
-#[tokio::test]
-async fn only_a_filters_key_for_that_server_gets_an_answer() {
-    let running = Running::start().await;
+async fn only_a_filters_key_for_that_server_gets_an_answer(database: Database) {
+    let running = Running::on(Some(database), |_| {}).await;
     let question = running.question("keyed", "ann");
     let url = format!("{}/v1/credentials/resolve", running.filter);
     for key in ["", "x", "gate-key-of-the-test", "gate-key-of-the-testss"] {
@@ -188,9 +197,8 @@ async fn only_a_filters_key_for_that_server_gets_an_answer() {
     assert_eq!(unknown.error(), (404, "unknown_server".to_owned()));
 }
 
-#[tokio::test]
-async fn a_subject_is_believed_with_its_own_token_for_this_server_only() {
-    let running = Running::start().await;
+async fn a_subject_is_believed_with_its_own_token_for_this_server_only(database: Database) {
+    let running = Running::on(Some(database), |_| {}).await;
     let wrong = async |change: &dyn Fn(&mut Value)| {
         let mut question = running.question("keyed", "ann");
         change(&mut question);
@@ -249,9 +257,8 @@ async fn a_subject_is_believed_with_its_own_token_for_this_server_only() {
     );
 }
 
-#[tokio::test]
-async fn of_a_server_that_takes_no_credential_nobody_gets_one_that_was_kept() {
-    let running = Running::start().await;
+async fn of_a_server_that_takes_no_credential_nobody_gets_one_that_was_kept(database: Database) {
+    let running = Running::on(Some(database), |_| {}).await;
     for server in ["none", "keyed"] {
         let slot = Slot {
             owner: running.owner("ann"),
@@ -281,9 +288,8 @@ async fn of_a_server_that_takes_no_credential_nobody_gets_one_that_was_kept() {
     assert_eq!(answer["status"], "authentication_not_required");
 }
 
-#[tokio::test]
-async fn while_the_keys_of_the_issuer_cannot_be_had_the_answer_is_503_not_400() {
-    let running = Running::start().await;
+async fn while_the_keys_of_the_issuer_cannot_be_had_the_answer_is_503_not_400(database: Database) {
+    let running = Running::on(Some(database), |_| {}).await;
     running.issuer.set_up(false);
     let answer = running
         .resolve(GATE_KEY, &running.question("keyed", "ann"))
@@ -291,8 +297,7 @@ async fn while_the_keys_of_the_issuer_cannot_be_had_the_answer_is_503_not_400() 
     assert_eq!(answer.error(), (503, "unavailable".to_owned()));
 }
 
-#[tokio::test]
-async fn questions_that_are_not_as_documented_are_refused() {
+async fn questions_that_are_not_as_documented_are_refused(database: Database) {
     type Change = fn(&mut Value);
     let cases: [(Change, &str, &str); 19] = [
         (
@@ -383,7 +388,7 @@ async fn questions_that_are_not_as_documented_are_refused() {
             "method",
         ),
     ];
-    let running = Running::start().await;
+    let running = Running::on(Some(database), |_| {}).await;
     for (change, code, place) in cases {
         let mut question = running.question("keyed", "ann");
         change(&mut question);
@@ -413,9 +418,8 @@ async fn questions_that_are_not_as_documented_are_refused() {
     assert_eq!(send(request).await.error().0, 415);
 }
 
-#[tokio::test]
-async fn an_answer_has_the_id_that_the_question_has() {
-    let running = Running::start().await;
+async fn an_answer_has_the_id_that_the_question_has(database: Database) {
+    let running = Running::on(Some(database), |_| {}).await;
     let mut question = running.question("all", "ann");
     question["request_id"] = json!("the-call");
     let answer = running.resolve(GATE_KEY, &question).await;
@@ -424,9 +428,8 @@ async fn an_answer_has_the_id_that_the_question_has() {
     assert_eq!(running.last_record().await.request_id, "the-call");
 }
 
-#[tokio::test]
-async fn who_tries_what_is_not_theirs_is_on_record() {
-    let running = Running::start().await;
+async fn who_tries_what_is_not_theirs_is_on_record(database: Database) {
+    let running = Running::on(Some(database), |_| {}).await;
     let question = |server| running.question(server, "ann");
     let other = "other-key-of-the-tests";
     let mut unreadable = question("keyed");
@@ -468,9 +471,8 @@ async fn who_tries_what_is_not_theirs_is_on_record() {
     }
 }
 
-#[tokio::test]
-async fn a_virtual_server_needs_to_be_told_the_source() {
-    let running = Running::start().await;
+async fn a_virtual_server_needs_to_be_told_the_source(database: Database) {
+    let running = Running::on(Some(database), |_| {}).await;
     let mut question = running.question("all", "ann");
     let answer = running.resolve(GATE_KEY, &question).await;
     assert_eq!(answer.error(), (400, "invalid_target".to_owned()));
@@ -483,9 +485,8 @@ async fn a_virtual_server_needs_to_be_told_the_source() {
     assert_eq!(answer.json()["headers"][0]["value"], "Bearer k");
 }
 
-#[tokio::test]
-async fn nothing_is_kept_longer_than_the_token_that_asked_for_it() {
-    let running = Running::start().await;
+async fn nothing_is_kept_longer_than_the_token_that_asked_for_it(database: Database) {
+    let running = Running::on(Some(database), |_| {}).await;
     let mut claims = running
         .issuer
         .claims("ann", "https://gate.example/shared/mcp");
@@ -496,9 +497,8 @@ async fn nothing_is_kept_longer_than_the_token_that_asked_for_it() {
     assert_eq!(answer.json()["cache_ttl_s"], 20);
 }
 
-#[tokio::test]
-async fn what_cannot_be_recorded_is_not_given() {
-    let running = Running::start().await;
+async fn what_cannot_be_recorded_is_not_given(database: Database) {
+    let running = Running::on(Some(database), |_| {}).await;
     let question = running.question("shared", "ann");
     assert_eq!(running.resolve(GATE_KEY, &question).await.status, 200);
     running.storage().close().await;
