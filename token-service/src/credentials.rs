@@ -11,6 +11,7 @@ use crate::storage::{
     ConsentStep, Handle, Method, SealedCredential, Slot, Status, Storage, StorageError,
     StoredConsent, StoredCredential, Version,
 };
+use crate::telemetry;
 use crate::vault::{Binding, RecordKind, Sealed, Vault, VaultError};
 
 /// The credentials of all owners.
@@ -293,6 +294,13 @@ impl Credentials {
         Ok(report)
     }
 
+    /// Opens what was kept. Where that fails, a key is missing or somebody was
+    /// at the row: that is counted, whoever asks and whatever it is.
+    fn open(&self, sealed: &Sealed, binding: &Binding<'_>) -> Result<Secret, VaultError> {
+        let opened = self.vault.open(sealed, binding);
+        opened.inspect_err(|_| telemetry::decrypt_failure())
+    }
+
     fn seal(&self, slot: &Slot, credential: &Credential) -> Result<SealedCredential, VaultError> {
         let version = Version::fresh()?;
         Ok(SealedCredential {
@@ -316,7 +324,7 @@ impl Credentials {
             scopes,
             expires_at,
         } = stored.credential;
-        let secret = self.vault.open(&sealed, &of_slot(slot, version))?;
+        let secret = self.open(&sealed, &of_slot(slot, version))?;
         Ok(KeptCredential {
             credential: Credential {
                 secret,
@@ -333,7 +341,7 @@ impl Credentials {
 
     fn open_consent(&self, stored: StoredConsent) -> Result<Consent, CredentialError> {
         let binding = of_consent(&stored.owner, &stored.target, stored.version);
-        let secret = self.vault.open(&stored.sealed, &binding)?;
+        let secret = self.open(&stored.sealed, &binding)?;
         Ok(Consent {
             step: stored.step,
             owner: stored.owner,

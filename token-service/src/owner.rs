@@ -60,6 +60,17 @@ impl fmt::Display for SubjectType {
     }
 }
 
+impl Owner {
+    /// Nobody: of what cannot be read, or is the service's own.
+    pub const fn nobody() -> Self {
+        Self {
+            issuer: String::new(),
+            subject: String::new(),
+            subject_type: SubjectType::User,
+        }
+    }
+}
+
 impl Target {
     /// A server that is not virtual.
     pub fn server(id: impl Into<String>) -> Self {

@@ -102,7 +102,7 @@ pub struct OAuth {
     pub scopes: Vec<String>,
     /// The resource to ask for (RFC 8707). `None`: the one that discovery
     /// found, if it began at a resource.
-    pub resource: Option<String>,
+    pub resource: Option<ResourceIndicator>,
     /// Further parameters of the authorization request.
     pub authorization_parameters: BTreeMap<String, String>,
     /// Further parameters of token requests.
@@ -112,9 +112,14 @@ pub struct OAuth {
 /// How the endpoints of an authorization server are found.
 #[derive(Clone, Debug)]
 pub enum Provider {
-    /// From the metadata of the MCP server with this URL (RFC 9728), then as
-    /// for an issuer.
-    Resource(Url),
+    /// From the metadata of the MCP server (RFC 9728), then as for an issuer.
+    Resource {
+        /// The server's URL.
+        url: Url,
+        /// The one of its authorization servers that is meant, and no other.
+        /// `None`: the first usable one, whichever it names.
+        issuer: Option<String>,
+    },
     /// From the metadata of this issuer (RFC 8414, OpenID Connect Discovery).
     /// An issuer identifier is compared to the character.
     Issuer(String),
@@ -156,6 +161,15 @@ pub enum Client {
     MetadataDocument,
 }
 
+/// A resource indicator, which can depend on the gateway that a user comes
+/// through (seed 000).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResourceIndicator {
+    default: String,
+    /// By the gateway's base URL.
+    of_gateways: BTreeMap<String, String>,
+}
+
 /// How a client authenticates at the token endpoint (RFC 6749, section 2.3).
 #[derive(Clone, Debug)]
 pub enum ClientAuthentication {
@@ -194,6 +208,75 @@ impl Server {
     /// Whether it is made of other servers.
     pub fn is_virtual(&self) -> bool {
         self.sources.iter().any(|source| source.id != self.id)
+    }
+}
+
+impl Client {
+    /// Whether it authenticates with a secret that is configured.
+    pub const fn has_secret(&self) -> bool {
+        matches!(
+            self,
+            Self::Registered {
+                authentication: ClientAuthentication::Basic(_) | ClientAuthentication::Post(_),
+                ..
+            }
+        )
+    }
+}
+
+impl ResourceIndicator {
+    /// The same for everybody.
+    pub const fn fixed(resource: String) -> Self {
+        Self {
+            default: resource,
+            of_gateways: BTreeMap::new(),
+        }
+    }
+
+    /// One for each gateway; `default` is for who names none.
+    pub fn of_gateways(default: String, others: impl IntoIterator<Item = (Url, String)>) -> Self {
+        let others = others.into_iter();
+        Self {
+            default,
+            of_gateways: others
+                .map(|(gateway, resource)| (gateway.into(), resource))
+                .collect(),
+        }
+    }
+
+    /// That of a gateway, by its base URL as it is configured.
+    pub fn at(&self, gateway: Option<&str>) -> &str {
+        let found = gateway.and_then(|gateway| self.of_gateways.get(gateway));
+        found.unwrap_or(&self.default)
+    }
+
+    /// Whether it depends on the gateway.
+    pub fn varies(&self) -> bool {
+        !self.of_gateways.is_empty()
+    }
+}
+
+impl HeaderAuthentication {
+    /// The names of the placeholders, each once, in the order of the headers.
+    pub fn placeholders(&self) -> Vec<&str> {
+        let all = self.headers.iter().map(|(_, template)| template);
+        let mut names = Vec::new();
+        for name in all.flat_map(Template::placeholders) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+}
+
+impl Template {
+    /// The names of the placeholders, in order.
+    pub fn placeholders(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|part| match part {
+            TemplatePart::Placeholder(name) => Some(name.as_str()),
+            TemplatePart::Text(_) => None,
+        })
     }
 }
 

@@ -13,6 +13,7 @@ const REQUEST_SECONDS: &str = "token_service_http_request_seconds";
 const RESOLVES: &str = "token_service_resolves_total";
 const REFRESHES: &str = "token_service_refreshes_total";
 const REFRESH_SECONDS: &str = "token_service_refresh_seconds";
+const FETCHES: &str = "token_service_fetches_total";
 const LEASE_CONTENTION: &str = "token_service_lease_contention_total";
 const COOLDOWNS: &str = "token_service_cooldowns_total";
 const CONSENTS_STARTED: &str = "token_service_consents_started_total";
@@ -20,13 +21,17 @@ const CONSENTS_COMPLETED: &str = "token_service_consents_completed_total";
 const DISCONNECTS: &str = "token_service_disconnects_total";
 const DECRYPT_FAILURES: &str = "token_service_decrypt_failures_total";
 
-const COUNTERS: [(&str, &str); 9] = [
+const COUNTERS: [(&str, &str); 10] = [
     (
         REQUESTS,
         "HTTP requests by listener, method, route and status",
     ),
     (RESOLVES, "answers to resolve by status or error code"),
     (REFRESHES, "refreshes by outcome"),
+    (
+        FETCHES,
+        "tokens asked for without a consent, by grant and outcome",
+    ),
     (
         LEASE_CONTENTION,
         "refreshes that another replica or task was at already",
@@ -118,6 +123,11 @@ pub(crate) fn resolve(status: &'static str) {
 pub fn refresh(outcome: &'static str, time: Duration) {
     counter!(REFRESHES, "outcome" => outcome).increment(1);
     histogram!(REFRESH_SECONDS).record(time.as_secs_f64());
+}
+
+/// A token was asked for without a consent, by this grant, and it ended so.
+pub(crate) fn fetch(grant: &'static str, outcome: &'static str) {
+    counter!(FETCHES, "grant" => grant, "outcome" => outcome).increment(1);
 }
 
 /// Somebody else was at the refresh already.

@@ -17,6 +17,7 @@ use crate::owner::{Owner, SubjectType};
 use crate::secret::Secret;
 use crate::servers::Server;
 use crate::storage::{Actor, By, Holder, Method};
+use crate::strict::Members;
 
 /// Where a credential comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -53,10 +54,14 @@ pub(super) struct AuthOverride {
     /// How it is sent.
     #[serde(rename = "type")]
     kind: OverrideKind,
-    /// The value of the placeholder where the server's header has one, else
+    /// The value of the placeholder where the server's headers have one, else
     /// the whole value of the header. It can never be read again.
     #[schema(min_length = 1, max_length = 8192, format = Password)]
-    header_value: String,
+    header_value: Option<String>,
+    /// Instead of `headerValue`: the value of each placeholder of the server's
+    /// headers, by its name. None of them can ever be read again.
+    #[schema(value_type = Option<BTreeMap<String, String>>, example = json!({"USER": "…", "KEY": "…"}))]
+    values: Option<Members<String>>,
 }
 
 /// How an override is sent.
@@ -162,11 +167,7 @@ pub(super) async fn set(
     let body = body.required()?;
     let subject = (&body.subject_id, body.subject_type, &body.subject_issuer);
     let owner = owner(&app, &caller, subject)?;
-    let AuthOverride {
-        kind: OverrideKind::Header,
-        header_value,
-    } = &body.auth_override;
-    let value = OverrideValue::One(Secret::new(header_value.as_bytes()));
+    let (place, value) = body.auth_override.value()?;
     let source = body.source.as_deref();
     let now = app.clock.now();
     let by = By {
@@ -181,7 +182,10 @@ pub(super) async fn set(
                 "source: of a virtual server one of its sources, of another one none",
             ),
             OverrideError::InvalidValue(rule) => {
-                Problem::invalid_request(format!("authOverride.headerValue: {rule}"))
+                Problem::invalid_request(format!("authOverride.{place}: {rule}"))
+            }
+            OverrideError::Placeholders(_) => {
+                Problem::invalid_request(format!("authOverride.values: {error}"))
             }
             OverrideError::Credential(problem) => trouble(&problem),
         })?;
@@ -343,6 +347,32 @@ fn check_source(server: &Server, source: Option<&str>) -> Result<(), Problem> {
     Err(Problem::invalid_request(
         "source: not one of the server's sources",
     ))
+}
+
+impl AuthOverride {
+    /// What is set, and where it stands in the body.
+    fn value(&self) -> Result<(&'static str, OverrideValue), Problem> {
+        let Self {
+            kind: OverrideKind::Header,
+            header_value,
+            values,
+        } = self;
+        match (header_value, values) {
+            (Some(value), None) => {
+                let value = Secret::new(value.as_bytes());
+                Ok(("headerValue", OverrideValue::One(value)))
+            }
+            (None, Some(values)) => {
+                let values = values
+                    .iter()
+                    .map(|(name, value)| (name.clone(), Secret::new(value.as_bytes())));
+                Ok(("values", OverrideValue::Each(values.collect())))
+            }
+            _ => Err(Problem::invalid_request(
+                "authOverride: headerValue or values, and not both",
+            )),
+        }
+    }
 }
 
 impl Disconnect {

@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use url::Url;
 use utoipa::ToSchema;
 
 use super::caller::Filter;
@@ -22,7 +23,7 @@ use crate::http::{ErrorBody, Problem, RequestId};
 use crate::owner::{Owner, SubjectType, Target};
 use crate::secret::Secret;
 use crate::servers::Server;
-use crate::storage::{Action, Actor, AuditRecord};
+use crate::storage::{self, Action, Actor, AuditRecord};
 use crate::telemetry;
 
 /// The question. Fields that are not known are refused: one of a newer filter
@@ -41,12 +42,13 @@ pub(super) struct ResolveRequest {
     subject_token: Option<String>,
     /// `urn:ietf:params:oauth:token-type:access_token` or `…:jwt` (RFC 8693).
     subject_token_type: Option<String>,
-    /// The resource that was called (RFC 8707): one of the server's.
+    /// The resource that was called (RFC 8707): one of the server's. It also
+    /// says at which of the gateways the user is.
     resource: Option<String>,
     /// Scopes that the call needs.
     #[serde(default)]
     required_scopes: Vec<String>,
-    /// What is called, for the log.
+    /// What is called, for the audit record and the log.
     operation: Option<Operation>,
     /// The credential that the upstream has refused.
     rejected: Option<RejectedCredential>,
@@ -266,23 +268,26 @@ async fn answer(
         actor: Actor::Filter(key.id.clone()),
         action: Action::Resolve,
         outcome: outcome.to_owned(),
-        owner: request.map_or_else(nobody, |request| request.subject.owner()),
+        owner: request.map_or_else(Owner::nobody, |request| request.subject.owner()),
         target: Target {
             source: request
                 .and_then(|request| request.source.clone())
                 .unwrap_or_else(|| server.clone()),
             server: server.clone(),
         },
+        operation: request
+            .and_then(|request| request.operation.as_ref())
+            .map(|called| storage::Operation::new(&called.method, called.name.as_deref())),
         request_id: request_id.clone(),
     };
-    let operation = request.and_then(|request| request.operation.as_ref());
+    let operation = record.operation.as_ref();
     tracing::info!(
         call = request_id,
         key = key.id,
         server,
         outcome,
-        method = operation.map(|operation| printable(&operation.method)),
-        name = operation.and_then(|operation| operation.name.as_deref().map(printable)),
+        method = operation.map(storage::Operation::method),
+        name = operation.and_then(storage::Operation::name),
         "resolve"
     );
     if let Err(problem) = app.credentials.storage().record(&record).await {
@@ -338,8 +343,11 @@ async fn checked(
         }
         Ok(Resolution::ConsentRequired { reason, kind }) => {
             let redirect = request.redirect_url.as_deref();
+            let gateway = gateway(&app.config.gateway_urls, request.resource.as_deref());
+            let gateway = gateway.map(Url::as_str);
             let needed = needed(server, request, reason);
-            let started = consent::start(app, &subject.owner, server, redirect, None, needed, now)
+            let owner = &subject.owner;
+            let started = consent::start(app, owner, server, redirect, gateway, needed, now)
                 .await
                 .map_err(not_started)?;
             consent_answer(server, request, reason, kind, started).map(Outcome::Consent)
@@ -348,13 +356,15 @@ async fn checked(
     }
 }
 
-/// Of a question that cannot be read, nobody knows whose it is.
-fn nobody() -> Owner {
-    Owner {
-        issuer: String::new(),
-        subject: String::new(),
-        subject_type: SubjectType::User,
-    }
+/// The gateway at which the resource is, which one of the server's own is.
+fn gateway<'a>(gateways: &'a [Url], resource: Option<&str>) -> Option<&'a Url> {
+    let resource = resource?;
+    let is_there = |gateway: &&Url| {
+        let rest = resource.strip_prefix(gateway.as_str().trim_end_matches('/'));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let there = gateways.iter().filter(is_there);
+    there.max_by_key(|gateway| gateway.as_str().len())
 }
 
 /// What the link has to bring where the credential is good, but not for this

@@ -91,7 +91,8 @@ pub(super) enum AuthorizeAnswer {
         ("mcpServerId" = String, Path, description = "The server's id."),
         ("gatewayBaseURL" = Option<String>, Query,
             description = "The gateway's base URL: one of those configured, of which the first \
-                is the default."),
+                is the default. Where the server's resource indicator names the gateway, \
+                tokens are asked for with this one."),
         ("redirectURL" = Option<String>, Query,
             description = "Where the browser goes in the end: one of those configured. \
                 Default: the service's own page."),

@@ -23,7 +23,7 @@ use crate::oauth::Metadata;
 use crate::owner::Target;
 use crate::pages::{self, Message, Step, page};
 use crate::secret::Secret;
-use crate::servers::{Authentication, HeaderAuthentication, HeaderLevel, Source, TemplatePart};
+use crate::servers::{Authentication, HeaderAuthentication, HeaderLevel, Source};
 use crate::telemetry;
 
 /// Shows what is to be connected. Changes nothing.
@@ -98,19 +98,13 @@ async fn begin(flow: &Flow<'_>, handle: &str, body: Body) -> Result<Response, Pr
     }
     match &source.authentication {
         Authentication::AuthorizationCode(_) => send(flow, link, &person, &source).await,
-        Authentication::Header(HeaderAuthentication {
-            level: HeaderLevel::PerUser,
-            ..
-        }) => {
-            let value = forms::one(&fields, VALUE).ok_or(Problem::BadForm)?;
-            enter(flow, link, &person, &source, Secret::new(value)).await
+        Authentication::Header(header) if matches!(header.level, HeaderLevel::PerUser) => {
+            let value = given(header, &fields).ok_or(Problem::BadForm)?;
+            enter(flow, link, &person, &source, &value).await
         }
         _ => Err(Problem::BadForm),
     }
 }
-
-/// The field with a key.
-const VALUE: &str = "value";
 
 /// Sends the browser to the source's provider.
 ///
@@ -127,7 +121,15 @@ async fn send(
     let redirect_uri = below(flow.public_url(), "oauth/callback");
     let grants = &flow.app.grants;
     let further = further_scopes(flow, &link, source).await?;
-    let begun = grants.begin(source, &further, &redirect_uri, state.expose(), flow.now);
+    let gateway = link.journey.gateway_url.as_deref();
+    let begun = grants.begin(
+        source,
+        &further,
+        gateway,
+        &redirect_uri,
+        state.expose(),
+        flow.now,
+    );
     let begun = match flow.within(begun).await {
         Ok(begun) => begun,
         Err(error) => {
@@ -160,14 +162,14 @@ async fn send(
     Ok(redirect(begun.url.as_str(), flow.request_id))
 }
 
-/// Keeps the key that the person entered. The link goes last, so that a crash
+/// Keeps what the person entered. The link goes last, so that a crash
 /// before it leaves a page that shows what was kept.
 async fn enter(
     flow: &Flow<'_>,
     mut link: Link,
     person: &SignedIn,
     source: &Source,
-    value: Secret,
+    value: &OverrideValue,
 ) -> Result<Response, Problem> {
     let set = flow
         .app
@@ -176,7 +178,7 @@ async fn enter(
             &link.owner,
             &link.server,
             Some(&source.id),
-            &OverrideValue::One(value),
+            value,
             flow.request_id,
             flow.now,
         )
@@ -188,7 +190,9 @@ async fn enter(
             link.journey.trouble.insert(source.id.clone(), trouble);
             return connect_page(flow, &link, person, StatusCode::BAD_REQUEST).await;
         }
-        Err(OverrideError::InvalidTarget) => return Err(Problem::BadForm),
+        Err(OverrideError::InvalidTarget | OverrideError::Placeholders(_)) => {
+            return Err(Problem::BadForm);
+        }
         Err(OverrideError::Credential(error)) => return Err(flow.trouble(&error)),
     }
     telemetry::consent_started();
@@ -277,7 +281,7 @@ async fn connect_page(
                     }
                 }
                 Authentication::Header(header) => Step::Enter {
-                    field: what_users_give(header),
+                    fields: what_users_give(header),
                 },
                 _ => return None,
             };
@@ -325,16 +329,49 @@ const fn asks_person(source: &Source) -> bool {
     )
 }
 
-/// The name of what a user gives: the placeholder, or the header whose whole
-/// value it is.
-fn what_users_give(header: &HeaderAuthentication) -> &str {
-    let parts = header.headers.iter().flat_map(|(_, template)| &template.0);
-    let mut placeholders = parts.filter_map(|part| match part {
-        TemplatePart::Placeholder(name) => Some(name.as_str()),
-        TemplatePart::Text(_) => None,
-    });
-    let whole = || header.headers.first().map(|(name, _)| name.as_str());
-    placeholders.next().or_else(whole).unwrap_or_default()
+/// The fields for what a user gives: the value of each placeholder, or that of
+/// the whole header.
+fn what_users_give(header: &HeaderAuthentication) -> Vec<pages::Field<'_>> {
+    let whole = || header.headers.iter().map(|(name, _)| name.as_str()).take(1);
+    let names = header.placeholders();
+    let labels = match names.as_slice() {
+        [] => whole().collect(),
+        _ => names,
+    };
+    let is_only = labels.len() == 1;
+    let field = |label| pages::Field {
+        name: field_name(label, is_only),
+        label,
+    };
+    labels.into_iter().map(field).collect()
+}
+
+/// What the form says of them. `None`: it is another form.
+fn given(header: &HeaderAuthentication, form: &forms::Fields) -> Option<OverrideValue> {
+    let names = header.placeholders();
+    let value = |name: &str| {
+        let value = forms::one(form, &field_name(name, names.len() <= 1))?;
+        Some(Secret::new(value))
+    };
+    match names.as_slice() {
+        [] => value("").map(OverrideValue::One),
+        [only] => value(only).map(OverrideValue::One),
+        _ => {
+            let values = names.iter();
+            let values = values.map(|name| Some(((*name).to_owned(), value(name)?)));
+            values.collect::<Option<_>>().map(OverrideValue::Each)
+        }
+    }
+}
+
+/// The name of a field of the form. Where there is one value, its placeholder
+/// does not matter.
+fn field_name(placeholder: &str, is_only: bool) -> String {
+    if is_only {
+        "value".to_owned()
+    } else {
+        format!("value-{placeholder}")
+    }
 }
 
 /// What is known of the sources' authorization servers, asked all at once and

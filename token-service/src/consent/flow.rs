@@ -194,6 +194,7 @@ impl<'a> Flow<'a> {
             outcome: outcome.to_owned(),
             owner: owner.clone(),
             target,
+            operation: None,
             request_id: self.request_id.to_owned(),
         };
         let written = self.app.credentials.storage().record(&record).await;

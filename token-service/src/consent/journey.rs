@@ -12,7 +12,8 @@ use crate::grants::Needed;
 pub(super) struct Journey {
     /// The address from the allow-list to go to in the end.
     pub(super) redirect_url: Option<String>,
-    /// The gateway that the user comes through.
+    /// The base URL of the gateway that the user comes through, which the
+    /// resource of a token can depend on.
     pub(super) gateway_url: Option<String>,
     /// What the call that the link is for needs.
     #[serde(default)]
@@ -71,7 +72,8 @@ impl Trouble {
             }
             Self::BadKey => {
                 format!(
-                    "{name} is not connected: the key is empty or has characters that no key has."
+                    "{name} is not connected: what you entered is empty or has characters that no \
+                     key has."
                 )
             }
             Self::NotEnough => {

@@ -34,7 +34,7 @@ impl Credentials {
         let binding = binding(&owner, &target, stored.version);
         Ok(Some(KeptRegistration {
             version: stored.version,
-            secret: self.vault.open(&stored.sealed, &binding)?,
+            secret: self.open(&stored.sealed, &binding)?,
             expires_at: stored.expires_at,
         }))
     }

@@ -18,7 +18,8 @@ use crate::storage::{Action, Actor, AuditRecord, Method, Slot, Version};
 
 impl Grants {
     /// Begins an authorization at the source's provider. `further`: see
-    /// [`Grants::further_scopes`].
+    /// [`Grants::further_scopes`]; `gateway`: the base URL of the one that the
+    /// user comes through.
     ///
     /// # Errors
     /// The provider cannot be used, or the source needs no consent.
@@ -26,6 +27,7 @@ impl Grants {
         &self,
         source: &Source,
         further: &[String],
+        gateway: Option<&str>,
         redirect_uri: &str,
         state: &str,
         now: i64,
@@ -42,7 +44,7 @@ impl Grants {
         let (client, origin) = self
             .client_for(&oauth.client, &metadata, redirect_uri, &scopes, now)
             .await?;
-        let resource = oauth.resource.as_ref().or(metadata.resource.as_ref());
+        let resource = resource_of(oauth, &metadata, gateway);
         let pkce = Pkce::fresh()?;
         let url = AuthorizationRequest {
             endpoint,
@@ -51,7 +53,7 @@ impl Grants {
             state,
             pkce: &pkce,
             scopes: &scopes,
-            resource: resource.map(String::as_str),
+            resource,
             parameters: &oauth.authorization_parameters,
         }
         .url();
@@ -74,7 +76,7 @@ impl Grants {
                 redirect_uri: redirect_uri.to_owned(),
                 verifier,
                 scopes,
-                resource: resource.cloned(),
+                resource: resource.map(str::to_owned),
             },
         })
     }
@@ -133,6 +135,18 @@ pub(crate) fn scopes_to_ask(
         }
     }
     scopes
+}
+
+/// The resource that a token is asked for: the one that is configured, else the
+/// one that the provider was found by.
+pub(super) fn resource_of<'a>(
+    oauth: &'a OAuth,
+    metadata: &'a Metadata,
+    gateway: Option<&str>,
+) -> Option<&'a str> {
+    let configured = oauth.resource.as_ref();
+    let configured = configured.map(|resource| resource.at(gateway));
+    configured.or(metadata.resource.as_deref())
 }
 
 /// The source's authorization server, where users agree.
@@ -290,6 +304,7 @@ impl Exchange {
             outcome: outcome.to_owned(),
             owner: self.slot.owner.clone(),
             target: self.slot.target.clone(),
+            operation: None,
             request_id: self.request_id.clone(),
         };
         let written = self.grants.0.credentials.storage().record(&record).await;

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use super::Grants;
 use super::headers::parse_override;
 use super::kept::KeptGrant;
-use super::resolve::{count_unopened, source_of};
+use super::resolve::source_of;
 use super::types::{Disconnected, OverrideError, OverrideValue};
 use crate::credentials::{Credential, CredentialError, KeptCredential};
 use crate::owner::Owner;
@@ -34,8 +34,7 @@ impl Grants {
         now: i64,
     ) -> Result<Version, OverrideError> {
         let source = source_of(server, source).ok_or(OverrideError::InvalidTarget)?;
-        let value = parse_override(&source.authentication, value);
-        let value = value.map_err(OverrideError::InvalidValue)?;
+        let value = parse_override(&source.authentication, value)?;
         let bytes = serde_json::to_vec(&value);
         let bytes = bytes.map_err(|_| OverrideError::InvalidValue("the value is not text"))?;
         let slot = slot(owner, source, Method::Override);
@@ -177,6 +176,7 @@ impl Grants {
             outcome: outcome.to_owned(),
             owner: slot.owner,
             target: slot.target,
+            operation: None,
             request_id: by.request_id.to_owned(),
         };
         let written = self.0.credentials.storage().record(&record).await;
@@ -253,8 +253,6 @@ impl Removal {
         let revoked = match taken {
             Ok(kept) => grants.revoke(&kept, source).await,
             Err(error) => {
-                let error = error.into();
-                count_unopened(&error);
                 tracing::error!(server = source.id, %error, "tokens were not given back");
                 false
             }

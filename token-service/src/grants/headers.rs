@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::types::{KeptText, OverrideValue};
+use super::types::{KeptText, OverrideError, OverrideValue};
 use crate::secret::Secret;
 use crate::servers::{Authentication, HeaderAuthentication, Template, TemplatePart};
 
@@ -50,13 +50,16 @@ pub(super) fn fill(
 /// placeholders, it fills them; else it is the whole value of the first of
 /// them, or of `authorization`.
 pub(super) fn overridden(authentication: &Authentication, value: &KeptOverride) -> Option<Headers> {
-    if let Authentication::Header(header) = authentication
-        && !placeholders(header).is_empty()
-    {
-        return fill(header, |name| match value {
-            KeptOverride::One(text) => Some(text.secret()),
-            KeptOverride::Each(values) => values.get(name).map(KeptText::secret),
-        });
+    if let Authentication::Header(header) = authentication {
+        match (header.placeholders().len(), value) {
+            (0, _) => {}
+            (1, KeptOverride::One(text)) => return fill(header, |_| Some(text.secret())),
+            // It was set for another form of the headers.
+            (_, KeptOverride::One(_)) => return None,
+            (_, KeptOverride::Each(values)) => {
+                return fill(header, |name| values.get(name).map(KeptText::secret));
+            }
+        }
     }
     let KeptOverride::One(text) = value else {
         return None;
@@ -73,32 +76,35 @@ pub(super) fn overridden(authentication: &Authentication, value: &KeptOverride) 
 pub(super) fn parse_override(
     authentication: &Authentication,
     value: &OverrideValue,
-) -> Result<KeptOverride, &'static str> {
+) -> Result<KeptOverride, OverrideError> {
+    let invalid = OverrideError::InvalidValue;
     if matches!(authentication, Authentication::None) {
-        return Err("the server takes no credential");
+        return Err(invalid("the server takes no credential"));
     }
     let text = |secret: &Secret| {
         let bytes = secret.expose();
         if bytes.is_empty() || bytes.len() > LONGEST {
-            return Err("the value is empty or too long");
+            return Err(invalid("the value is empty or too long"));
         }
         let inner = bytes.iter().all(|byte| matches!(byte, 0x20..=0x7e));
         let edge = |byte: Option<&u8>| byte == Some(&b' ');
         if !inner || edge(bytes.first()) || edge(bytes.last()) {
-            return Err("the value cannot stand in a header");
+            return Err(invalid("the value cannot stand in a header"));
         }
-        KeptText::of(secret).ok_or("the value is not text")
+        KeptText::of(secret).ok_or(invalid("the value is not text"))
     };
     let names = match authentication {
-        Authentication::Header(header) => placeholders(header),
+        Authentication::Header(header) => header.placeholders(),
         _ => vec![],
     };
+    let wanted = || names.iter().map(|name| (*name).to_owned()).collect();
     match value {
         OverrideValue::One(secret) if names.len() <= 1 => Ok(KeptOverride::One(text(secret)?)),
-        OverrideValue::One(_) => Err("each placeholder needs a value of its own"),
+        OverrideValue::One(_) => Err(OverrideError::Placeholders(wanted())),
         OverrideValue::Each(values) => {
-            if values.len() != names.len() || !names.iter().all(|name| values.contains_key(*name)) {
-                return Err("the values are not those of the placeholders");
+            let fits = |name: &&str| values.contains_key(*name);
+            if names.is_empty() || values.len() != names.len() || !names.iter().all(fits) {
+                return Err(OverrideError::Placeholders(wanted()));
             }
             let mut texts = BTreeMap::new();
             for (name, secret) in values {
@@ -107,20 +113,6 @@ pub(super) fn parse_override(
             Ok(KeptOverride::Each(texts))
         }
     }
-}
-
-/// The names of all placeholders, each once.
-fn placeholders(header: &HeaderAuthentication) -> Vec<&str> {
-    let parts = header.headers.iter().flat_map(|(_, template)| &template.0);
-    let mut names: Vec<&str> = parts
-        .filter_map(|part| match part {
-            TemplatePart::Placeholder(name) => Some(name.as_str()),
-            TemplatePart::Text(_) => None,
-        })
-        .collect();
-    names.sort_unstable();
-    names.dedup();
-    names
 }
 
 #[cfg(test)]
@@ -202,7 +194,26 @@ mod tests {
         ] {
             assert!(parse_override(&two, &wrong).is_err());
         }
-        assert!(parse_override(&header(&[]), &both).is_err());
+        let needed = |authentication: &_, value: &_| match parse_override(authentication, value) {
+            Err(OverrideError::Placeholders(names)) => names,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(needed(&two, &one("k")), ["USER", "KEY"]);
+        assert_eq!(needed(&header(&[]), &both), [""; 0]);
+        assert_eq!(needed(&header(&[]), &each(&[])), [""; 0]);
+    }
+
+    #[test]
+    fn what_was_set_for_other_placeholders_counts_as_nothing() {
+        let single = header(&[("x-key", &[place("KEY")])]);
+        let double = header(&[("x-user", &[place("USER")]), ("x-key", &[place("KEY")])]);
+        let of_single = parse_override(&single, &one("k")).unwrap();
+        let of_double = each(&[("USER", "u"), ("KEY", "k")]);
+        let of_double = parse_override(&double, &of_double).unwrap();
+        assert!(overridden(&double, &of_single).is_none());
+        assert!(overridden(&header(&[]), &of_double).is_none());
+        let other = header(&[("x-key", &[place("OTHER")])]);
+        assert!(overridden(&other, &of_double).is_none());
     }
 
     #[test]

@@ -19,7 +19,6 @@ use tokio::time::Instant;
 
 use super::Grants;
 use super::kept::{KeptGrant, Origin};
-use super::resolve::count_unopened;
 use super::types::{ClientOrigin, Reason};
 use super::write::{Clock, Write, Written};
 use crate::credentials::{CredentialError, KeptCredential};
@@ -96,11 +95,18 @@ impl Grants {
         let grants = self.clone();
         let key = (task.slot.clone(), task.version);
         let work = async move {
-            grants.renew(&task).await.unwrap_or_else(|error| {
-                count_unopened(&error);
-                tracing::error!(%error, "a credential cannot be renewed");
-                Outcome::Broken
-            })
+            let began = Instant::now();
+            match grants.renew(&task).await {
+                Ok(outcome) => outcome,
+                Err(error) => {
+                    tracing::error!(%error, "a credential cannot be renewed");
+                    let clock = Clock {
+                        now: task.now,
+                        began,
+                    };
+                    grants.ended(&task, Outcome::Broken, began, &clock).await
+                }
+            }
         };
         self.0.refreshes.join(key, patience, work).await
     }
@@ -137,12 +143,9 @@ impl Grants {
                 ready = Some(self.prepare(task, &kept).await);
                 continue;
             };
-            let until = now.saturating_add(settings.lease_seconds);
-            let storage = credentials.storage();
-            if storage
-                .take_lease(slot, *version, &holder, now, until)
-                .await?
-            {
+            let (storage, seconds) = (credentials.storage(), settings.lease_seconds);
+            let taken = storage.take_lease(slot, *version, &holder, now, seconds);
+            if taken.await? {
                 break (kept, found);
             }
             ready = Some(found);
@@ -214,10 +217,15 @@ impl Grants {
                     .await?
             }
         };
+        Ok(self.ended(task, outcome, asked, &clock).await)
+    }
+
+    /// Counts a refresh that has ended, and records it.
+    async fn ended(&self, task: &Task, outcome: Outcome, began: Instant, clock: &Clock) -> Outcome {
         let word = word(outcome);
-        telemetry::refresh(word, asked.elapsed());
+        telemetry::refresh(word, began.elapsed());
         self.record(task, word, clock.now()).await;
-        Ok(outcome)
+        outcome
     }
 
     /// What is needed to ask. `None`: the row has what this program never
@@ -388,7 +396,8 @@ impl Grants {
         tracing::error!(server = task.source.id, "a credential has an unknown form");
         let end = self.failed(kept, clock, "unreadable", None, false);
         self.end(task, holder, end, clock).await?;
-        Ok(Outcome::Broken)
+        let began = clock.began;
+        Ok(self.ended(task, Outcome::Broken, began, clock).await)
     }
 
     /// Asks when the token ends, and notes it. That is after the write, so that
@@ -457,6 +466,7 @@ impl Grants {
             outcome: outcome.to_owned(),
             owner: task.slot.owner.clone(),
             target: task.slot.target.clone(),
+            operation: None,
             request_id: task.request_id.clone(),
         };
         if let Err(error) = self.0.credentials.storage().record(&record).await {

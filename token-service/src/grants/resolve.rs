@@ -19,7 +19,6 @@ use crate::random;
 use crate::secret::Secret;
 use crate::servers::{Authentication, HeaderAuthentication, HeaderLevel, OAuth, Server, Source};
 use crate::storage::{Action, Actor, AuditRecord, Method, Slot, Status};
-use crate::telemetry;
 
 /// A call whose token is still good waits no longer than this for a new one.
 const SHORT_PATIENCE: Duration = Duration::from_secs(1);
@@ -74,7 +73,7 @@ impl Grants {
                 self.by_client_credentials(source, oauth, ask, now).await
             }
             Authentication::TokenExchange { oauth, audience } => {
-                self.by_token_exchange(oauth, audience.as_deref(), ask, now)
+                self.by_token_exchange(source, oauth, audience.as_deref(), ask, now)
                     .await
             }
             Authentication::AuthorizationCode(oauth) => {
@@ -275,22 +274,16 @@ impl Grants {
             outcome: Reason::Revoked.as_str().to_owned(),
             owner: slot.owner.clone(),
             target: slot.target.clone(),
+            operation: None,
             request_id: ask.request_id.to_owned(),
         };
         let written = storage.record(&record).await;
         Ok(written.map_err(CredentialError::from)?)
     }
 
-    /// What is in the slot; one that does not open is counted.
+    /// What is in the slot.
     pub(super) async fn get(&self, slot: &Slot) -> Result<Option<KeptCredential>, CredentialError> {
-        let kept = self.0.credentials.get(slot).await;
-        kept.inspect_err(count_unopened)
-    }
-}
-
-pub(super) fn count_unopened(error: &CredentialError) {
-    if matches!(error, CredentialError::Vault(_)) {
-        telemetry::decrypt_failure();
+        self.0.credentials.get(slot).await
     }
 }
 

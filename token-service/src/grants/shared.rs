@@ -5,16 +5,19 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Grants;
+use super::consent::resource_of;
 use super::judge::{REJECTED_AGAIN, cache_seconds, margin};
 use super::resolve::{bearer, refused};
 use super::types::{AuthMethod, Authenticated, Resolution, ResolveAsk, ResolveError};
 use crate::oauth::{
     ErrorCode, Grant, ProviderError, TokenAnswer, introspect_expiry, request_token,
 };
+use crate::owner::Owner;
 use crate::random;
 use crate::secret::Secret;
 use crate::servers::{OAuth, Source};
-use crate::storage::Version;
+use crate::storage::{Action, Actor, AuditRecord, Version};
+use crate::telemetry;
 
 /// The tokens of the service itself, by source.
 #[derive(Default)]
@@ -96,7 +99,19 @@ impl Grants {
         }
         let work = {
             let (grants, source, oauth) = (self.clone(), Arc::clone(source), oauth.clone());
-            async move { grants.fetch_shared(&source, &oauth, rejected, now).await }
+            let request_id = ask.request_id.to_owned();
+            async move {
+                let fetched = grants.fetch_shared(&source, &oauth, rejected, now).await;
+                let fetch = Fetch {
+                    grant: "client_credentials",
+                    outcome: outcome(&fetched),
+                    owner: &Owner::nobody(),
+                    source: &source,
+                    request_id: &request_id,
+                };
+                grants.note_fetch(fetch, now).await;
+                fetched
+            }
         };
         let key = source.id.clone();
         let fetched = self.0.fetches.join(key, settings.patience, work).await;
@@ -147,14 +162,14 @@ impl Grants {
         let metadata = self.0.providers.of(&oauth.provider).await?;
         let client = registered(oauth)?;
         let outbound = self.0.providers.outbound();
-        let resource = oauth.resource.as_ref().or(metadata.resource.as_ref());
+        let resource = resource_of(oauth, &metadata, None);
         let answer: TokenAnswer = request_token(
             outbound,
             &metadata.endpoints.token,
             &client,
             Grant::ClientCredentials,
             &oauth.scopes,
-            resource.map(String::as_str),
+            resource,
             &oauth.token_parameters,
         )
         .await?;
@@ -179,32 +194,49 @@ impl Grants {
     /// keeps it.
     pub(super) async fn by_token_exchange(
         &self,
+        source: &Source,
         oauth: &OAuth,
         audience: Option<&str>,
         ask: &ResolveAsk<'_>,
         now: i64,
     ) -> Result<Resolution, ResolveError> {
         let subject_token = ask.subject_token.ok_or(ResolveError::InvalidSubjectToken)?;
+        let scopes = scopes_to_exchange(&oauth.scopes, ask.required_scopes)?;
+        let grant = Grant::TokenExchange {
+            subject_token,
+            audience,
+        };
+        let exchanged = self.exchange(oauth, grant, scopes, ask, now).await;
+        let fetch = Fetch {
+            grant: "token_exchange",
+            outcome: outcome(&exchanged),
+            owner: ask.owner,
+            source,
+            request_id: ask.request_id,
+        };
+        self.note_fetch(fetch, now).await;
+        exchanged.map(Resolution::Authenticated)
+    }
+
+    async fn exchange(
+        &self,
+        oauth: &OAuth,
+        grant: Grant<'_>,
+        scopes: &[String],
+        ask: &ResolveAsk<'_>,
+        now: i64,
+    ) -> Result<Authenticated, ResolveError> {
         let exchange = async {
             let metadata = self.0.providers.of(&oauth.provider).await?;
             let client = registered(oauth)?;
-            let resource = oauth.resource.as_ref().or(metadata.resource.as_ref());
-            let grant = Grant::TokenExchange {
-                subject_token,
-                audience,
-            };
-            let scopes = if ask.required_scopes.is_empty() {
-                &oauth.scopes
-            } else {
-                ask.required_scopes
-            };
+            let resource = resource_of(oauth, &metadata, None);
             request_token(
                 self.0.providers.outbound(),
                 &metadata.endpoints.token,
                 &client,
                 grant,
                 scopes,
-                resource.map(String::as_str),
+                resource,
                 &oauth.token_parameters,
             )
             .await
@@ -219,17 +251,82 @@ impl Grants {
             }
             Err(_) => return Err(ResolveError::Upstream),
         };
+        // RFC 8693, section 2.2.1: it is left out where it is what was asked for.
+        let granted = answer.scopes.unwrap_or_else(|| scopes.to_vec());
+        let mut required = ask.required_scopes.iter();
+        if !required.all(|scope| granted.contains(scope)) {
+            // The upstream would refuse it, and there is no user who could agree.
+            return Err(ResolveError::AccessDenied);
+        }
         let lifetime = answer.expires_in.filter(|seconds| *seconds > 0);
         let expires_at = lifetime.map(|seconds| now.saturating_add(seconds));
-        Ok(Resolution::Authenticated(Authenticated {
+        Ok(Authenticated {
             method: AuthMethod::TokenExchange,
             headers: bearer(&answer.access_token),
             version: Version::fresh()?.to_string(),
             expires_at,
-            scopes: answer.scopes.unwrap_or_else(|| oauth.scopes.clone()),
+            scopes: granted,
             cache_seconds: cache_seconds(ask.server.cache_seconds, expires_at, now),
-        }))
+        })
     }
+
+    /// Counts and records that a token was asked for.
+    async fn note_fetch(&self, fetch: Fetch<'_>, now: i64) {
+        let Fetch {
+            grant,
+            outcome,
+            owner,
+            source,
+            request_id,
+        } = fetch;
+        telemetry::fetch(grant, outcome);
+        let record = AuditRecord {
+            at: now,
+            actor: Actor::Service,
+            action: Action::Fetch,
+            outcome: outcome.to_owned(),
+            owner: owner.clone(),
+            target: source.target(),
+            operation: None,
+            request_id: request_id.to_owned(),
+        };
+        if let Err(error) = self.0.credentials.storage().record(&record).await {
+            tracing::error!(%error, "an audit record could not be written");
+        }
+    }
+}
+
+/// A token that was asked for, and what became of it.
+struct Fetch<'a> {
+    grant: &'static str,
+    outcome: &'static str,
+    /// Whose it would be; the service's own is nobody's.
+    owner: &'a Owner,
+    source: &'a Source,
+    request_id: &'a str,
+}
+
+fn outcome<T>(result: &Result<T, ResolveError>) -> &'static str {
+    match result {
+        Ok(_) => "obtained",
+        Err(error) => error.code(),
+    }
+}
+
+/// The scopes that an exchange asks for: those that are configured, and no
+/// others; where none are, those that the call needs. What a call needs can be
+/// the upstream's word, which is not to widen what the upstream is given.
+fn scopes_to_exchange<'a>(
+    configured: &'a [String],
+    required: &'a [String],
+) -> Result<&'a [String], ResolveError> {
+    if configured.is_empty() {
+        return Ok(required);
+    }
+    if required.iter().all(|scope| configured.contains(scope)) {
+        return Ok(configured);
+    }
+    Err(ResolveError::AccessDenied)
 }
 
 fn shared(ask: &ResolveAsk<'_>, token: &SharedToken, now: i64) -> Resolution {

@@ -250,7 +250,8 @@ pub struct Disconnected {
 /// What somebody sets in place of the server's own way to authenticate.
 #[derive(Clone, Debug)]
 pub enum OverrideValue {
-    /// The value of every placeholder, or the whole header where there is none.
+    /// The value of the only placeholder, or the whole header where there is
+    /// none.
     One(Secret),
     /// The value of each placeholder, by its name.
     Each(std::collections::BTreeMap<String, Secret>),
@@ -261,8 +262,10 @@ pub enum OverrideValue {
 pub enum OverrideError {
     /// The server has no such source, or of a virtual server none was named.
     InvalidTarget,
-    /// The value cannot stand in a header, or a placeholder has none.
+    /// The value cannot stand in a header.
     InvalidValue(&'static str),
+    /// The values are not those of the placeholders, which are these.
+    Placeholders(Vec<String>),
     /// It could not be kept.
     Credential(crate::credentials::CredentialError),
 }
@@ -396,6 +399,16 @@ impl fmt::Display for OverrideError {
         match self {
             Self::InvalidTarget => f.write_str("the server has no such source"),
             Self::InvalidValue(rule) => f.write_str(rule),
+            Self::Placeholders(names) if names.is_empty() => {
+                f.write_str("the server's headers have no placeholders")
+            }
+            Self::Placeholders(names) => {
+                write!(
+                    f,
+                    "there has to be a value for each of {}, and no other",
+                    names.join(", ")
+                )
+            }
             Self::Credential(error) => error.fmt(f),
         }
     }

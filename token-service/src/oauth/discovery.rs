@@ -27,7 +27,8 @@ struct Inner {
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Key {
-    Resource(Url),
+    /// With the issuer that it has to be.
+    Resource(Url, Option<String>),
     Issuer(String),
 }
 
@@ -83,8 +84,9 @@ impl Providers {
         match provider {
             Provider::Endpoints(endpoints) => Ok(Arc::new(Metadata::given(endpoints))),
             Provider::Issuer(issuer) => self.issuer(issuer).await,
-            Provider::Resource(resource) => {
-                self.kept_or_found(Key::Resource(resource.clone())).await
+            Provider::Resource { url, issuer } => {
+                let key = Key::Resource(url.clone(), issuer.clone());
+                self.kept_or_found(key).await
             }
         }
     }
@@ -128,7 +130,7 @@ impl Providers {
 
     async fn find(&self, key: Key) -> Result<Arc<Metadata>, Trouble> {
         let found = match &key {
-            Key::Resource(resource) => self.find_by_resource(resource).await,
+            Key::Resource(url, issuer) => self.find_by_resource(url, issuer.as_deref()).await,
             Key::Issuer(issuer) => self.find_issuer(issuer, PkceRule::NotDenied).await,
         };
         match found {
@@ -170,12 +172,18 @@ impl Providers {
         );
     }
 
-    async fn find_by_resource(&self, url: &Url) -> Result<Metadata, Trouble> {
+    async fn find_by_resource(&self, url: &Url, only: Option<&str>) -> Result<Metadata, Trouble> {
         let ResourceMetadata {
             resource,
-            issuers,
+            mut issuers,
             scopes,
         } = self.find_resource(url).await?;
+        if let Some(only) = only {
+            issuers.retain(|issuer| issuer == only);
+            if issuers.is_empty() {
+                return Err(MetadataProblem::Mismatch("authorization_servers").into());
+            }
+        }
         let mut problem = Trouble::Metadata(MetadataProblem::NotFound);
         for issuer in issuers.iter().take(3) {
             match self.find_issuer(issuer, PkceRule::Stated).await {

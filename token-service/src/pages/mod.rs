@@ -87,11 +87,20 @@ pub enum Step<'a> {
         /// To these scopes.
         scopes: &'a [String],
     },
-    /// The person enters a key.
+    /// The person enters a key, or what else the source wants.
     Enter {
-        /// Its name.
-        field: &'a str,
+        /// One for each value.
+        fields: Vec<Field<'a>>,
     },
+}
+
+/// A field that a person fills.
+#[derive(Clone, Debug)]
+pub struct Field<'a> {
+    /// Its name in the form.
+    pub name: String,
+    /// What the person reads.
+    pub label: &'a str,
 }
 
 /// Says one thing.

@@ -7,6 +7,13 @@ fn rendered(page: &impl Template) -> String {
     page.render().unwrap()
 }
 
+fn field(name: &str) -> Field<'_> {
+    Field {
+        name: name.to_owned(),
+        label: name,
+    }
+}
+
 fn connect<'a>(sources: Vec<Source<'a>>) -> Connect<'a> {
     Connect {
         server: HTML,
@@ -32,7 +39,9 @@ fn whatever_a_page_is_given_is_text() {
         },
     };
     let enter = Source {
-        step: Step::Enter { field: HTML },
+        step: Step::Enter {
+            fields: vec![field(HTML), field(HTML)],
+        },
         ..agree.clone()
     };
     let pages = [
@@ -74,16 +83,24 @@ fn every_page_says_its_language_title_and_one_heading() {
 
 #[test]
 fn every_input_that_is_seen_has_a_label() {
-    let key = |field| Source {
+    let key = |fields| Source {
         id: "jira",
         name: "Jira",
         problem: None,
-        step: Step::Enter { field },
+        step: Step::Enter { fields },
     };
-    let html = rendered(&connect(vec![key("API_KEY"), key("X_TOKEN")]));
-    for id in ["key-1", "key-2"] {
-        assert!(html.contains(&format!("<label for=\"{id}\">")), "{html}");
-        assert!(html.contains(&format!("<input id=\"{id}\"")), "{html}");
+    let one = vec![field("API_KEY")];
+    let two = vec![field("USER"), field("TOKEN")];
+    let html = rendered(&connect(vec![key(one), key(two)]));
+    for (id, name) in [
+        ("key-1-1", "API_KEY"),
+        ("key-2-1", "USER"),
+        ("key-2-2", "TOKEN"),
+    ] {
+        let label = format!("<label for=\"{id}\">{name}</label>");
+        let input = format!("<input id=\"{id}\" name=\"{name}\"");
+        assert_eq!(html.matches(&label).count(), 1, "{html}");
+        assert_eq!(html.matches(&input).count(), 1, "{html}");
     }
     assert!(html.contains("type=\"password\" autocomplete=\"off\""));
 }

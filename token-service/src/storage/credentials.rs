@@ -6,7 +6,7 @@ use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Any, Row};
 
-use super::{Storage, StorageError, owner, target};
+use super::{Kind, Storage, StorageError, owner, target};
 use crate::owner::{Owner, Target};
 use crate::random::{self, NoRandomness};
 use crate::vault::Sealed;
@@ -164,9 +164,13 @@ impl Storage {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Takes the right to refresh this version until a time, and says in the
-    /// row that a refresh has begun. False: somebody else has it, the version
-    /// is not the current one, or it is too early after a failure.
+    /// Takes the right to refresh this version for so many seconds, and says in
+    /// the row that a refresh has begun. False: somebody else has it, the
+    /// version is not the current one, or it is too early after a failure.
+    ///
+    /// How long somebody has it is counted by PostgreSQL's clock: a replica
+    /// whose own is ahead would take what another one still has. The processes
+    /// that share an SQLite file share a clock, and there it is `now`.
     ///
     /// # Errors
     /// The database has trouble.
@@ -176,17 +180,31 @@ impl Storage {
         version: Version,
         holder: &str,
         now: i64,
-        until: i64,
+        seconds: i64,
     ) -> Result<bool, StorageError> {
-        let query = "UPDATE credentials SET lease_holder = $7, lease_until = $8, \
-                refresh_begun_at = COALESCE(refresh_begun_at, $10) \
-            WHERE issuer = $1 AND subject = $2 AND subject_type = $3 AND server = $4 \
-                AND source = $5 AND method = $6 AND version = $9 \
-                AND (lease_until IS NULL OR lease_until <= $10) \
-                AND (retry_at IS NULL OR retry_at <= $10)";
+        macro_rules! query {
+            ($clock:literal) => {
+                concat!(
+                    "UPDATE credentials SET lease_holder = $7, lease_until = ",
+                    $clock,
+                    " + $8, refresh_begun_at = COALESCE(refresh_begun_at, $10) \
+                    WHERE issuer = $1 AND subject = $2 AND subject_type = $3 AND server = $4 \
+                        AND source = $5 AND method = $6 AND version = $9 \
+                        AND (lease_until IS NULL OR lease_until <= ",
+                    $clock,
+                    ") AND (retry_at IS NULL OR retry_at <= $10)"
+                )
+            };
+        }
+        let query = match self.kind {
+            Kind::Sqlite => query!("$10"),
+            Kind::Postgres => {
+                query!("CAST(FLOOR(EXTRACT(EPOCH FROM clock_timestamp())) AS BIGINT)")
+            }
+        };
         let done = of_slot(query, slot)
             .bind(holder.to_owned())
-            .bind(until)
+            .bind(seconds)
             .bind(version.0)
             .bind(now)
             .execute(&self.pool)

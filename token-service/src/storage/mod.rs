@@ -1,7 +1,8 @@
 //! What is kept in the database: SQLite or PostgreSQL, with the same queries.
 //!
 //! Secrets come here sealed and leave sealed. The time is an argument, in
-//! seconds since 1970. Whatever must not happen twice is one statement whose
+//! seconds since 1970, but for what replicas have to agree on (see
+//! [`Storage::take_lease`]). Whatever must not happen twice is one statement whose
 //! condition and change are one.
 
 mod audit;
@@ -17,7 +18,7 @@ use std::path::Path;
 use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::{AnyPool, Executor, Row};
 
-pub use audit::{Action, Actor, AuditRecord, By};
+pub use audit::{Action, Actor, AuditRecord, By, Operation};
 pub use clients::StoredClient;
 pub use consents::{ConsentStep, Handle, HandleHash, StoredConsent};
 pub use credentials::{
@@ -32,6 +33,14 @@ use crate::owner::{Owner, SubjectType, Target};
 #[derive(Clone, Debug)]
 pub struct Storage {
     pool: AnyPool,
+    kind: Kind,
+}
+
+/// Which database it is, for the little that is not the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Sqlite,
+    Postgres,
 }
 
 /// The database could not do it.
@@ -77,13 +86,15 @@ impl Storage {
                     .connect(&sqlite_url(path))
                     .await?;
                 sqlx::migrate!("migrations/sqlite").run(&pool).await?;
-                Ok(Self { pool })
+                let kind = Kind::Sqlite;
+                Ok(Self { pool, kind })
             }
             Database::Postgres { url, connections } => {
                 let url = url.expose_text().unwrap_or_default();
                 let pool = options.max_connections(*connections).connect(url).await?;
                 sqlx::migrate!("migrations/postgres").run(&pool).await?;
-                Ok(Self { pool })
+                let kind = Kind::Postgres;
+                Ok(Self { pool, kind })
             }
         }
     }

@@ -1,14 +1,25 @@
 //! What people could try who are not the owner of a link, or not in their
 //! browser.
 
+use mcp_token_service::config::Database;
 use serde_json::json;
 
 use crate::setup::World;
 
-async fn world() -> (World, Option<tempfile::TempDir>) {
-    let (database, directory) = crate::support::sqlite().unwrap();
-    (World::start(database).await, directory)
-}
+crate::on_both_databases!(
+    another_persons_link_is_refused_and_stays_good_for_its_owner,
+    a_person_of_the_same_name_at_another_issuer_is_another_person,
+    an_answer_counts_in_the_browser_that_began_only,
+    a_state_works_once,
+    an_answer_without_the_right_issuer_brings_nothing,
+    an_answer_with_a_parameter_twice_or_without_a_state_is_refused,
+    a_form_without_the_proof_of_its_page_changes_nothing,
+    nobody_can_be_signed_in_as_somebody_else,
+    an_id_token_that_breaks_a_rule_signs_nobody_in,
+    a_cookie_cannot_be_read_by_scripts_or_sent_by_other_sites_forms,
+    the_body_of_a_form_is_waited_for_with_a_link_only_and_not_for_long,
+    an_answer_that_names_its_sender_is_not_that_of_a_provider_without_a_name,
+);
 
 fn words(records: &[(String, String)]) -> Vec<&str> {
     records
@@ -17,9 +28,8 @@ fn words(records: &[(String, String)]) -> Vec<&str> {
         .collect()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn another_persons_link_is_refused_and_stays_good_for_its_owner() {
-    let (world, _directory) = world().await;
+async fn another_persons_link_is_refused_and_stays_good_for_its_owner(database: Database) {
+    let world = World::start(database).await;
     let link = world.link("alice", "notes").await;
     let mut mallory = world.browser();
     let own = world.link("mallory", "notes").await;
@@ -40,9 +50,8 @@ async fn another_persons_link_is_refused_and_stays_good_for_its_owner() {
     page.says(200, "Connect Notes");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_person_of_the_same_name_at_another_issuer_is_another_person() {
-    let (world, _directory) = world().await;
+async fn a_person_of_the_same_name_at_another_issuer_is_another_person(database: Database) {
+    let world = World::start(database).await;
     let mut browser = world.browser();
     let link = world.link("alice", "notes").await;
     // The wiki's authorization server would say so, but nobody signs in there.
@@ -54,9 +63,8 @@ async fn a_person_of_the_same_name_at_another_issuer_is_another_person() {
     browser.get(&link).await.says(200, "Sign in to connect");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_counts_in_the_browser_that_began_only() {
-    let (world, _directory) = world().await;
+async fn an_answer_counts_in_the_browser_that_began_only(database: Database) {
+    let world = World::start(database).await;
     let (mut alice, at) = world.at_provider("alice", "notes").await;
     // Mallory makes Alice's provider send its answer to his browser, or makes
     // her browser come here with an answer of his.
@@ -77,9 +85,8 @@ async fn an_answer_counts_in_the_browser_that_began_only() {
     assert_eq!(alice.get(&back).await.location().path(), "/connected");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_state_works_once() {
-    let (world, _directory) = world().await;
+async fn a_state_works_once(database: Database) {
+    let world = World::start(database).await;
     let (mut browser, at) = world.at_provider("alice", "notes").await;
     let back = world.notes.agree(&at, "alice");
     browser.get(&back).await.location();
@@ -87,9 +94,8 @@ async fn a_state_works_once() {
     assert_eq!(world.notes.token_requests().len(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_without_the_right_issuer_brings_nothing() {
-    let (world, _directory) = world().await;
+async fn an_answer_without_the_right_issuer_brings_nothing(database: Database) {
+    let world = World::start(database).await;
     let evil = world.wiki.issuer.clone();
     for iss in [None, Some(evil.as_str()), Some("")] {
         let (mut browser, at) = world.at_provider("alice", "notes").await;
@@ -111,9 +117,8 @@ async fn an_answer_without_the_right_issuer_brings_nothing() {
     assert!(world.notes.token_requests().is_empty());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_with_a_parameter_twice_or_without_a_state_is_refused() {
-    let (world, _directory) = world().await;
+async fn an_answer_with_a_parameter_twice_or_without_a_state_is_refused(database: Database) {
+    let world = World::start(database).await;
     let (mut browser, at) = world.at_provider("alice", "notes").await;
     let back = world.notes.agree(&at, "alice").to_string();
     for bad in [
@@ -128,9 +133,8 @@ async fn an_answer_with_a_parameter_twice_or_without_a_state_is_refused() {
     assert_eq!(browser.get(&back).await.location().path(), "/connected");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_form_without_the_proof_of_its_page_changes_nothing() {
-    let (world, _directory) = world().await;
+async fn a_form_without_the_proof_of_its_page_changes_nothing(database: Database) {
+    let world = World::start(database).await;
     let mut browser = world.browser();
     let link = world.link("alice", "notes").await;
     let page = world.sign_in(&mut browser, &link, "alice").await;
@@ -178,9 +182,8 @@ async fn a_form_without_the_proof_of_its_page_changes_nothing() {
     browser.post(&link, &good).await.location();
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nobody_can_be_signed_in_as_somebody_else() {
-    let (world, _directory) = world().await;
+async fn nobody_can_be_signed_in_as_somebody_else(database: Database) {
+    let world = World::start(database).await;
     let link = world.link("mallory", "notes").await;
     let mut mallory = world.browser();
     // Mallory begins to sign in and lets Alice's browser end it.
@@ -199,9 +202,8 @@ async fn nobody_can_be_signed_in_as_somebody_else() {
     mallory.get(&back).await.says(410, "no longer good");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_id_token_that_breaks_a_rule_signs_nobody_in() {
-    let (world, _directory) = world().await;
+async fn an_id_token_that_breaks_a_rule_signs_nobody_in(database: Database) {
+    let world = World::start(database).await;
     let link = world.link("alice", "notes").await;
     let mut browser = world.browser();
     for claims in [
@@ -235,9 +237,8 @@ async fn an_id_token_that_breaks_a_rule_signs_nobody_in() {
     assert!(!browser.cookies.contains_key("mcp_ts_session"));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cookie_cannot_be_read_by_scripts_or_sent_by_other_sites_forms() {
-    let (world, _directory) = world().await;
+async fn a_cookie_cannot_be_read_by_scripts_or_sent_by_other_sites_forms(database: Database) {
+    let world = World::start(database).await;
     let mut browser = world.browser();
     let link = world.link("alice", "notes").await;
     let begun = browser.post(format!("{link}/sign-in"), &[]).await;
@@ -271,9 +272,8 @@ async fn answer_without_a_body(world: &World, path: &str, headers: &str) -> Stri
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_body_of_a_form_is_waited_for_with_a_link_only_and_not_for_long() {
-    let (world, _directory) = world().await;
+async fn the_body_of_a_form_is_waited_for_with_a_link_only_and_not_for_long(database: Database) {
+    let world = World::start(database).await;
     let unknown = format!("/connect/{}", "A".repeat(43));
     for path in [unknown.clone(), format!("{unknown}/sign-in")] {
         let begun = std::time::Instant::now();
@@ -301,9 +301,10 @@ async fn the_body_of_a_form_is_waited_for_with_a_link_only_and_not_for_long() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_that_names_its_sender_is_not_that_of_a_provider_without_a_name() {
-    let (world, _directory) = world().await;
+async fn an_answer_that_names_its_sender_is_not_that_of_a_provider_without_a_name(
+    database: Database,
+) {
+    let world = World::start(database).await;
     let wiki = world.wiki.issuer.clone();
     let service = world
         .reconfigured(|document| {

@@ -1,8 +1,10 @@
 //! How it goes when nothing goes wrong, and when the person changes their mind.
 
 use mcp_token_service::config::Database;
-use mcp_token_service::consent::StartError;
-use reqwest::Method;
+use mcp_token_service::consent::{self, StartError};
+use mcp_token_service::owner::Target;
+use mcp_token_service::storage::{Method, Slot};
+use serde_json::json;
 
 use crate::setup::{DONE, World};
 
@@ -10,7 +12,13 @@ crate::on_both_databases!(
     the_owner_connects_an_account,
     a_link_can_be_looked_at_as_often_as_one_likes_and_goes_once,
     a_virtual_server_is_connected_source_by_source,
+    a_source_that_wants_several_values_has_a_field_for_each,
+    a_token_is_asked_for_at_the_gateway_that_the_user_comes_through,
     another_replica_goes_on_where_the_first_stopped,
+    what_is_connected_already_needs_no_agreement,
+    a_person_can_sign_in_as_someone_else,
+    only_a_listed_redirect_url_and_gateway_begin_a_flow,
+    every_page_has_its_security_headers,
 );
 
 async fn the_owner_connects_an_account(database: Database) {
@@ -67,7 +75,10 @@ async fn a_link_can_be_looked_at_as_often_as_one_likes_and_goes_once(database: D
         let page = scanner.get(&link).await;
         page.says(200, "Sign in");
         assert_eq!(page.headers.get("set-cookie"), None);
-        assert_eq!(scanner.method(Method::HEAD, &link).await.status, 200);
+        assert_eq!(
+            scanner.method(reqwest::Method::HEAD, &link).await.status,
+            200
+        );
     }
     assert!(scanner.cookies.is_empty());
 
@@ -125,7 +136,7 @@ async fn a_virtual_server_is_connected_source_by_source(database: Database) {
     assert!(world.kept("alice", "wiki").await.is_some());
 
     // The third one wants a key.
-    page.says(200, "<label for=\"key-3\">TICKET_KEY</label>");
+    page.says(200, "<label for=\"key-3-1\">TICKET_KEY</label>");
     let csrf = page.hidden("csrf");
     let key = |value| {
         [
@@ -135,7 +146,7 @@ async fn a_virtual_server_is_connected_source_by_source(database: Database) {
         ]
     };
     let refused = browser.post(&link, &key("a\r\nX-Other: b")).await;
-    refused.says(400, "the key is empty or has characters");
+    refused.says(400, "what you entered is empty or has characters");
     refused.does_not_say("X-Other");
     let sent = browser.post(&link, &key("s3cret-key")).await;
     let link = sent.location();
@@ -176,6 +187,111 @@ async fn a_virtual_server_is_connected_source_by_source(database: Database) {
     );
 }
 
+async fn a_source_that_wants_several_values_has_a_field_for_each(database: Database) {
+    let world = World::start(database).await;
+    let service = world
+        .reconfigured(|document| {
+            document["servers"][2]["authentication"]["headers"] = json!({
+                "X-Key": "{{KEY}}", "X-User": "{{USER}} {{KEY}}"});
+        })
+        .await;
+    let mut browser = world.browser();
+    browser.go_to(service.public_address());
+    let link = world.link("alice", "tickets").await;
+    let page = world.sign_in(&mut browser, &link, "alice").await;
+    page.says(200, "It wants 2 values of yours");
+    page.says(200, "<label for=\"key-1-1\">KEY</label>");
+    page.says(200, "<label for=\"key-1-2\">USER</label>");
+    page.says(
+        200,
+        "<input id=\"key-1-2\" name=\"value-USER\" type=\"password\"",
+    );
+    let csrf = page.hidden("csrf");
+    let form = |values: &[(&'static str, &'static str)]| {
+        let mut form = vec![("csrf", csrf.as_str()), ("source", "tickets")];
+        form.extend_from_slice(values);
+        form
+    };
+    let (user, key) = (("value-USER", "alice"), ("value-KEY", "k1"));
+    for wrong in [
+        form(&[]),
+        form(&[user]),
+        form(&[("value", "k1")]),
+        form(&[user, key, key]),
+    ] {
+        browser.post(&link, &wrong).await.says(400, "other fields");
+    }
+    let empty = form(&[user, ("value-KEY", "")]);
+    let refused = browser.post(&link, &empty).await;
+    refused.says(400, "what you entered is empty");
+    assert_eq!(world.kept("alice", "tickets").await, None);
+    let end = browser.post(&link, &form(&[user, key])).await;
+    assert_eq!(end.location().path(), "/connected");
+    let (status, body) = world.resolve(&service, "tickets", json!({})).await;
+    assert_eq!(status, 200, "{body}");
+    assert_eq!(
+        body["headers"],
+        json!([{"name": "x-key", "value": "k1"}, {"name": "x-user", "value": "alice k1"}])
+    );
+}
+
+async fn a_token_is_asked_for_at_the_gateway_that_the_user_comes_through(database: Database) {
+    let world = World::start(database).await;
+    let service = world
+        .reconfigured(|document| {
+            document["gateway_urls"] = json!(["https://one.example", "https://two.example/base"]);
+            let notes = &mut document["servers"][0];
+            notes["resources"] = json!(["{{mcpProxyBaseURL}}/notes/mcp"]);
+            notes["authentication"]["resource"] = json!("{{mcpProxyBaseURL}}/notes");
+        })
+        .await;
+    let app = service.app();
+    let (owner, server) = (world.owner("alice"), app.servers.get("notes").unwrap());
+    let now = app.clock.now();
+    let of_call = async |resource: &str| {
+        let call = json!({"resource": resource});
+        let (status, body) = world.resolve(&service, "notes", call).await;
+        assert_eq!(status, 403, "{body}");
+        body["authorization_endpoint"].as_str().unwrap().to_owned()
+    };
+    let started = async |gateway| {
+        let started = consent::start(app, &owner, server, None, gateway, vec![], now);
+        started.await.unwrap().url
+    };
+    for (link, gateway) in [
+        (started(None).await, "https://one.example"),
+        (
+            started(Some("https://two.example/base/")).await,
+            "https://two.example/base",
+        ),
+        (
+            of_call("https://one.example/notes/mcp").await,
+            "https://one.example",
+        ),
+        (
+            of_call("https://two.example/base/notes/mcp").await,
+            "https://two.example/base",
+        ),
+    ] {
+        let mut browser = world.browser();
+        browser.go_to(service.public_address());
+        let page = world.sign_in(&mut browser, &link, "alice").await;
+        let sent = world.press(&mut browser, &link, &page, "notes").await;
+        let request = world.notes.read(&sent.location());
+        assert_eq!(request["resource"], format!("{gateway}/notes"));
+        let back = world.notes.agree(&sent.location(), "alice");
+        assert_eq!(browser.get(back).await.location().path(), "/connected");
+        let exchange = world.notes.token_requests().pop().unwrap();
+        assert_eq!(exchange["resource"], format!("{gateway}/notes"));
+        let slot = Slot {
+            owner: owner.clone(),
+            target: Target::server("notes"),
+            method: Method::OAuth,
+        };
+        app.credentials.take(&slot).await.unwrap();
+    }
+}
+
 async fn another_replica_goes_on_where_the_first_stopped(database: Database) {
     let world = World::start(database).await;
     let second = world.replica().await;
@@ -196,14 +312,8 @@ async fn another_replica_goes_on_where_the_first_stopped(database: Database) {
     assert!(world.kept("alice", "notes").await.is_some());
 }
 
-async fn world() -> (World, Option<tempfile::TempDir>) {
-    let (database, directory) = crate::support::sqlite().unwrap();
-    (World::start(database).await, directory)
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_connected_already_needs_no_agreement() {
-    let (world, _directory) = world().await;
+async fn what_is_connected_already_needs_no_agreement(database: Database) {
+    let world = World::start(database).await;
     let (mut browser, at) = world.at_provider("alice", "notes").await;
     let earlier = world.link_to("alice", "notes", Some(DONE)).await.unwrap();
     browser.get(world.notes.agree(&at, "alice")).await;
@@ -211,9 +321,8 @@ async fn what_is_connected_already_needs_no_agreement() {
     assert_eq!(page.location().as_str(), DONE);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_person_can_sign_in_as_someone_else() {
-    let (world, _directory) = world().await;
+async fn a_person_can_sign_in_as_someone_else(database: Database) {
+    let world = World::start(database).await;
     let mut browser = world.browser();
     let link = world.link("alice", "notes").await;
     let page = world.sign_in(&mut browser, &link, "mallory").await;
@@ -230,9 +339,8 @@ async fn a_person_can_sign_in_as_someone_else() {
     browser.get(&link).await.says(200, "Connect Notes");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn only_a_listed_redirect_url_and_gateway_begin_a_flow() {
-    let (world, _directory) = world().await;
+async fn only_a_listed_redirect_url_and_gateway_begin_a_flow(database: Database) {
+    let world = World::start(database).await;
     for url in ["https://evil.example/", "https://portal.example/done", ""] {
         let refused = world.link_to("alice", "notes", Some(url)).await;
         assert!(matches!(refused, Err(StartError::RedirectUrl)), "{url}");
@@ -240,9 +348,8 @@ async fn only_a_listed_redirect_url_and_gateway_begin_a_flow() {
     assert!(world.link_to("alice", "notes", Some(DONE)).await.is_ok());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_page_has_its_security_headers() {
-    let (world, _directory) = world().await;
+async fn every_page_has_its_security_headers(database: Database) {
+    let world = World::start(database).await;
     let mut browser = world.browser();
     let link = world.link("alice", "notes").await;
     let connect = world.sign_in(&mut browser, &link, "alice").await;

@@ -153,10 +153,12 @@ impl World {
         server: &str,
         more: Value,
     ) -> (u16, Value) {
+        let called = more["resource"].as_str();
+        let called = called.map_or_else(|| resource(server), str::to_owned);
         let mut question = json!({
             "server_id": server,
             "subject": {"type": "user", "iss": self.issuer.issuer, "id": "alice"},
-            "subject_token": self.issuer.access_token("alice", &resource(server)),
+            "subject_token": self.issuer.access_token("alice", &called),
         });
         for (name, value) in more.as_object().unwrap() {
             question[name] = value.clone();

@@ -1,17 +1,21 @@
 //! Time, trouble at the issuer, the providers and the service itself.
 
+use mcp_token_service::config::Database;
 use serde_json::json;
 
 use crate::setup::World;
 
-async fn world() -> (World, Option<tempfile::TempDir>) {
-    let (database, directory) = crate::support::sqlite().unwrap();
-    (World::start(database).await, directory)
-}
+crate::on_both_databases!(
+    a_link_ends_after_ten_minutes_and_a_session_after_fifteen,
+    a_person_has_ten_minutes_at_the_provider,
+    what_is_no_link_is_not_found,
+    trouble_at_the_token_endpoint_leaves_the_rest_and_can_be_tried_again,
+    a_cancelled_or_broken_sign_in_leaves_the_link_good,
+    without_its_database_the_service_says_so,
+);
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_link_ends_after_ten_minutes_and_a_session_after_fifteen() {
-    let (world, _directory) = world().await;
+async fn a_link_ends_after_ten_minutes_and_a_session_after_fifteen(database: Database) {
+    let world = World::start(database).await;
     let mut browser = world.browser();
     let link = world.link("alice", "notes").await;
     let page = world.sign_in(&mut browser, &link, "alice").await;
@@ -30,9 +34,8 @@ async fn a_link_ends_after_ten_minutes_and_a_session_after_fifteen() {
     browser.get(&link).await.says(200, "Sign in to connect");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_person_has_ten_minutes_at_the_provider() {
-    let (world, _directory) = world().await;
+async fn a_person_has_ten_minutes_at_the_provider(database: Database) {
+    let world = World::start(database).await;
     for (seconds, status) in [(599, 303), (600, 410)] {
         let mut browser = world.browser();
         let link = world.link("alice", "notes").await;
@@ -46,9 +49,8 @@ async fn a_person_has_ten_minutes_at_the_provider() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_no_link_is_not_found() {
-    let (world, _directory) = world().await;
+async fn what_is_no_link_is_not_found(database: Database) {
+    let world = World::start(database).await;
     let mut browser = world.browser();
     for path in ["/connect/x", "/connect/%3Cscript%3E", "/connect/%00"] {
         let page = browser.get(path).await;
@@ -63,9 +65,8 @@ async fn what_is_no_link_is_not_found() {
         .says(410, "no longer good");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn trouble_at_the_token_endpoint_leaves_the_rest_and_can_be_tried_again() {
-    let (world, _directory) = world().await;
+async fn trouble_at_the_token_endpoint_leaves_the_rest_and_can_be_tried_again(database: Database) {
+    let world = World::start(database).await;
     let mut browser = world.browser();
     let link = world.link("alice", "all").await;
     let mut page = world.sign_in(&mut browser, &link, "alice").await;
@@ -99,9 +100,8 @@ async fn trouble_at_the_token_endpoint_leaves_the_rest_and_can_be_tried_again() 
     page.does_not_say("role=\"alert\"");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cancelled_or_broken_sign_in_leaves_the_link_good() {
-    let (world, _directory) = world().await;
+async fn a_cancelled_or_broken_sign_in_leaves_the_link_good(database: Database) {
+    let world = World::start(database).await;
     let mut browser = world.browser();
     let link = world.link("alice", "notes").await;
     for (error, status, words) in [
@@ -126,9 +126,8 @@ async fn a_cancelled_or_broken_sign_in_leaves_the_link_good() {
     page.says(200, "Connect Notes");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_its_database_the_service_says_so() {
-    let (world, _directory) = world().await;
+async fn without_its_database_the_service_says_so(database: Database) {
+    let world = World::start(database).await;
     let mut browser = world.browser();
     let link = world.link("alice", "notes").await;
     world.service.app().credentials.storage().close().await;

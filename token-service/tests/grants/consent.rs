@@ -4,19 +4,19 @@ use std::sync::Arc;
 
 use mcp_token_service::config::Database;
 use mcp_token_service::grants::{
-    AuthMethod, AuthStatus, ConsentKind, PendingAuthorization, Reason,
+    AuthMethod, AuthStatus, ConsentKind, PendingAuthorization, Reason, ResolveError,
 };
 use mcp_token_service::oauth::{MetadataProblem, ProviderError};
 use mcp_token_service::secret::Secret;
-use mcp_token_service::servers::{Authentication, Client};
+use mcp_token_service::servers::{Authentication, Client, OAuth};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
-use url::Url;
 
 use crate::on_both_databases;
 use crate::provider::{Fault, Provider, basic};
 use crate::world::{
-    NOW, REDIRECT, World, consent, header, issuer, oauth, owner, registered, server, virtual_server,
+    NOW, REDIRECT, World, by_resource, consent, header, issuer, oauth, owner, registered, server,
+    virtual_server,
 };
 
 on_both_databases!(
@@ -29,6 +29,7 @@ on_both_databases!(
     what_is_pending_survives_being_kept,
     a_virtual_server_needs_all_of_its_sources,
     metadata_that_is_not_for_who_was_asked_is_refused,
+    a_clients_secret_goes_to_the_issuer_that_it_is_for_and_no_other,
     scopes_come_from_the_resource_where_none_are_configured,
 );
 
@@ -80,7 +81,7 @@ async fn a_client_is_registered_once_and_anew_when_its_secret_ends(database: Dat
     assert_eq!(second.provider.inner().clients.len(), 1);
     let begun = second
         .grants
-        .begin(second.source(), &[], REDIRECT, "s", NOW + 999)
+        .begin(second.source(), &[], None, REDIRECT, "s", NOW + 999)
         .await
         .unwrap();
     assert_eq!(second.provider.inner().clients.len(), 2);
@@ -91,7 +92,10 @@ async fn a_registration_that_the_provider_has_lost_is_forgotten(database: Databa
     let world = World::new(&database).await;
     let alice = owner("alice");
     let (grants, source) = (&world.grants, world.source());
-    let begun = grants.begin(source, &[], REDIRECT, "s", NOW).await.unwrap();
+    let begun = grants
+        .begin(source, &[], None, REDIRECT, "s", NOW)
+        .await
+        .unwrap();
     let code = world.provider.authorize(&begun.url);
     let lost = Fault::Answer(401, r#"{"error":"invalid_client"}"#);
     world.provider.fault(lost);
@@ -138,7 +142,10 @@ async fn an_answer_of_another_issuer_is_refused_before_the_code_is_sent(database
     let world = World::new(&database).await;
     let alice = owner("alice");
     let (grants, source) = (&world.grants, world.source());
-    let begun = grants.begin(source, &[], REDIRECT, "s", NOW).await.unwrap();
+    let begun = grants
+        .begin(source, &[], None, REDIRECT, "s", NOW)
+        .await
+        .unwrap();
     let code = world.provider.authorize(&begun.url);
     for iss in [None, Some("https://evil.example"), Some("")] {
         let finished = grants.finish(&alice, source, &begun.pending, &code, iss, "r", NOW);
@@ -165,7 +172,10 @@ async fn an_answer_of_another_issuer_is_refused_before_the_code_is_sent(database
 async fn what_is_pending_survives_being_kept(database: Database) {
     let world = World::new(&database).await;
     let (grants, source) = (&world.grants, world.source());
-    let begun = grants.begin(source, &[], REDIRECT, "s", NOW).await.unwrap();
+    let begun = grants
+        .begin(source, &[], None, REDIRECT, "s", NOW)
+        .await
+        .unwrap();
     let text = serde_json::to_string(&begun.pending).unwrap();
     let pending: PendingAuthorization = serde_json::from_str(&text).unwrap();
     assert_eq!(pending, begun.pending);
@@ -208,13 +218,12 @@ async fn a_virtual_server_needs_all_of_its_sources(database: Database) {
 
 async fn metadata_that_is_not_for_who_was_asked_is_refused(database: Database) {
     let problem = async |provider: &Provider, of: &Client| {
-        let resource = Url::parse(&format!("{}/mcp", provider.url)).unwrap();
-        let by_resource = mcp_token_service::servers::Provider::Resource(resource);
-        let kind = Authentication::AuthorizationCode(oauth(by_resource, of.clone()));
+        let found = by_resource(provider, None);
+        let kind = Authentication::AuthorizationCode(oauth(found, of.clone()));
         let world = World::with(&database, provider.clone(), server("notes", kind)).await;
         let begun = world
             .grants
-            .begin(world.source(), &[], REDIRECT, "s", NOW)
+            .begin(world.source(), &[], None, REDIRECT, "s", NOW)
             .await;
         begun.err()
     };
@@ -264,6 +273,49 @@ async fn metadata_that_is_not_for_who_was_asked_is_refused(database: Database) {
     ));
 }
 
+async fn a_clients_secret_goes_to_the_issuer_that_it_is_for_and_no_other(database: Database) {
+    let provider = Provider::start().await;
+    let other = Provider::start().await;
+    let world = async |issuer: &str, grant: fn(OAuth) -> Authentication| {
+        let found = by_resource(&provider, Some(issuer));
+        let kind = grant(oauth(found, registered()));
+        World::with(&database, provider.clone(), server("notes", kind)).await
+    };
+    // Of several that the resource names, the one that is meant.
+    let named = |issuers: &[&str]| {
+        let named = json!(issuers);
+        let mut inner = provider.inner();
+        inner
+            .resource_metadata
+            .insert("authorization_servers", named);
+    };
+    named(&[&other.url, &provider.url]);
+    let consented = world(&provider.url, Authentication::AuthorizationCode).await;
+    consented.connect(&owner("alice")).await;
+    let machine = world(&provider.url, Authentication::ClientCredentials).await;
+    machine.authenticated(&owner("bob"), NOW).await;
+    let sent = provider.inner().token_requests.clone();
+    assert!(sent.iter().all(|(_, client)| client.is_some()), "{sent:?}");
+    assert_eq!(sent.len(), 2);
+
+    // The resource names somebody else now.
+    named(&[&other.url]);
+    let consented = world(&provider.url, Authentication::AuthorizationCode).await;
+    let begun = consented
+        .grants
+        .begin(consented.source(), &[], None, REDIRECT, "s", NOW);
+    let expected = MetadataProblem::Mismatch("authorization_servers");
+    assert!(matches!(
+        begun.await,
+        Err(ProviderError::Metadata(problem)) if problem == expected
+    ));
+    let machine = world(&provider.url, Authentication::ClientCredentials).await;
+    let refused = machine.resolve(&owner("bob"), NOW).await;
+    assert_eq!(refused, Err(ResolveError::Upstream));
+    assert_eq!(provider.inner().token_requests.len(), 2);
+    assert!(other.inner().token_requests.is_empty());
+}
+
 async fn scopes_come_from_the_resource_where_none_are_configured(database: Database) {
     let world = World::new(&database).await;
     let Authentication::AuthorizationCode(mut oauth) = world.source().authentication.clone() else {
@@ -273,7 +325,7 @@ async fn scopes_come_from_the_resource_where_none_are_configured(database: Datab
     let world = world.configured(Authentication::AuthorizationCode(oauth));
     let begun = world
         .grants
-        .begin(world.source(), &[], REDIRECT, "s", NOW)
+        .begin(world.source(), &[], None, REDIRECT, "s", NOW)
         .await;
     let url = begun.unwrap().url;
     let scope = url.query_pairs().find(|(name, _)| name == "scope");

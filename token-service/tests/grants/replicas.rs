@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use crate::on_both_databases;
 use crate::provider::Fault;
-use crate::world::{NOW, World, consent, header, owner};
+use crate::world::{NOW, World, consent, header, let_leases_run_out, owner};
 
 on_both_databases!(
     replicas_under_load_refresh_once_and_never_lose_the_connection,
@@ -96,7 +96,7 @@ async fn a_replica_that_waits_too_long_says_so(database: Database) {
     one.connect(&alice).await;
     let kept = one.kept(&alice).await;
     let (slot, storage) = (one.slot(&alice, Method::OAuth), one.credentials.storage());
-    let taken = storage.take_lease(&slot, kept.version, "other", OVER, OVER + 45);
+    let taken = storage.take_lease(&slot, kept.version, "other", OVER, 45);
     assert!(taken.await.unwrap());
     let result = two.resolve(&alice, OVER).await;
     assert_eq!(
@@ -108,6 +108,30 @@ async fn a_replica_that_waits_too_long_says_so(database: Database) {
     assert_eq!(one.provider.count("refresh_token"), 0);
 }
 
+/// In SQLite there is one clock, and the time is an argument.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_postgres_a_replica_whose_clock_is_ahead_takes_no_lease_that_still_counts() {
+    let Some((database, _directory)) = crate::support::postgres() else {
+        return;
+    };
+    let one = World::new(&database).await;
+    let two = one.replica(&database).await;
+    let alice = owner("alice");
+    one.connect(&alice).await;
+    let kept = one.kept(&alice).await;
+    let (slot, storage) = (one.slot(&alice, Method::OAuth), one.credentials.storage());
+    let taken = storage.take_lease(&slot, kept.version, "one", OVER, 45);
+    assert!(taken.await.unwrap());
+    assert_eq!(
+        two.resolve(&alice, OVER + 600).await,
+        Err(ResolveError::RefreshInProgress { retry_after: 1 })
+    );
+    assert_eq!(one.provider.count("refresh_token"), 0);
+    let_leases_run_out(&database).await;
+    two.authenticated(&alice, OVER + 600).await;
+    assert_eq!(one.provider.count("refresh_token"), 1);
+}
+
 async fn the_lease_of_a_dead_replica_is_taken_over_when_it_ends(database: Database) {
     let world = World::new(&database).await;
     let alice = owner("alice");
@@ -115,8 +139,9 @@ async fn the_lease_of_a_dead_replica_is_taken_over_when_it_ends(database: Databa
     let kept = world.kept(&alice).await;
     let slot = world.slot(&alice, Method::OAuth);
     let storage = world.credentials.storage();
-    let taken = storage.take_lease(&slot, kept.version, "dead", OVER, OVER + 45);
+    let taken = storage.take_lease(&slot, kept.version, "dead", OVER, 45);
     assert!(taken.await.unwrap());
+    let_leases_run_out(&database).await;
     world.authenticated(&alice, OVER + 45).await;
     assert_eq!(world.provider.count("refresh_token"), 1);
 }
@@ -128,8 +153,9 @@ async fn after_a_dead_replica_a_refused_refresh_token_is_a_failed_refresh(databa
     let kept = world.kept(&alice).await;
     let slot = world.slot(&alice, Method::OAuth);
     let storage = world.credentials.storage();
-    let taken = storage.take_lease(&slot, kept.version, "dead", OVER, OVER + 45);
+    let taken = storage.take_lease(&slot, kept.version, "dead", OVER, 45);
     assert!(taken.await.unwrap());
+    let_leases_run_out(&database).await;
     // Its request used the refresh token up, as far as the provider says.
     world
         .provider
@@ -150,7 +176,8 @@ async fn what_comes_after_the_end_of_the_lease_is_not_lost(database: Database) {
     let (hold, call) = begun(&one, "alice").await;
     // The lease runs out, and another replica takes it.
     let (slot, storage) = (one.slot(&alice, Method::OAuth), one.credentials.storage());
-    let taken = storage.take_lease(&slot, kept.version, "two", OVER + 46, OVER + 91);
+    let_leases_run_out(&database).await;
+    let taken = storage.take_lease(&slot, kept.version, "two", OVER + 46, 45);
     assert!(taken.await.unwrap());
     hold.notify_one();
     call.await.unwrap();

@@ -8,8 +8,9 @@ use mcp_token_service::grants::{
     AuthMethod, AuthStatus, ConsentKind, OverrideError, OverrideValue, Reason, Resolution,
     ResolveAsk, ResolveError,
 };
+use mcp_token_service::owner::Owner;
 use mcp_token_service::secret::Secret;
-use mcp_token_service::servers::{Authentication, HeaderLevel};
+use mcp_token_service::servers::{Authentication, HeaderLevel, OAuth};
 
 use crate::on_both_databases;
 use crate::provider::Fault;
@@ -27,6 +28,7 @@ on_both_databases!(
     a_refused_token_of_the_service_is_replaced_once,
     trouble_with_a_token_of_the_service_is_not_repeated_at_once,
     a_token_for_the_users_own_needs_it_and_errors_are_told_apart,
+    a_token_for_the_users_own_has_what_the_call_needs_or_is_not_given,
     of_a_virtual_server_a_source_has_to_be_named,
 );
 
@@ -131,6 +133,11 @@ async fn one_token_of_the_service_serves_all_users(database: Database) {
     assert_eq!(world.provider.count("client_credentials"), 2);
     let form = world.provider.inner().token_requests[0].0.clone();
     assert_eq!(form["scope"], "mcp:read mcp:write");
+    // What was asked for is on record, and nobody's.
+    assert_eq!(world.outcomes().await, ["fetch obtained", "fetch obtained"]);
+    let records = world.credentials.storage().records(1).await.unwrap();
+    assert_eq!(records[0].owner, Owner::nobody());
+    assert_eq!(records[0].target, world.source().target());
 }
 
 async fn a_refused_token_of_the_service_is_replaced_once(database: Database) {
@@ -160,6 +167,14 @@ async fn trouble_with_a_token_of_the_service_is_not_repeated_at_once(database: D
     // While it is good, it is used.
     world.provider.fault(Fault::Answer(503, ""));
     world.authenticated(&alice, NOW + 3625).await;
+    assert_eq!(
+        world.outcomes().await,
+        [
+            "fetch upstream_error",
+            "fetch obtained",
+            "fetch upstream_error"
+        ]
+    );
 }
 
 async fn a_token_for_the_users_own_needs_it_and_errors_are_told_apart(database: Database) {
@@ -196,6 +211,70 @@ async fn a_token_for_the_users_own_needs_it_and_errors_are_told_apart(database: 
     );
     world.provider.fault(Fault::Answer(500, ""));
     assert_eq!(exchange(Some("alice's")).await, Err(ResolveError::Upstream));
+    assert_eq!(
+        world.outcomes().await,
+        [
+            "fetch obtained",
+            "fetch invalid_subject_token",
+            "fetch access_denied",
+            "fetch upstream_error"
+        ]
+    );
+    let records = world.credentials.storage().records(1).await.unwrap();
+    assert_eq!(
+        (&records[0].owner, records[0].request_id.as_str()),
+        (&alice, "r")
+    );
+}
+
+async fn a_token_for_the_users_own_has_what_the_call_needs_or_is_not_given(database: Database) {
+    let world = World::new(&database).await;
+    let (alice, token) = (owner("alice"), Secret::new("alice's"));
+    // The scopes of the token, or why there is none, and those asked for.
+    let exchange = async |configured: &[&str], required: &[&str], granted: Option<&str>| {
+        let scopes = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let required: Vec<String> = scopes(required);
+        let oauth = OAuth {
+            scopes: scopes(configured),
+            ..oauth(issuer(&world.provider), registered())
+        };
+        let audience = None;
+        let world = world.configured(Authentication::TokenExchange { oauth, audience });
+        world.provider.inner().grants_scope = granted.map(str::to_owned);
+        world.provider.inner().token_requests.clear();
+        let ask = ResolveAsk {
+            owner: &alice,
+            server: &world.server,
+            source: None,
+            subject_token: Some(&token),
+            required_scopes: &required,
+            rejected: None,
+            request_id: "r",
+        };
+        let resolved = world.grants.resolve(&ask, NOW).await;
+        let given = resolved.map(|found| authenticated(Ok(found)).scopes.join(" "));
+        let asked = world.provider.inner().token_requests.pop();
+        (
+            given,
+            asked.and_then(|(form, _)| form.get("scope").cloned()),
+        )
+    };
+    let given = |scopes: &str| Ok(scopes.to_owned());
+    let asked = |scopes: &str| Some(scopes.to_owned());
+    let denied = || Err(ResolveError::AccessDenied);
+    // What is configured is asked for, whatever the call needs of it.
+    let found = exchange(&["a", "b"], &["b"], None).await;
+    assert_eq!(found, (given("a b"), asked("a b")));
+    let found = exchange(&["a", "b"], &[], Some("a")).await;
+    assert_eq!(found, (given("a"), asked("a b")));
+    // Without a configuration, what the call needs; the answer need not repeat it.
+    let found = exchange(&[], &["c", "d"], None).await;
+    assert_eq!(found, (given("c d"), asked("c d")));
+    assert_eq!(exchange(&[], &[], None).await, (given(""), None));
+    // Less than the call needs, or more than is configured, is none.
+    let found = exchange(&["a", "b"], &["b"], Some("a")).await;
+    assert_eq!(found, (denied(), asked("a b")));
+    assert_eq!(exchange(&["a"], &["a", "b"], None).await, (denied(), None));
 }
 
 async fn of_a_virtual_server_a_source_has_to_be_named(database: Database) {

@@ -46,8 +46,7 @@ impl World {
     /// client that is registered by the service.
     pub(crate) async fn new(database: &Database) -> Self {
         let provider = Provider::start().await;
-        let resource = Url::parse(&format!("{}/mcp", provider.url)).unwrap();
-        let oauth = oauth(ProviderConfig::Resource(resource), Client::Dynamic);
+        let oauth = oauth(by_resource(&provider, None), Client::Dynamic);
         let server = server("notes", Authentication::AuthorizationCode(oauth));
         Self::with(database, provider, server).await
     }
@@ -130,7 +129,7 @@ impl World {
     pub(crate) async fn connect(&self, owner: &Owner) {
         let begun = self
             .grants
-            .begin(self.source(), &[], REDIRECT, "state", NOW);
+            .begin(self.source(), &[], None, REDIRECT, "state", NOW);
         let begun = begun.await.unwrap();
         let code = self.provider.authorize(&begun.url);
         let iss = Some(self.provider.url.as_str());
@@ -192,6 +191,17 @@ impl World {
     }
 }
 
+/// As if the time of every lease were over, by whichever clock.
+pub(crate) async fn let_leases_run_out(database: &Database) {
+    let url = match database {
+        Database::Sqlite(path) => format!("sqlite://{}", path.display()),
+        Database::Postgres { url, .. } => url.expose_text().unwrap().to_owned(),
+    };
+    let pool = sqlx::AnyPool::connect(&url).await.unwrap();
+    let ended = sqlx::query("UPDATE credentials SET lease_until = 0 WHERE lease_until > 0");
+    assert_eq!(ended.execute(&pool).await.unwrap().rows_affected(), 1);
+}
+
 pub(crate) fn authenticated(result: Result<Resolution, ResolveError>) -> Authenticated {
     match result {
         Ok(Resolution::Authenticated(authenticated)) => authenticated,
@@ -238,6 +248,13 @@ pub(crate) fn registered() -> Client {
     Client::Registered {
         id: "registered".to_owned(),
         authentication: ClientAuthentication::Basic(Secret::new("client secret")),
+    }
+}
+
+pub(crate) fn by_resource(provider: &Provider, issuer: Option<&str>) -> ProviderConfig {
+    ProviderConfig::Resource {
+        url: Url::parse(&format!("{}/mcp", provider.url)).unwrap(),
+        issuer: issuer.map(str::to_owned),
     }
 }
 

@@ -315,6 +315,34 @@ async fn metrics_count_requests_by_route_and_resolves_by_status() {
 }
 
 #[tokio::test]
+async fn what_was_kept_and_does_not_open_is_counted_whatever_it_is() {
+    let running = Running::start().await;
+    let counted = async || {
+        let answer = send(running.client.get(format!("{}/metrics", running.filter))).await;
+        let mut lines = answer.text.lines();
+        let line = lines
+            .find_map(|line| line.strip_prefix("token_service_decrypt_failures_total "))
+            .map(str::to_owned);
+        line.unwrap().parse::<u64>().unwrap()
+    };
+    let question = running.question("keyed", "ann");
+    let answer = running.resolve(GATE_KEY, &question).await.json();
+    let link = answer["authorization_endpoint"].as_str().unwrap();
+    let link = link.replace(SERVICE, &running.public);
+    let Database::Sqlite(path) = &running.app.config.database else {
+        panic!("SQLite is the default");
+    };
+    let pool = sqlx::AnyPool::connect(&format!("sqlite://{}", path.display())).await;
+    let moved = sqlx::query("UPDATE consents SET subject = 'bob'");
+    moved.execute(&pool.unwrap()).await.unwrap();
+    let before = counted().await;
+    let page = send(running.client.get(&link)).await;
+    assert_eq!(page.status, 503, "{}", page.text);
+    // Others in this process may count, too, but nothing is taken back.
+    assert!(counted().await > before);
+}
+
+#[tokio::test]
 async fn a_request_that_is_under_way_ends_well_after_the_service_was_told_to_stop() {
     let mut running = Running::start().await;
     let body = running.question("unknown", "ann").to_string();

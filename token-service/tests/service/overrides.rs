@@ -11,6 +11,7 @@ use crate::running::{GATE_KEY, Running, send};
 on_both_databases!(
     who_has_one_and_since_when_is_listed_but_never_what,
     managers_act_for_everybody_and_others_for_themselves,
+    each_placeholder_has_a_value_of_its_own,
     disconnecting_removes_what_is_meant_and_nothing_else,
 );
 
@@ -120,6 +121,98 @@ async fn managers_act_for_everybody_and_others_for_themselves(database: Database
     assert_eq!(answer.json()["headers"][0]["value"], "Bearer of ann");
 }
 
+/// Two servers whose headers have two placeholders: each user's own, and one
+/// for all.
+fn with_two_placeholders(document: &mut Value) {
+    let headers = json!({"X-User": "{{USER}}", "Authorization": "Key {{USER}}:{{KEY}}"});
+    for (id, values) in [
+        ("double", None),
+        (
+            "shared-double",
+            Some(json!({"USER": {"environment": "SHARED"}, "KEY": {"environment": "SHARED"}})),
+        ),
+    ] {
+        let mut authentication = json!({"type": "header", "headers": headers,
+            "level": if values.is_some() { "global" } else { "per_user" }});
+        if let Some(values) = values {
+            authentication["values"] = values;
+        }
+        let server = json!({"id": id, "resources": [format!("https://gate.example/{id}/mcp")],
+            "authentication": authentication});
+        document["servers"].as_array_mut().unwrap().push(server);
+        let keys = &mut document["filter_keys"][0]["servers"];
+        keys.as_array_mut().unwrap().push(json!(id));
+    }
+}
+
+async fn each_placeholder_has_a_value_of_its_own(database: Database) {
+    let running = Running::on(Some(database), with_two_placeholders).await;
+    let ann = running.user("ann");
+    let path = |server: &str| format!("/api/svc/v1/mcp/{server}/auth");
+    let with_values = |values: Value| json!({"authOverride": {"type": "header", "values": values}});
+    let both = with_values(json!({"USER": "ann@example", "KEY": SECRET}));
+    for server in ["double", "shared-double"] {
+        let question = running.question(server, "ann");
+        let before = running.resolve(GATE_KEY, &question).await.json();
+        let expected = match server {
+            "double" => "authentication_required",
+            _ => "authenticated",
+        };
+        assert_eq!(before["status"], expected);
+        let set = running.put(&path(server), &ann, &both).await;
+        assert_eq!(set.status, 204, "{}", set.text);
+        let answer = running.resolve(GATE_KEY, &question).await.json();
+        assert_eq!(answer["method"], "auth-override");
+        assert_eq!(
+            answer["headers"],
+            json!([
+                {"name": "authorization", "value": format!("Key ann@example:{SECRET}")},
+                {"name": "x-user", "value": "ann@example"},
+            ])
+        );
+    }
+    // What is not right changes nothing, and says what would be.
+    for values in [
+        json!({}),
+        json!({"KEY": "k"}),
+        json!({"USER": "u", "KEY": "k", "MORE": "m"}),
+        json!({"USER": "u", "key": "k"}),
+        json!({"USER": "u", "KEY": ""}),
+        json!({"USER": "u", "KEY": "a\r\nb: c"}),
+        json!({"USER": "u", "KEY": null}),
+        json!(["u", "k"]),
+    ] {
+        let (path, body) = (path("double"), with_values(values.clone()));
+        let refused = running.put(&path, &ann, &body).await;
+        assert_eq!(refused.error(), (400, "invalid_request".to_owned()));
+        assert!(refused.message().contains("authOverride"), "{values}");
+    }
+    let refused = running
+        .put(&path("double"), &ann, &with_value(SECRET))
+        .await;
+    assert!(
+        refused.message().contains("each of USER, KEY"),
+        "{}",
+        refused.text
+    );
+    let none = with_values(json!({"API_KEY": SECRET, "MORE": SECRET}));
+    let refused = running.put(PATH, &ann, &none).await;
+    assert!(
+        refused.message().contains("each of API_KEY"),
+        "{}",
+        refused.text
+    );
+    let question = running.question("double", "ann");
+    let answer = running.resolve(GATE_KEY, &question).await.json();
+    assert_eq!(answer["headers"][1]["value"], "ann@example");
+    // Also where there is one placeholder, it may be named.
+    let named = with_values(json!({"API_KEY": "k"}));
+    assert_eq!(running.put(PATH, &ann, &named).await.status, 204);
+    let question = running.question("keyed", "ann");
+    let answer = running.resolve(GATE_KEY, &question).await.json();
+    assert_eq!(answer["headers"][0]["value"], "Bearer k");
+}
+
 async fn disconnecting_removes_what_is_meant_and_nothing_else(database: Database) {
     let running = Running::on(Some(database), |_| {}).await;
     let ann = running.user("ann");
@@ -167,6 +260,11 @@ async fn bodies_that_are_not_as_documented_are_refused_and_nothing_is_kept() {
         (json!({}), "authOverride"),
         (json!({"authOverride": []}), "/authOverride"),
         (json!({"authOverride": {"type": "header"}}), "headerValue"),
+        (
+            json!({"authOverride": {"type": "header", "headerValue": SECRET,
+                "values": {"API_KEY": SECRET}}}),
+            "headerValue or values",
+        ),
         (
             json!({"authOverride": {"type": "query", "headerValue": SECRET}}),
             "/authOverride",
@@ -218,6 +316,7 @@ async fn bodies_that_are_not_as_documented_are_refused_and_nothing_is_kept() {
         "null",
         "\"x\"",
         r#"{"authOverride": {}, "authOverride": {}}"#,
+        r#"{"authOverride": {"type": "header", "values": {"API_KEY": "a", "API_KEY": "b"}}}"#,
     ] {
         let request = running
             .on_public(reqwest::Method::PUT, PATH, &ann)

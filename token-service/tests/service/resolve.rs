@@ -4,7 +4,7 @@ use mcp_token_service::config::Database;
 use mcp_token_service::credentials::Credential;
 use mcp_token_service::owner::Target;
 use mcp_token_service::secret::Secret;
-use mcp_token_service::storage::{Action, Actor, Method, Slot};
+use mcp_token_service::storage::{Action, Actor, Method, Operation, Slot};
 use serde_json::{Value, json};
 
 use crate::issuer::{FIRST, SECOND, sign};
@@ -15,8 +15,20 @@ use crate::{NOW, on_both_databases};
 
 on_both_databases!(
     every_question_is_answered_by_status_and_recorded,
+    what_is_called_is_on_record_whatever_it_says,
     what_the_upstream_has_refused_is_not_given_again,
     of_many_links_of_one_user_the_newest_stay,
+    only_a_filters_key_for_that_server_gets_an_answer,
+    a_subject_is_believed_with_its_own_token_for_this_server_only,
+    where_no_token_can_be_verified_a_person_gets_nothing,
+    of_a_server_that_takes_no_credential_nobody_gets_one_that_was_kept,
+    while_the_keys_of_the_issuer_cannot_be_had_the_answer_is_503_not_400,
+    questions_that_are_not_as_documented_are_refused,
+    an_answer_has_the_id_that_the_question_has,
+    who_tries_what_is_not_theirs_is_on_record,
+    a_virtual_server_needs_to_be_told_the_source,
+    nothing_is_kept_longer_than_the_token_that_asked_for_it,
+    what_cannot_be_recorded_is_not_given,
 );
 
 async fn every_question_is_answered_by_status_and_recorded(database: Database) {
@@ -56,6 +68,10 @@ async fn every_question_is_answered_by_status_and_recorded(database: Database) {
         (record.owner, record.target.server.as_str()),
         (running.owner("ann"), "shared")
     );
+    assert_eq!(
+        record.operation,
+        Some(Operation::new("tools/call", Some("x")))
+    );
 
     for (server, kind) in [("oauth", "oauth"), ("keyed", "api_key")] {
         let answer = running
@@ -78,6 +94,34 @@ async fn every_question_is_answered_by_status_and_recorded(database: Database) {
         assert_eq!(body["elicitation_id"].as_str().unwrap().len(), 32);
         assert_eq!(running.last_record().await.outcome, "consent_missing");
     }
+}
+
+async fn what_is_called_is_on_record_whatever_it_says(database: Database) {
+    let running = Running::on(Some(database), |_| {}).await;
+    let record = async |server, operation: Value| {
+        let mut question = running.question(server, "ann");
+        question["operation"] = operation;
+        let status = running.resolve(GATE_KEY, &question).await.status;
+        (status, running.last_record().await.operation)
+    };
+    let long = format!("file:///{}", "x".repeat(9000));
+    for (method, name) in [
+        ("tools/call", "add-note"),
+        ("resources/read", &long),
+        ("prompts/get", "a\u{0}b\r\n\u{1b}[2J"),
+        ("a\u{0}", ""),
+    ] {
+        let kept = record("shared", json!({"method": method, "name": name})).await;
+        let wanted = Operation::new(method, Some(name));
+        assert_eq!(kept, (200, Some(wanted)), "{method}");
+    }
+    let listed = record("shared", json!({"method": "tools/list"})).await;
+    assert_eq!(listed, (200, Some(Operation::new("tools/list", None))));
+    assert_eq!(record("shared", Value::Null).await, (200, None));
+    // What is refused, too.
+    let (status, refused) = record("oauth", json!({"method": "tools/call", "name": "x"})).await;
+    assert_eq!(status, 403);
+    assert_eq!(refused, Some(Operation::new("tools/call", Some("x"))));
 }
 
 async fn what_the_upstream_has_refused_is_not_given_again(database: Database) {
@@ -126,9 +170,8 @@ async fn of_many_links_of_one_user_the_newest_stay(database: Database) {
     assert_eq!(ends("ann").into_iter().min(), Some(NOW + 6 + 600));
 }
 
-#[tokio::test]
-async fn only_a_filters_key_for_that_server_gets_an_answer() {
-    let running = Running::start().await;
+async fn only_a_filters_key_for_that_server_gets_an_answer(database: Database) {
+    let running = Running::on(Some(database), |_| {}).await;
     let question = running.question("keyed", "ann");
     let url = format!("{}/v1/credentials/resolve", running.filter);
     for key in ["", "x", "gate-key-of-the-test", "gate-key-of-the-testss"] {
@@ -155,9 +198,8 @@ async fn only_a_filters_key_for_that_server_gets_an_answer() {
     assert_eq!(unknown.error(), (404, "unknown_server".to_owned()));
 }
 
-#[tokio::test]
-async fn a_subject_is_believed_with_its_own_token_for_this_server_only() {
-    let running = Running::start().await;
+async fn a_subject_is_believed_with_its_own_token_for_this_server_only(database: Database) {
+    let running = Running::on(Some(database), |_| {}).await;
     let wrong = async |change: &dyn Fn(&mut Value)| {
         let mut question = running.question("keyed", "ann");
         change(&mut question);
@@ -226,9 +268,8 @@ async fn a_subject_is_believed_with_its_own_token_for_this_server_only() {
     );
 }
 
-#[tokio::test]
-async fn where_no_token_can_be_verified_a_person_gets_nothing() {
-    let running = Running::with(|document| {
+async fn where_no_token_can_be_verified_a_person_gets_nothing(database: Database) {
+    let running = Running::on(Some(database), |document| {
         document["filter_keys"][0]["servers"] = json!(["none"]);
         let shared = document["servers"][1].as_object_mut().unwrap();
         shared.remove("resources");
@@ -242,9 +283,8 @@ async fn where_no_token_can_be_verified_a_person_gets_nothing() {
     assert_eq!(running.resolve(TRUSTED_KEY, &question).await.status, 200);
 }
 
-#[tokio::test]
-async fn of_a_server_that_takes_no_credential_nobody_gets_one_that_was_kept() {
-    let running = Running::start().await;
+async fn of_a_server_that_takes_no_credential_nobody_gets_one_that_was_kept(database: Database) {
+    let running = Running::on(Some(database), |_| {}).await;
     for server in ["none", "keyed"] {
         let slot = Slot {
             owner: running.owner("ann"),
@@ -275,9 +315,8 @@ async fn of_a_server_that_takes_no_credential_nobody_gets_one_that_was_kept() {
     assert_eq!(answer["status"], "authentication_not_required");
 }
 
-#[tokio::test]
-async fn while_the_keys_of_the_issuer_cannot_be_had_the_answer_is_503_not_400() {
-    let running = Running::start().await;
+async fn while_the_keys_of_the_issuer_cannot_be_had_the_answer_is_503_not_400(database: Database) {
+    let running = Running::on(Some(database), |_| {}).await;
     running.issuer.set_up(false);
     let answer = running
         .resolve(GATE_KEY, &running.question("keyed", "ann"))
@@ -285,8 +324,7 @@ async fn while_the_keys_of_the_issuer_cannot_be_had_the_answer_is_503_not_400() 
     assert_eq!(answer.error(), (503, "unavailable".to_owned()));
 }
 
-#[tokio::test]
-async fn questions_that_are_not_as_documented_are_refused() {
+async fn questions_that_are_not_as_documented_are_refused(database: Database) {
     type Change = fn(&mut Value);
     let cases: [(Change, &str, &str); 19] = [
         (
@@ -377,7 +415,7 @@ async fn questions_that_are_not_as_documented_are_refused() {
             "method",
         ),
     ];
-    let running = Running::start().await;
+    let running = Running::on(Some(database), |_| {}).await;
     for (change, code, place) in cases {
         let mut question = running.question("keyed", "ann");
         change(&mut question);
@@ -407,9 +445,8 @@ async fn questions_that_are_not_as_documented_are_refused() {
     assert_eq!(send(request).await.error().0, 415);
 }
 
-#[tokio::test]
-async fn an_answer_has_the_id_that_the_question_has() {
-    let running = Running::start().await;
+async fn an_answer_has_the_id_that_the_question_has(database: Database) {
+    let running = Running::on(Some(database), |_| {}).await;
     let mut question = running.question("all", "ann");
     question["request_id"] = json!("the-call");
     let answer = running.resolve(GATE_KEY, &question).await;
@@ -418,9 +455,8 @@ async fn an_answer_has_the_id_that_the_question_has() {
     assert_eq!(running.last_record().await.request_id, "the-call");
 }
 
-#[tokio::test]
-async fn who_tries_what_is_not_theirs_is_on_record() {
-    let running = Running::start().await;
+async fn who_tries_what_is_not_theirs_is_on_record(database: Database) {
+    let running = Running::on(Some(database), |_| {}).await;
     let question = |server| running.question(server, "ann");
     let other = "other-key-of-the-tests";
     let mut unreadable = question("keyed");
@@ -462,9 +498,8 @@ async fn who_tries_what_is_not_theirs_is_on_record() {
     }
 }
 
-#[tokio::test]
-async fn a_virtual_server_needs_to_be_told_the_source() {
-    let running = Running::start().await;
+async fn a_virtual_server_needs_to_be_told_the_source(database: Database) {
+    let running = Running::on(Some(database), |_| {}).await;
     let mut question = running.question("all", "ann");
     let answer = running.resolve(GATE_KEY, &question).await;
     assert_eq!(answer.error(), (400, "invalid_target".to_owned()));
@@ -477,9 +512,8 @@ async fn a_virtual_server_needs_to_be_told_the_source() {
     assert_eq!(answer.json()["headers"][0]["value"], "Bearer k");
 }
 
-#[tokio::test]
-async fn nothing_is_kept_longer_than_the_token_that_asked_for_it() {
-    let running = Running::start().await;
+async fn nothing_is_kept_longer_than_the_token_that_asked_for_it(database: Database) {
+    let running = Running::on(Some(database), |_| {}).await;
     let mut claims = running
         .issuer
         .claims("ann", "https://gate.example/shared/mcp");
@@ -490,9 +524,8 @@ async fn nothing_is_kept_longer_than_the_token_that_asked_for_it() {
     assert_eq!(answer.json()["cache_ttl_s"], 20);
 }
 
-#[tokio::test]
-async fn what_cannot_be_recorded_is_not_given() {
-    let running = Running::start().await;
+async fn what_cannot_be_recorded_is_not_given(database: Database) {
+    let running = Running::on(Some(database), |_| {}).await;
     let question = running.question("shared", "ann");
     assert_eq!(running.resolve(GATE_KEY, &question).await.status, 200);
     running.storage().close().await;
