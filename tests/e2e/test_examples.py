@@ -8,7 +8,8 @@ from collections.abc import Callable
 import yaml
 from harness.bootstrap import Json, Setup, connection_manager
 from harness.gate import ENDPOINT, Gate, StartGate
-from harness.messages import call
+from harness.issuer import Issuer
+from harness.messages import call, request
 from harness.sites import demonstration
 
 from demo.stack.places import ROOT
@@ -19,20 +20,39 @@ def example(name: str) -> Json:
     return dict(yaml.safe_load(text))
 
 
+def post(gate: Gate, message: object, token: str) -> int:
+    """The status that a message gets, with no request of the harness's own beside it."""
+    headers = {"authorization": f"Bearer {token}"}
+    return gate.client().post(ENDPOINT, json=message, headers=headers).status_code
+
+
 def statuses(gate: Gate, account: str, tool: str, count: int) -> list[int]:
-    """One call after the other, and nothing of the harness's own between them."""
-    headers = {"authorization": f"Bearer {gate.token(account)}"}
-    return [
-        gate.client().post(ENDPOINT, json=call(tool), headers=headers).status_code
-        for _ in range(count)
-    ]
+    """One call after the other."""
+    return [post(gate, call(tool), gate.token(account)) for _ in range(count)]
 
 
-def after_the_gate(name: str) -> Setup:
+def batch(*tools: str) -> list[Json]:
+    return [call(tool, id=number) for number, tool in enumerate(tools)]
+
+
+def after_the_gate(name: str, policy: Callable[[Json], None] = demonstration) -> Setup:
     def insert(config: Json) -> None:
         connection_manager(config)["http_filters"].insert(1, example(name))
 
-    return Setup(policy=demonstration, envoy=insert)
+    return Setup(policy=policy, envoy=insert)
+
+
+def also_trusting(other: Issuer) -> Callable[[Json], None]:
+    """The demonstration's policy, and a second issuer, whose subjects are others."""
+
+    def policy(config: Json) -> None:
+        demonstration(config)
+        keys = {"inline": {"keys": [key.jwk() for key in other.keys]}}
+        entry = {"id": "other", "issuer": other.url, "keys": keys, "algorithms": ["RS256"]}
+        config["issuers"].append(entry)
+        config["servers"][0]["issuers"].append("other")
+
+    return policy
 
 
 def line_of_a_refused_call(start_gate: StartGate, policy: Callable[[Json], None]) -> Json:
@@ -82,6 +102,57 @@ def test_a_rate_limit_can_be_one_for_each_user_and_tool(start_gate: StartGate) -
     assert statuses(gate, "writer", "echo", 3) == [200, 200, 429]
     assert statuses(gate, "reader", "get-tiny-image", 3) == [200, 200, 429]
     assert gate.recorder.raw.count(b"POST ") == 6
+
+
+def test_reading_many_resources_fills_no_bucket_of_the_rate_limit(start_gate: StartGate) -> None:
+    gate = start_gate(after_the_gate("rate-limit"))
+    assert statuses(gate, "reader", "echo", 4) == [200, 200, 429, 429]
+    # More than the buckets that Envoy keeps by default.
+    for number in range(25):
+        uri = f"demo://resource/dynamic/text/{number}"
+        assert post(gate, request("resources/read", uri=uri), gate.token("reader")) == 200
+    for number in range(25):
+        assert statuses(gate, "writer", f"get-{number}", 1) == [200]
+    assert statuses(gate, "reader", "echo", 2) == [429, 429]
+    assert gate.recorder.raw.count(b'"echo"') == 2
+
+
+def test_the_rate_limit_counts_each_message_of_a_batch(start_gate: StartGate) -> None:
+    gate = start_gate(after_the_gate("rate-limit"))
+    token = gate.token("reader")
+    assert post(gate, batch(*["echo"] * 50), token) == 429
+    assert post(gate, batch("echo", "get-tiny-image", "echo"), token) == 429
+    assert gate.recorder.seen == []
+    assert post(gate, batch("echo", "echo"), token) == 202
+    assert post(gate, batch("get-tiny-image", "echo"), token) == 429
+    assert len(gate.recorder.seen) == 1
+    # A batch of one call is that call.
+    assert statuses(gate, "writer", "echo", 2) == [200, 200]
+    assert post(gate, batch("echo"), gate.token("writer")) == 429
+    assert len(gate.recorder.seen) == 3
+
+
+def test_where_a_batch_has_one_message_at_most_the_rate_limit_has_all_calls(
+    start_gate: StartGate,
+) -> None:
+    def no_batches(policy: Json) -> None:
+        demonstration(policy)
+        policy["limits"] = {"batch_elements": 1}
+
+    gate = start_gate(after_the_gate("rate-limit", no_batches))
+    assert statuses(gate, "reader", "echo", 3) == [200, 200, 429]
+    assert post(gate, batch("echo", "echo"), gate.token("reader")) == 400
+    assert gate.recorder.raw.count(b'"echo"') == 2
+
+
+def test_equal_subjects_of_two_issuers_have_a_rate_limit_each(
+    start_gate: StartGate, issuer: Issuer
+) -> None:
+    gate = start_gate(after_the_gate("rate-limit", also_trusting(issuer)))
+    assert statuses(gate, "reader", "echo", 3) == [200, 200, 429]
+    gate.use_token("reader", issuer.token("reader", gate.resource))
+    assert statuses(gate, "reader", "echo", 3) == [200, 200, 429]
+    assert gate.recorder.raw.count(b'"echo"') == 4
 
 
 def test_envoys_rbac_can_use_the_subject(start_gate: StartGate) -> None:
