@@ -12,7 +12,7 @@ from harness.issuer import Issuer
 from harness.messages import call, request
 from harness.sites import demonstration
 
-from demo.stack.places import ROOT
+from demo.stack.places import ROOT, Ports
 
 
 def example(name: str) -> Json:
@@ -155,8 +155,19 @@ def test_equal_subjects_of_two_issuers_have_a_rate_limit_each(
     assert gate.recorder.raw.count(b'"echo"') == 4
 
 
-def test_envoys_rbac_can_use_the_subject(start_gate: StartGate) -> None:
-    gate = start_gate(after_the_gate("rbac"))
+def test_envoys_rbac_can_use_issuer_and_subject(
+    start_gate: StartGate, shared_issuer: Issuer, issuer: Issuer
+) -> None:
+    def insert(config: Json) -> None:
+        text = json.dumps(example("rbac")).replace(Ports().issuer, shared_issuer.url)
+        connection_manager(config)["http_filters"].insert(1, json.loads(text))
+
+    gate = start_gate(Setup(policy=also_trusting(issuer), envoy=insert))
     assert statuses(gate, "reader", "echo", 1) == [200]
     refused = gate.post(call("echo"), account="writer")
     assert (refused.status, refused.upstream) == (403, [])
+    # The same subject of another issuer is somebody else, whom the gate itself lets pass.
+    token = issuer.token("reader", gate.resource)
+    refused = gate.post(call("echo"), token=token)
+    assert (refused.status, refused.upstream) == (403, [])
+    assert (refused.audit["outcome"], refused.audit["issuer"]) == ("allowed", issuer.url)
