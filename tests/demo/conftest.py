@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
+from test_run import START_SECONDS, launch
 
 from demo.stack import authorization_server, everything_server, notes_server
 from demo.stack.authorization_server import AuthorizationServer, RegisteredClient, Settings
@@ -79,3 +81,21 @@ def notes_issuer(
 def notes(processes: Processes, ports: Ports, notes_issuer: AuthorizationServer) -> Child:
     notes_server.install(processes)
     return notes_server.start(processes, ports.notes_server, notes_issuer.issuer)
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ports]:
+    """`make run` beside any other, in places of its own."""
+    directory = tmp_path_factory.mktemp("run")
+    ports, output = free_stack(), directory / "output"
+    process = launch((ports, directory / "state"), output)
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while "The demonstration runs" not in output.read_text(encoding="utf-8"):
+            assert process.poll() is None, output.read_text(encoding="utf-8")
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        yield ports
+    finally:
+        process.terminate()
+        process.wait(60)
