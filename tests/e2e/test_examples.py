@@ -6,10 +6,12 @@ import json
 from collections.abc import Callable
 
 import yaml
+from harness.answers import chunk, head
 from harness.bootstrap import Json, Setup, connection_manager
 from harness.gate import ENDPOINT, Gate, StartGate
 from harness.issuer import Issuer
 from harness.messages import call, request
+from harness.recorder import Wire
 from harness.sites import demonstration
 
 from demo.stack.places import ROOT, Ports
@@ -72,12 +74,15 @@ def line_of_a_refused_call(start_gate: StartGate, policy: Callable[[Json], None]
     return dict(line)
 
 
-def test_an_access_log_can_name_the_parts_of_a_decision(start_gate: StartGate) -> None:
+def test_an_access_log_can_name_the_parts_of_a_decision(
+    start_gate: StartGate, shared_issuer: Issuer
+) -> None:
     line = line_of_a_refused_call(start_gate, demonstration)
     assert line == {
         "status": 200,
         "outcome": "denied",
         "server": "everything",
+        "issuer": shared_issuer.url,
         "subject": "reader",
         "client": "client-1",
         "method": "tools/call",
@@ -94,6 +99,56 @@ def test_an_access_log_has_those_parts_that_the_policy_names(start_gate: StartGa
     line = line_of_a_refused_call(start_gate, two_parts)
     written = {name: value for name, value in line.items() if value is not None}
     assert written == {"status": 200, "target": "get-env"}
+
+
+def test_a_stream_that_is_open_can_be_on_record_once_and_its_end_too(
+    start_gate: StartGate,
+) -> None:
+    def tell_of_open_streams(config: Json) -> None:
+        manager = connection_manager(config)
+        wire, audit = manager["access_log"]
+        [entry] = example("open-streams")["access_log"]
+        # A tenth of its times.
+        manager["access_log_options"] = {"access_log_flush_interval": "1s"}
+        duration = entry["filter"]["and_filter"]["filters"][1]["duration_filter"]
+        duration["comparison"]["value"]["default_value"] //= 10
+
+        entry["name"] = audit["name"]
+        entry["typed_config"] = {
+            **audit["typed_config"],
+            "path": audit["typed_config"]["path"].replace("audit.log", "open.log"),
+            "log_format": entry["typed_config"]["log_format"],
+        }
+        manager["access_log"].append(entry)
+        at_the_end = {"log_type_filter": {"types": ["DownstreamEnd"]}}
+        audit["filter"] = {"and_filter": {"filters": [at_the_end, audit["filter"]]}}
+        # How often Envoy has written of it.
+        wire["typed_config"]["log_format"] = entry["typed_config"]["log_format"]
+
+    gate = start_gate(Setup(policy=demonstration, envoy=tell_of_open_streams))
+
+    async def stream(wire: Wire) -> None:
+        await wire.ended.wait()
+        await wire.send(head())
+        await gate.recorder.await_cue()
+        await wire.send(chunk(b""))
+
+    gate.recorder.script = stream
+    end = gate.recorder.cue()
+    headers = {"authorization": f"Bearer {gate.token('reader')}"}
+    with gate.client().stream("POST", ENDPOINT, json=call("echo"), headers=headers) as response:
+        gate.recorder.wait("the line of an open stream", lambda: "\n" in gate.text("open.log"))
+        gate.recorder.wait(
+            "one more", lambda: gate.text("access.log").count("DownstreamPeriodic") > 1
+        )
+        assert gate.audit_lines() == []
+        end()
+        response.read()
+    gate.recorder.wait("the line at the end", lambda: gate.audit_lines() != [])
+    [ended] = gate.audit_lines()
+    kind, _, told = gate.text("open.log").partition(" ")
+    assert (kind, json.loads(told)) == ("DownstreamPeriodic", ended)
+    assert (ended["outcome"], ended["target"]) == ("allowed", "echo")
 
 
 def test_a_rate_limit_can_be_one_for_each_user_and_tool(start_gate: StartGate) -> None:
