@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pytest
-from test_run import START_SECONDS, launch
+from test_run import launch, wait_until_it_runs
 
 from demo.stack import authorization_server, everything_server, notes_server
 from demo.stack.authorization_server import AuthorizationServer, RegisteredClient, Settings
@@ -90,11 +89,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ports]:
     ports, output = free_stack(), directory / "output"
     process = launch((ports, directory / "state"), output)
     try:
-        deadline = time.monotonic() + START_SECONDS
-        while "The demonstration runs" not in output.read_text(encoding="utf-8"):
-            assert process.poll() is None, output.read_text(encoding="utf-8")
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
+        wait_until_it_runs(process, output)
         yield ports
     finally:
         process.terminate()
