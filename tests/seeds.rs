@@ -1,6 +1,6 @@
 //! The seeds of the fuzz targets `message`, `configuration`, `exchange`,
-//! `credential_answer`, `continuity`, `response_stream` and `list_filter`, as
-//! plain tests.
+//! `headers`, `credential_answer`, `continuity`, `response_stream` and
+//! `list_filter`, as plain tests.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::expect_used,
@@ -17,6 +17,10 @@ mod continuity;
 mod credential_answer;
 #[path = "../fuzz/checks/exchange.rs"]
 mod exchange;
+#[path = "../fuzz/checks/headers.rs"]
+mod headers;
+#[path = "../fuzz/checks/lines.rs"]
+mod lines;
 #[path = "../fuzz/checks/list_filter.rs"]
 mod list_filter;
 #[path = "../fuzz/checks/message.rs"]
@@ -58,6 +62,11 @@ fn every_seed_of_a_configuration_is_accepted_or_refused_with_places() {
 #[test]
 fn no_seed_of_an_exchange_is_forwarded() {
     each_seed("fuzz/seeds/exchange", exchange::check);
+}
+
+#[test]
+fn no_seed_has_headers_that_are_accepted_and_say_otherwise_than_its_body() {
+    each_seed("fuzz/seeds/headers", headers::check);
 }
 
 #[test]

@@ -6,9 +6,11 @@ use mcp_auth_filter::exchange::{Exchange, Input, Step, Worker};
 use mcp_auth_filter::http::Headers;
 use mcp_auth_filter::oauth::TokenHashKey;
 
+use crate::lines::request;
+
 const NOW_MS: u64 = 1_800_000_000_000;
 
-/// The bytes are lines `name: value`, then an empty line, then the body.
+/// The bytes are header lines and a body.
 pub(crate) fn check(bytes: &[u8]) {
     for mode in ["holding", "plain"] {
         run(&mut worker(mode), bytes);
@@ -16,25 +18,8 @@ pub(crate) fn check(bytes: &[u8]) {
 }
 
 fn run(worker: &mut Worker, bytes: &[u8]) {
-    let split = bytes
-        .windows(2)
-        .position(|pair| pair == b"\n\n")
-        .unwrap_or(bytes.len());
-    let (head, rest) = bytes.split_at(split);
-    let body = rest.get(2..).unwrap_or_default();
-    let pairs = head.split(|byte| *byte == b'\n').filter_map(|line| {
-        let colon = line
-            .iter()
-            .skip(1)
-            .position(|byte| *byte == b':')?
-            .checked_add(1)?;
-        let name = String::from_utf8_lossy(line.get(..colon)?).to_lowercase();
-        Some((
-            name,
-            line.get(colon.checked_add(1)?..)?.trim_ascii().to_vec(),
-        ))
-    });
-    let headers = Headers::new(pairs.collect());
+    let (pairs, body) = request(bytes);
+    let headers = Headers::new(pairs);
     let input = Input::RequestHeaders {
         headers,
         end_of_stream: body.is_empty(),

@@ -2,5 +2,7 @@
 
 #[path = "../checks/exchange.rs"]
 mod check;
+#[path = "../checks/lines.rs"]
+mod lines;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| check::check(bytes));

@@ -17,6 +17,7 @@ FOREIGN = "localhost"
 
 ECHO = {"name": "echo", "arguments": {"message": "from a page"}}
 SUM = {"name": "get-sum", "arguments": {"a": 1, "b": 2}}
+TOO_MUCH = {"name": "get-sum", "arguments": {"a": 5000, "b": 2}}
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +44,30 @@ def test_a_page_of_an_allowed_origin_signs_in_and_calls_a_tool(
 def test_a_page_steps_up_and_makes_the_same_call_again(gate: Gate, browser: Browser) -> None:
     outcome = browser.work(ALLOWED, gate.everything, [ECHO, SUM], ["writer", "writer"])
     assert texts(outcome) == ["Echo: from a page", "The sum of 1 and 2 is 3."]
+
+
+@both_modes
+def test_a_page_is_told_which_rule_its_arguments_break_and_can_go_on(
+    gate: Gate, browser: Browser
+) -> None:
+    calls = [SUM, TOO_MUCH, ECHO]
+    outcome = browser.work(ALLOWED, gate.everything, calls, ["writer", "writer"])
+    denial = 'Denied by rule "sum": "a" must be a number from -1000 to 1000'
+    assert texts(outcome) == ["The sum of 1 and 2 is 3.", denial, "Echo: from a page"]
+    assert [bool(result.get("isError")) for result in outcome["results"]] == [False, True, False]
+    assert gate.decisions({"outcome": "denied", "target": "get-sum", "rule": "sum", "status": 200})
+
+
+@both_modes
+@pytest.mark.parametrize("name", ["get-env", "no-such-tool"])
+def test_a_hidden_tool_is_to_a_page_one_that_does_not_exist(
+    gate: Gate, browser: Browser, name: str
+) -> None:
+    outcome = browser.work(
+        ALLOWED, gate.everything, [ECHO, {"name": name, "arguments": {}}], ["writer"]
+    )
+    assert outcome == {"error": f"ProtocolError: Unknown tool: {name}"}
+    assert gate.decisions({"outcome": "denied", "target": name, "status": 200})
 
 
 def test_a_page_of_a_foreign_origin_cannot_even_ask(gate: Gate, browser: Browser) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from test_run import launch, wait_until_it_runs
 
 from demo.stack import authorization_server, everything_server, notes_server
 from demo.stack.authorization_server import AuthorizationServer, RegisteredClient, Settings
@@ -79,3 +80,17 @@ def notes_issuer(
 def notes(processes: Processes, ports: Ports, notes_issuer: AuthorizationServer) -> Child:
     notes_server.install(processes)
     return notes_server.start(processes, ports.notes_server, notes_issuer.issuer)
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ports]:
+    """`make run` beside any other, in places of its own."""
+    directory = tmp_path_factory.mktemp("run")
+    ports, output = free_stack(), directory / "output"
+    process = launch((ports, directory / "state"), output)
+    try:
+        wait_until_it_runs(process, output)
+        yield ports
+    finally:
+        process.terminate()
+        process.wait(60)

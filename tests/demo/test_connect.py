@@ -8,41 +8,22 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import httpx
 import pytest
 from test_notes_server import call, content
-from test_run import START_SECONDS, launch
 from test_sign_in import parts
 
 from demo.connect import connect, walk
 from demo.disconnect import disconnect
 from demo.stack.errors import StackError
 from demo.stack.places import ROOT, Ports
-from demo.stack.ports import free_stack, is_taken
+from demo.stack.ports import is_taken
 from demo.token import access_token
 
 # The filter keeps a credential for five seconds.
 LONGEST_CACHE = 8
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ports]:
-    """`make run` beside any other, in places of its own."""
-    directory = tmp_path_factory.mktemp("run")
-    ports, output = free_stack(), directory / "output"
-    process = launch((ports, directory / "state"), output)
-    try:
-        deadline = time.monotonic() + START_SECONDS
-        while "The demonstration runs" not in output.read_text(encoding="utf-8"):
-            assert process.poll() is None, output.read_text(encoding="utf-8")
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
-        yield ports
-    finally:
-        process.terminate()
-        process.wait(60)
 
 
 def ask(ports: Ports, account: str, tool: str, **arguments: object) -> httpx.Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -25,25 +26,43 @@ def places(tmp_path: Path) -> tuple[Ports, Path]:
     return free_stack(), tmp_path / "state"
 
 
-def launch(
-    places: tuple[Ports, Path], output: Path, env: dict[str, str] | None = None
-) -> subprocess.Popen[bytes]:
+def program(places: tuple[Ports, Path]) -> str:
+    """`demo.run`, in other places than its own."""
     ports, state = places
-    program = (
+    return (
         "from pathlib import Path\n"
         "from demo.run import main\n"
         "from demo.stack.places import Ports\n"
         f"main({ports!r}, Path({str(state)!r}))\n"
     )
+
+
+def launch(
+    places: tuple[Ports, Path], output: Path, env: dict[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    return launch_command([sys.executable, "-c", program(places)], output, env)
+
+
+def launch_command(
+    command: list[str], output: Path, env: dict[str, str] | None = None
+) -> subprocess.Popen[bytes]:
     with open(output, "wb") as file:
         return subprocess.Popen(
-            [sys.executable, "-c", program],
+            command,
             cwd=ROOT,
             env=env,
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
         )
+
+
+def wait_until_it_runs(process: subprocess.Popen[bytes], output: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while "The demonstration runs" not in output.read_text(encoding="utf-8"):
+        assert process.poll() is None, output.read_text(encoding="utf-8")
+        assert time.monotonic() < deadline, output.read_text(encoding="utf-8")
+        time.sleep(0.2)
 
 
 @pytest.fixture
@@ -54,11 +73,7 @@ def demonstration(
     output = tmp_path / "output"
     process = launch(places, output)
     try:
-        deadline = time.monotonic() + START_SECONDS
-        while "The demonstration runs" not in output.read_text(encoding="utf-8"):
-            assert process.poll() is None, output.read_text(encoding="utf-8")
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
+        wait_until_it_runs(process, output)
         yield process, output
     finally:
         process.send_signal(signal.SIGTERM)
@@ -89,6 +104,35 @@ def test_a_signal_stops_all_that_it_has_started(
     assert f"stopped by {number.name}" in output.read_text(encoding="utf-8")
     assert not any(Path(f"/proc/{pid}").exists() for pid in started)
     assert not any(answers(port) for port in vars(ports).values())
+
+
+def test_sigterm_to_make_stops_all_that_make_run_has_started(
+    places: tuple[Ports, Path], tmp_path: Path
+) -> None:
+    ports, _ = places
+    # What the recipe runs in place of `python3 -m demo.run`, whose places are fixed.
+    python, output = tmp_path / "python3", tmp_path / "output"
+    command = shlex.join([sys.executable, "-c", program(places)])
+    python.write_text(f'#!/bin/sh\n[ "$*" = "-m demo.run" ] && exec {command}\n', encoding="utf-8")
+    python.chmod(0o755)
+    # Not as a part of the make that runs the tests.
+    env = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    make = launch_command(["make", "run", f"PYTHON={python}"], output, env)
+    try:
+        wait_until_it_runs(make, output)
+        [run] = children_of(make.pid)
+        started = children_of(run)
+        assert len(started) == 6
+        assert all(answers(port) for port in vars(ports).values())
+
+        make.send_signal(signal.SIGTERM)
+        assert make.wait(60) == -signal.SIGTERM, output.read_text(encoding="utf-8")
+        assert "stopped by SIGTERM" in output.read_text(encoding="utf-8")
+        assert not any(Path(f"/proc/{pid}").exists() for pid in [run, *started])
+        assert not any(answers(port) for port in vars(ports).values())
+    finally:
+        make.terminate()
+        make.wait(60)
 
 
 def test_it_tells_what_runs_where_and_follows_the_log(

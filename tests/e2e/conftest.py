@@ -143,16 +143,20 @@ def plain_keyed(shared_gates: Callable[[str], Gate], recorder: Recorder) -> Gate
     return shared_gates(KEYED[PLAIN])
 
 
-@pytest.fixture
-def bare(shared_gates: Callable[[str], Gate], recorder: Recorder) -> Gate:
-    """A gate behind an Envoy that normalises and refuses nothing by itself."""
-    return shared_gates(BARE)
+@pytest.fixture(params=[HOLDING, PLAIN])
+def bare(
+    request: pytest.FixtureRequest, shared_gates: Callable[[str], Gate], recorder: Recorder
+) -> Gate:
+    """A gate behind an Envoy that normalises and refuses nothing by itself, in each header mode."""
+    return shared_gates(BARE[request.param])
 
 
-@pytest.fixture
-def hostile(shared_gates: Callable[[str], Gate], recorder: Recorder) -> Gate:
-    """A gate with one worker, for clients that send anything."""
-    return shared_gates(HOSTILE)
+@pytest.fixture(params=[HOLDING, PLAIN])
+def hostile(
+    request: pytest.FixtureRequest, shared_gates: Callable[[str], Gate], recorder: Recorder
+) -> Gate:
+    """A gate with one worker, for clients that send anything, in each header mode."""
+    return shared_gates(HOSTILE[request.param])
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 import pytest
 from harness.gate import ENDPOINT, HTTP2, Gate
@@ -78,7 +79,10 @@ def ask(gate: Gate, path: str, host: str, protocol: str, body: bytes = ALLOWED) 
             (b":authority", host.encode()),
             (b":path", path.encode()),
         ]
-        return http2(gate.ports.gate, pseudo + headers, body)
+        # Envoy may have hung up before the body was sent.
+        with suppress(ConnectionError):
+            return http2(gate.ports.gate, pseudo + headers, body)
+        return Answer(0)
     headers += [(b"host", host.encode()), (b"content-length", str(len(body)).encode())]
     return http1(gate.ports.gate, f"POST {path} HTTP/1.1", headers, body)
 
@@ -113,14 +117,21 @@ def test_a_detour_by_one_server_does_not_lead_to_another_ones_tools(gate: Gate) 
 
 
 @pytest.mark.parametrize("host", FOREIGN_HOSTS)
-@pytest.mark.parametrize("name", ["gate", "bare"])
-def test_a_host_of_no_server_reaches_nothing(
-    gate: Gate, bare: Gate, name: str, host: str, protocol: str
+def test_a_host_of_no_server_reaches_nothing(gate: Gate, host: str, protocol: str) -> None:
+    reaches_nothing(gate, host, protocol)
+
+
+@pytest.mark.parametrize("host", FOREIGN_HOSTS)
+def test_without_normalisation_a_host_of_no_server_reaches_nothing(
+    bare: Gate, host: str, protocol: str
 ) -> None:
-    asked = gate if name == "gate" else bare
-    answer = ask(asked, ENDPOINT, host.replace("{host}", asked.authority), protocol)
+    reaches_nothing(bare, host, protocol)
+
+
+def reaches_nothing(gate: Gate, host: str, protocol: str) -> None:
+    answer = ask(gate, ENDPOINT, host.replace("{host}", gate.authority), protocol)
     assert answer.status in (404, 400, 0)
-    assert asked.upstream_since(0) == []
+    assert gate.upstream_since(0) == []
 
 
 @pytest.mark.parametrize("path", ["/", "/nothing/mcp", "/everything", "/favicon.ico"])

@@ -86,15 +86,16 @@ def with_state_keys(policy: Json) -> None:
 
 
 STATE_KEY: Json = {"id": "2026-11", "secret": "the-state-key-of-the-tests-in-2026-11"}
-BARE, HOSTILE = "bare", "hostile"
-# The gates with state keys, by header mode.
+# The gates of one kind, by header mode.
+BARE = {HOLDING: "bare-holding", PLAIN: "bare-plain"}
+HOSTILE = {HOLDING: "hostile-holding", PLAIN: "hostile-plain"}
 KEYED = {HOLDING: "keyed-holding", PLAIN: "keyed-plain"}
 # Plain mode has two workers, which share nothing.
 SHARED = {
     HOLDING: Setup(HOLDING, policy=demonstration),
     PLAIN: Setup(PLAIN, concurrency=2, policy=demonstration),
-    BARE: Setup(HOLDING, policy=demonstration, envoy=bare),
-    HOSTILE: Setup(PLAIN, policy=demonstration, envoy=impatient),
+    **{BARE[mode]: Setup(mode, policy=demonstration, envoy=bare) for mode in BARE},
+    **{HOSTILE[mode]: Setup(mode, policy=demonstration, envoy=impatient) for mode in HOSTILE},
     KEYED[HOLDING]: Setup(HOLDING, policy=with_state_keys, envoy=impatient),
     KEYED[PLAIN]: Setup(PLAIN, concurrency=2, policy=with_state_keys, envoy=impatient),
 }

@@ -7,6 +7,7 @@ import socket
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 import h2.config
 import h2.connection
@@ -89,6 +90,8 @@ class Http2:
             header_encoding="latin-1",
         )
         self._h2 = h2.connection.H2Connection(config)
+        # As literals: the Huffman code of a very long value takes seconds.
+        self._h2.encoder.encode = partial(self._h2.encoder.encode, huffman=False)
         self._wire = Connection(port)
         self._h2.initiate_connection()
         self._flush()
