@@ -56,8 +56,11 @@ pub struct StoredConsent {
     pub expires_at: i64,
 }
 
-/// More links than this of one user for one server do not work at a time.
-const MOST_LINKS: i64 = 20;
+/// More links than this of one user for one server do not work at a time. A
+/// client may ask again and again while a person makes up their mind, and what
+/// they were shown first has to work: this is one each second for as long as a
+/// link lasts.
+const MOST_LINKS: i64 = 600;
 
 impl Storage {
     /// Keeps a consent that has begun.

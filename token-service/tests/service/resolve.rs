@@ -17,7 +17,6 @@ on_both_databases!(
     every_question_is_answered_by_status_and_recorded,
     what_is_called_is_on_record_whatever_it_says,
     what_the_upstream_has_refused_is_not_given_again,
-    of_many_links_of_one_user_the_newest_stay,
     only_a_filters_key_for_that_server_gets_an_answer,
     a_subject_is_believed_with_its_own_token_for_this_server_only,
     where_no_token_can_be_verified_a_person_gets_nothing,
@@ -150,24 +149,6 @@ async fn what_the_upstream_has_refused_is_not_given_again(database: Database) {
         (answer.status, answer.json()["reason"].as_str()),
         (403, Some("revoked"))
     );
-}
-
-async fn of_many_links_of_one_user_the_newest_stay(database: Database) {
-    let running = Running::on(Some(database), |_| {}).await;
-    let of_bob = running.question("keyed", "bob");
-    running.resolve(GATE_KEY, &of_bob).await;
-    let question = running.question("keyed", "ann");
-    for _ in 0..25 {
-        running.pass(1);
-        assert_eq!(running.resolve(GATE_KEY, &question).await.status, 403);
-    }
-    let rows = running.storage().consents().await.unwrap();
-    let ends = |subject: &str| -> Vec<i64> {
-        let rows = rows.iter().filter(|(_, row)| row.owner.subject == subject);
-        rows.map(|(_, row)| row.expires_at).collect()
-    };
-    assert_eq!((ends("ann").len(), ends("bob").len()), (20, 1));
-    assert_eq!(ends("ann").into_iter().min(), Some(NOW + 6 + 600));
 }
 
 async fn only_a_filters_key_for_that_server_gets_an_answer(database: Database) {
