@@ -51,7 +51,7 @@ test-native: ## The tests of the core, the fuzz seeds among them, and of the tok
 	cargo test --locked --workspace
 
 test-demo: ## The tests of the demonstration's own parts, of the benchmark's, and of how the module is built
-	@$(TEST_PYTHON) -m pytest -q tests/demo tests/bench tests/module
+	@$(TEST_PYTHON) -m pytest -q -n 2 --dist loadfile tests/demo tests/bench tests/module
 
 test-token-service: ## The token service as it runs: its APIs by Schemathesis, its pages in Chromium
 	@$(TEST_PYTHON) -m pytest -q tests/token_service_api
