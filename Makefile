@@ -47,8 +47,9 @@ check-module: ## Check what the module imports of its host, and its size
 test: test-native test-demo test-token-service test-e2e test-clients test-whole ## Pass the tests: native ones, the demonstration, the token service, end to end on a real Envoy, the official clients, failures of the whole
 	@echo "make test: everything passed"
 
+# Those of the token service wait for the disk more than they compute.
 test-native: ## The tests of the core, the fuzz seeds among them, and of the token service
-	cargo test --locked --workspace
+	RUST_TEST_THREADS=6 cargo test --locked --workspace
 
 test-demo: ## The tests of the demonstration's own parts, of the benchmark's, and of how the module is built
 	@$(TEST_PYTHON) -m pytest -q -n 2 --dist loadfile tests/demo tests/bench tests/module
