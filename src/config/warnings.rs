@@ -42,15 +42,13 @@ pub(super) fn of_rules(node: &Node<'_>, rules: &[Rule], around: &Around<'_>) {
                 );
             }
         }
-        let types = rule.who.subject_types.iter().flatten();
-        for (place, _) in types
-            .enumerate()
-            .filter(|(_, wanted)| !around.subject_types.contains(wanted))
-        {
-            node.warning_at(
-                &format!("{index}/who/subject_types/{place}"),
-                "never matches: no issuer of this server gives it to anyone",
-            );
+        for (place, wanted) in rule.who.subject_types.iter().flatten().enumerate() {
+            if !around.subject_types.contains(wanted) {
+                node.warning_at(
+                    &format!("{index}/who/subject_types/{place}"),
+                    "never matches: no issuer of this server gives it to anyone",
+                );
+            }
         }
         out_of_reach(node, index, rule, around);
     }

@@ -241,8 +241,9 @@ pub(super) async fn list(
 
 /// Gives credentials back: what came from a consent is revoked at the
 /// provider, as far as it can, and removed here in any case. A provider that
-/// takes its time is not waited for. Without anything said, all that the caller has for the server. What to give back can be said
-/// in the body or in the query.
+/// takes its time is not waited for. Without anything said, all that the caller
+/// has for the server. What to give back can be said in the body or in the
+/// query.
 #[utoipa::path(
     delete,
     path = "/api/svc/v1/mcp/{mcpServerId}/auth",
