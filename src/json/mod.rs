@@ -5,7 +5,6 @@
 //! appears twice in one object, at any depth and in any escaped spelling
 //! (another parser may keep the other one), and nesting over a bound.
 
-pub(crate) mod cursor;
 pub(crate) mod letters;
 pub mod overwrite;
 mod parse;

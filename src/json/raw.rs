@@ -23,7 +23,35 @@ pub struct RawObject<'a>(Vec<(Cow<'a, str>, &'a str)>);
 /// [`JsonError`]; never [`JsonError::TooDeep`].
 pub fn object(text: &[u8]) -> Result<RawObject<'_>, JsonError> {
     let (walk, is_whole) = begin(text);
-    taken_apart(walk, is_whole)
+    taken_apart(walk, is_whole, value)
+}
+
+/// As [`object`], and with the members of the member of that name, where its
+/// value is such an object too: one pass for both.
+///
+/// # Errors
+/// As [`object`].
+pub fn object_with<'a>(
+    text: &'a [u8],
+    inner: &str,
+) -> Result<(RawObject<'a>, Option<RawObject<'a>>), JsonError> {
+    let (walk, is_whole) = begin(text);
+    let mut found = None;
+    let object = taken_apart(walk, is_whole, |name, walk| {
+        if name != inner {
+            return walk.value();
+        }
+        walk.next();
+        let mut behind = *walk;
+        let Some(members) = walk_members(&mut behind, value) else {
+            return walk.value();
+        };
+        found = (!has_duplicate(&members)).then_some(RawObject(members));
+        let value = walk.until(&behind)?;
+        *walk = behind;
+        Some(value)
+    })?;
+    Ok((object, found))
 }
 
 /// As [`object`], for a part of a text that was taken apart: that it is UTF-8 is
@@ -32,12 +60,17 @@ pub fn object(text: &[u8]) -> Result<RawObject<'_>, JsonError> {
 /// # Errors
 /// [`JsonError`]; never [`JsonError::TooDeep`].
 pub(crate) fn object_within(json: &str) -> Result<RawObject<'_>, JsonError> {
-    taken_apart(Walk::new(json), true)
+    taken_apart(Walk::new(json), true, value)
 }
 
-/// `is_whole`: the text does not end with something that is no UTF-8.
-fn taken_apart(mut walk: Walk<'_>, is_whole: bool) -> Result<RawObject<'_>, JsonError> {
-    let members = walk_members(&mut walk).ok_or(JsonError::Syntax)?;
+/// `is_whole`: the text does not end with something that is no UTF-8. `value`
+/// goes over the value of a member.
+fn taken_apart<'a>(
+    mut walk: Walk<'a>,
+    is_whole: bool,
+    value: impl FnMut(&str, &mut Walk<'a>) -> Option<&'a str>,
+) -> Result<RawObject<'a>, JsonError> {
+    let members = walk_members(&mut walk, value).ok_or(JsonError::Syntax)?;
     if has_duplicate(&members) {
         return Err(JsonError::DuplicateMember);
     }
@@ -61,13 +94,21 @@ fn begin(text: &[u8]) -> (Walk<'_>, bool) {
     }
 }
 
-fn walk_members<'a>(walk: &mut Walk<'a>) -> Option<Vec<(Cow<'a, str>, &'a str)>> {
+fn value<'a>(_: &str, walk: &mut Walk<'a>) -> Option<&'a str> {
+    walk.value()
+}
+
+fn walk_members<'a>(
+    walk: &mut Walk<'a>,
+    mut value: impl FnMut(&str, &mut Walk<'a>) -> Option<&'a str>,
+) -> Option<Vec<(Cow<'a, str>, &'a str)>> {
     let mut members = Vec::new();
     walk.takes(b'{').then_some(())?;
     let mut ends = walk.takes(b'}');
     while !ends {
         let name = walk.name()?.read()?;
-        members.push((name, walk.value()?));
+        let value = value(&name, walk)?;
+        members.push((name, value));
         ends = walk.ends(b'}')?;
     }
     Some(members)
@@ -179,6 +220,25 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn an_object_in_an_object_is_taken_apart_with_it() {
+        let read = |text: &'static str| object_with(text.as_bytes(), "a").unwrap();
+        let (outer, inner) = read(r#"{"b":{"x":1},"\u0061": {"x" : [2] } ,"c":3}"#);
+        assert_eq!(outer.get("a"), Some(r#"{"x" : [2] }"#));
+        assert_eq!(outer.get("c"), Some("3"));
+        assert_eq!(inner.unwrap().get("x"), Some("[2]"));
+        for text in [
+            r#"{"a":[{}]}"#,
+            r#"{"a":{"x":1,"x":2}}"#,
+            r#"{"a":{"\ud800":1}}"#,
+            r#"{"b":{}}"#,
+        ] {
+            let (outer, inner) = read(text);
+            assert_eq!((outer.0.len(), inner), (1, None), "{text}");
+        }
+        assert_eq!(object_with(b"{\"a\":{]}", "a"), Err(JsonError::Syntax));
+    }
+
+    #[test]
     fn a_member_that_differs_in_letter_case_only_is_a_lookalike() {
         let members = object(br#"{"result":1,"re\u017fult":2,"other":3}"#).unwrap();
         assert!(members.has_lookalike(&["id", "result"]));
@@ -268,6 +328,20 @@ pub(super) mod tests {
         #[test]
         fn what_is_known_to_be_json_is_taken_apart_in_the_same_way(json in json()) {
             prop_assert_eq!(object_within(&json), object(json.as_bytes()));
+        }
+
+        #[test]
+        fn an_object_and_one_in_it_are_taken_apart_as_one_after_the_other(json in json()) {
+            let both = object_with(json.as_bytes(), "a");
+            match object(json.as_bytes()) {
+                Ok(members) => {
+                    let (outer, found) = both.unwrap();
+                    let inner = members.get("a").map(|value| object(value.as_bytes()));
+                    prop_assert_eq!(found, inner.and_then(Result::ok));
+                    prop_assert_eq!(outer, members);
+                }
+                Err(error) => prop_assert_eq!(both, Err(error)),
+            }
         }
 
         #[test]

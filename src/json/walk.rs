@@ -28,6 +28,11 @@ impl<'a> Walk<'a> {
         Self { text, at: 0 }
     }
 
+    /// Where it stands, in bytes from the beginning.
+    pub(crate) const fn at(&self) -> usize {
+        self.at
+    }
+
     /// The next byte that is no white space, which is where it stands then.
     #[inline]
     pub(crate) fn next(&mut self) -> Option<u8> {
@@ -144,6 +149,11 @@ impl<'a> Walk<'a> {
                 }
             }
         }
+    }
+
+    /// What is between here and a place behind it in the same text.
+    pub(crate) fn until(&self, behind: &Self) -> Option<&'a str> {
+        self.text.get(self.at..behind.at)
     }
 
     /// What is left of a string, and the quote at its end. Whether there are

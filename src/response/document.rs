@@ -5,7 +5,6 @@ use super::glance::Glance;
 use super::part::Held;
 use super::withheld::Withheld;
 use super::{Inspect, Ruling};
-use crate::json::cursor::Cursor;
 
 /// The JSON text of a body, as it comes.
 #[derive(Debug)]
@@ -119,10 +118,12 @@ impl Waiting {
         };
         if !self.was_asked && all.len() > bounds.flow_from {
             self.was_asked = true;
-            if let Some((before, after)) = all.split_at_checked(bounds.flow_from) {
+            if inspect.may_flow()
+                && let Some((before, after)) = all.split_at_checked(bounds.flow_from)
+            {
                 let mut glance: Box<Glance> = Box::default();
                 glance.feed(before);
-                if glance.may_flow() && inspect.may_flow() {
+                if glance.may_flow() {
                     glance.feed(after);
                     return if glance.may_flow() {
                         Decision::Pass(Stage::Flowing(glance))
@@ -142,12 +143,11 @@ impl Waiting {
         if !self.held.is_empty() && inspect.passes(all) {
             return Decision::Pass(Stage::Over);
         }
-        if is_cut_off(all) {
-            return Decision::in_place(inspect.unread(Withheld::CutOff));
-        }
         match inspect.message(all) {
-            Ruling::Pass => Decision::Pass(Stage::Over),
-            ruling => Decision::in_place(ruling),
+            Some(Ruling::Pass) => Decision::Pass(Stage::Over),
+            Some(ruling) => Decision::in_place(ruling),
+            None if is_cut_off(all) => Decision::in_place(inspect.unread(Withheld::CutOff)),
+            None => Decision::in_place(inspect.unread(Withheld::NotUnderstood)),
         }
     }
 }
@@ -164,12 +164,36 @@ impl Decision {
 
 /// Whether this is the beginning of an object or an array, and not all of one.
 fn is_cut_off(text: &[u8]) -> bool {
-    match str::from_utf8(text) {
-        Ok(text) => {
-            let mut cursor = Cursor::new(text);
-            matches!(cursor.peek(), Some(b'{' | b'[')) && cursor.skip_value().is_none()
-        }
+    if let Err(error) = str::from_utf8(text) {
         // Within a character.
-        Err(error) => error.error_len().is_none(),
+        return error.error_len().is_none();
     }
+    let mut open = 0_usize;
+    let mut bytes = text.trim_ascii_start().iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' if open > 0 && !skip_string(&mut bytes) => return true,
+            b'{' | b'[' => open = open.saturating_add(1),
+            b'}' | b']' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        if open == 0 {
+            return false;
+        }
+    }
+    open > 0
+}
+
+/// Goes over what is left of a string. Whether its end is there.
+fn skip_string<'a>(bytes: &mut impl Iterator<Item = &'a u8>) -> bool {
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => return true,
+            b'\\' => {
+                bytes.next();
+            }
+            _ => {}
+        }
+    }
+    false
 }

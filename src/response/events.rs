@@ -382,7 +382,8 @@ impl Events {
         Some(if inspect.passes(text) {
             Ruling::Pass
         } else if Beginning::of(text).may_be_message() {
-            inspect.message(text)
+            let ruling = inspect.message(text);
+            ruling.unwrap_or_else(|| inspect.unread(Withheld::NotUnderstood))
         } else if self.has_line_like_message(part) {
             // Some clients do not join the lines.
             inspect.unread(Withheld::NotUnderstood)

@@ -68,6 +68,13 @@ pub struct Inspector<'a> {
     pub tally: &'a mut Tally,
 }
 
+/// A message that was taken apart.
+struct Message<'a> {
+    members: RawObject<'a>,
+    /// Those of its result, if that is an object that can be taken apart.
+    of_result: Option<RawObject<'a>>,
+}
+
 /// A message that goes on, perhaps changed, or does not.
 type Judged = Result<Ruling, Refused>;
 
@@ -91,6 +98,10 @@ impl Inspect for Inspector<'_> {
     }
 
     fn passes(&self, text: &[u8]) -> bool {
+        // Lists are long, and read to be filtered.
+        if self.expects_list() {
+            return false;
+        }
         PlainAnswer::of(text).is_some_and(|answer| {
             let asked = answer.id.and_then(|id| self.answered_by(id));
             !matches!(
@@ -100,10 +111,10 @@ impl Inspect for Inspector<'_> {
         })
     }
 
-    fn message(&mut self, text: &[u8]) -> Ruling {
+    fn message(&mut self, text: &[u8]) -> Option<Ruling> {
         match text.trim_ascii_start().first() {
             Some(b'[') => self.batch(text),
-            _ => self.settle(text),
+            _ => Some(self.settle(text, Message::read(text)?)),
         }
     }
 
@@ -122,7 +133,7 @@ impl Inspect for Inspector<'_> {
 }
 
 impl<'a> Inspector<'a> {
-    fn batch(&mut self, text: &[u8]) -> Ruling {
+    fn batch(&mut self, text: &[u8]) -> Option<Ruling> {
         // No server sends more than this, and each could become an error.
         const ELEMENTS: usize = 1000;
         let elements = match raw::array(text) {
@@ -132,14 +143,17 @@ impl<'a> Inspector<'a> {
             {
                 elements
             }
-            _ => return self.unread(Withheld::NotUnderstood),
+            _ => return None,
         };
         let rulings: Vec<Ruling> = elements
             .iter()
-            .map(|element| self.settle(element.as_bytes()))
+            .map(|element| match Message::read(element.as_bytes()) {
+                Some(message) => self.settle(element.as_bytes(), message),
+                None => self.unread(Withheld::NotUnderstood),
+            })
             .collect();
         if rulings.iter().all(|ruling| *ruling == Ruling::Pass) {
-            return Ruling::Pass;
+            return Some(Ruling::Pass);
         }
         let kept: Vec<&[u8]> = elements
             .iter()
@@ -151,13 +165,14 @@ impl<'a> Inspector<'a> {
             })
             .collect();
         if kept.is_empty() {
-            return Ruling::Drop;
+            return Some(Ruling::Drop);
         }
-        Ruling::Instead([b"[", kept.join(&b","[..]).as_slice(), b"]"].concat())
+        let kept = [b"[", kept.join(&b","[..]).as_slice(), b"]"].concat();
+        Some(Ruling::Instead(kept))
     }
 
-    fn settle(&mut self, text: &[u8]) -> Ruling {
-        match self.judge(text) {
+    fn settle(&mut self, text: &[u8], message: Message<'_>) -> Ruling {
+        match self.judge(text, message) {
             Ok(ruling) => ruling,
             Err(refused) => self.refuse(refused),
         }
@@ -175,12 +190,15 @@ impl<'a> Inspector<'a> {
 
     /// One message, which has to be strict JSON-RPC: what a client would read
     /// in anything else is not certain.
-    fn judge(&mut self, text: &[u8]) -> Judged {
+    fn judge(&mut self, text: &[u8], message: Message<'_>) -> Judged {
         let not_understood = |id: Option<RequestId>| Refused {
             why: Withheld::NotUnderstood,
             instead: Instead::Error(id),
         };
-        let message = raw::object(text).map_err(|_| not_understood(self.only_answer()))?;
+        let Message {
+            members: message,
+            of_result,
+        } = message;
         let id = message.get("id").and_then(request_id);
         if has_lookalike(&message) {
             return Err(not_understood(id.or_else(|| self.only_answer())));
@@ -205,13 +223,12 @@ impl<'a> Inspector<'a> {
                     instead: Instead::Nothing,
                 })
             }
-            (None, Some(result), None) => {
-                self.result(text, id.as_ref(), result)
-                    .map_err(|why| Refused {
-                        why,
-                        instead: Instead::Error(id.or_else(|| self.only_answer())),
-                    })
-            }
+            (None, Some(result), None) => self
+                .result(text, id.as_ref(), result, of_result)
+                .map_err(|why| Refused {
+                    why,
+                    instead: Instead::Error(id.or_else(|| self.only_answer())),
+                }),
             (None, None, Some(error)) => {
                 self.error(error)
                     .map(|()| Ruling::Pass)
@@ -298,10 +315,11 @@ impl<'a> Inspector<'a> {
         text: &[u8],
         id: Option<&RequestId>,
         result: &str,
+        members: Option<RawObject<'_>>,
     ) -> Result<Ruling, Withheld> {
         let asked = id.and_then(|id| self.expected.request(id));
         let kind = asked.map(|request| &request.kind);
-        let Ok(members) = object(result) else {
+        let Some(members) = members else {
             // No result of MCP, so no list of MCP either.
             let is_list = self.expects_list() || result.starts_with('{');
             return if is_list {
@@ -440,6 +458,13 @@ pub(super) const READ_IN_RESULTS: [&str; 6] = [
     "task",
     "taskId",
 ];
+
+impl<'a> Message<'a> {
+    fn read(text: &'a [u8]) -> Option<Self> {
+        let (members, of_result) = raw::object_with(text, "result").ok()?;
+        Some(Self { members, of_result })
+    }
+}
 
 fn present(member: Option<&str>) -> Option<&str> {
     member.filter(|value| *value != "null")

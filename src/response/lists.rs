@@ -6,10 +6,10 @@ use std::borrow::Cow;
 use super::splice::Splice;
 use super::withheld::Withheld;
 use crate::config::ObtainableEntries;
-use crate::json::cursor::Cursor;
 use crate::json::has_duplicate;
 use crate::json::letters::same_letters;
 use crate::json::raw::{self, RawObject};
+use crate::json::walk::Walk;
 use crate::oauth::Identity;
 use crate::policy::Entry;
 use crate::site::Site;
@@ -209,26 +209,20 @@ enum What<'a> {
 impl List {
     /// `None` where the text is no JSON, which does not happen.
     fn read(kind: ListKind, text: &str, mut shows: impl FnMut(Entry<'_>) -> bool) -> Option<Self> {
-        let mut cursor = Cursor::new(text);
-        if !cursor.take(b'[') {
+        let mut walk = Walk::new(text);
+        if !walk.takes(b'[') {
             return Some(Self::Other);
         }
         let mut elements = Elements::default();
         let mut names = Vec::new();
-        if !cursor.take(b']') {
-            loop {
-                cursor.peek()?;
-                let start = cursor.at();
-                let what = What::read(&mut cursor, kind.identifier(), &mut names)?;
-                let place = start..cursor.at();
-                elements.push(&what, place, |identifier| shows(kind.entry(identifier)));
-                if !cursor.take(b',') {
-                    break;
-                }
-            }
-            if !cursor.take(b']') {
-                return None;
-            }
+        let mut ends = walk.takes(b']');
+        while !ends {
+            walk.next()?;
+            let start = walk.at();
+            let what = What::read(&mut walk, kind.identifier(), &mut names)?;
+            let place = start..walk.at();
+            elements.push(&what, place, |identifier| shows(kind.entry(identifier)));
+            ends = walk.ends(b']')?;
         }
         Some(Self::Array(elements))
     }
@@ -284,42 +278,31 @@ impl Elements {
 impl<'a> What<'a> {
     /// Goes over one element. `names` is room for the names of its members.
     fn read(
-        cursor: &mut Cursor<'a>,
+        walk: &mut Walk<'a>,
         identifier: &str,
         names: &mut Vec<(Cow<'a, str>, ())>,
     ) -> Option<Self> {
-        if !cursor.take(b'{') {
-            cursor.skip_value()?;
+        if !walk.takes(b'{') {
+            walk.value()?;
             return Some(Self::NoObject);
-        }
-        if cursor.take(b'}') {
-            return Some(Self::Unclear);
         }
         names.clear();
         let mut found = None;
         let mut unclear = false;
-        loop {
-            // A name that stands for nothing in UTF-8 is gone over as well.
-            let name = cursor.string();
-            if !cursor.take(b':') {
-                return None;
-            }
-            let mut value_at = *cursor;
-            cursor.skip_value()?;
-            match name {
+        let mut ends = walk.takes(b'}');
+        while !ends {
+            let name = walk.name()?;
+            let value = walk.value()?;
+            match name.read() {
                 Some(name) if name == identifier => {
-                    found = value_at.string();
+                    found = raw::string(value);
                     names.push((name, ()));
                 }
                 Some(name) if !same_letters(&name, identifier) => names.push((name, ())),
+                // A name that stands for nothing in UTF-8 is gone over as well.
                 _ => unclear = true,
             }
-            if !cursor.take(b',') {
-                break;
-            }
-        }
-        if !cursor.take(b'}') {
-            return None;
+            ends = walk.ends(b'}')?;
         }
         Some(match found {
             Some(name) if !unclear && !has_duplicate(names) => Self::Entry(name),

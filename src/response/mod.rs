@@ -62,8 +62,9 @@ pub trait Inspect {
     }
 
     /// Decides on a message: the whole of a JSON body, or the data of one
-    /// event, without the line ends after it.
-    fn message(&mut self, text: &[u8]) -> Ruling;
+    /// event, without the line ends after it. `None` if it is none, nor an
+    /// array of some; then [`unread`](Self::unread) says what becomes of it.
+    fn message(&mut self, text: &[u8]) -> Option<Ruling>;
 
     /// What goes on in place of a message that was not read to its end, or
     /// that cannot be told from one.

@@ -79,8 +79,8 @@ fn where_messages_may_not_flow_they_are_held() {
         fn may_flow(&self) -> bool {
             false
         }
-        fn message(&mut self, _: &[u8]) -> Ruling {
-            Ruling::Drop
+        fn message(&mut self, _: &[u8]) -> Option<Ruling> {
+            Some(Ruling::Drop)
         }
         fn unread(&mut self, _: Withheld) -> Ruling {
             Ruling::Drop

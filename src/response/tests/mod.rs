@@ -10,6 +10,7 @@ mod plain;
 mod reference;
 
 use proptest::prelude::*;
+use serde::de::IgnoredAny;
 
 use super::body::{BodyKind, Fed, ResponseBody};
 use super::{Inspect, Ruling, Withheld};
@@ -61,9 +62,14 @@ impl Inspect for Told<'_> {
         true
     }
 
-    fn message(&mut self, text: &[u8]) -> Ruling {
+    fn message(&mut self, text: &[u8]) -> Option<Ruling> {
+        if let Err(error) = serde_json::from_slice::<IgnoredAny>(text)
+            && error.is_eof()
+        {
+            return None;
+        }
         self.outcome.read.push(text.to_vec());
-        (self.rule)(text)
+        Some((self.rule)(text))
     }
 
     fn unread(&mut self, why: Withheld) -> Ruling {
@@ -130,8 +136,8 @@ impl Inspect for AllPass {
         true
     }
 
-    fn message(&mut self, _: &[u8]) -> Ruling {
-        Ruling::Pass
+    fn message(&mut self, _: &[u8]) -> Option<Ruling> {
+        Some(Ruling::Pass)
     }
 
     fn unread(&mut self, _: Withheld) -> Ruling {
