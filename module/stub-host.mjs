@@ -1,15 +1,9 @@
-// A module in a host that stands in for Envoy, for `watch.py`: it has the functions
-// that the exchanges below need, and says of the others that all is well.
-//
-//     node stub-host.mjs MODULE FUNCTIONS CONDITIONS
-//
-// The module writes notes: on so many functions, and on so many conditions. What
-// they are when every exchange has happened a second time is printed, as JSON.
+// A host that stands in for Envoy: it has the functions that the exchanges of
+// `exchange` need, and says of the others that all is well. It knows neither the
+// time nor chance, so that the same exchanges always do the same.
 
 import { createECDH, createHash, createPublicKey, verify } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-
-const [, , MODULE, FUNCTIONS, CONDITIONS] = process.argv;
 
 const NOW_S = 1_800_000_000;
 const RESOURCE = 'https://mcp.example/mcp';
@@ -55,7 +49,8 @@ const SIGNATURE_BYTES = { RS256: 256, ES256: 64 };
 
 let made = 0;
 
-function token(alg) {
+/** A token that nobody has seen. */
+export function token(alg) {
   const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
   const claims = {
     iss: 'https://issuer.example',
@@ -208,32 +203,35 @@ const wasi = {
   },
 };
 
-const compiled = new WebAssembly.Module(readFileSync(MODULE));
-const imports = { env: {}, wasi_snapshot_preview1: {} };
-for (const { module, name } of WebAssembly.Module.imports(compiled)) {
-  imports[module][name] = (module === 'env' ? functions : wasi)[name] ?? (() => OK);
-}
-wasm = new WebAssembly.Instance(compiled, imports).exports;
-wasm._initialize();
-wasm.proxy_on_context_create(ROOT, 0);
-if (!wasm.proxy_on_configure(ROOT, given[Buffers.configuration].length)) {
-  throw new Error('the module refuses the configuration');
+/** The module in this host, configured: what it exports. */
+export function load(file) {
+  const compiled = new WebAssembly.Module(readFileSync(file));
+  const imports = { env: {}, wasi_snapshot_preview1: {} };
+  for (const { module, name } of WebAssembly.Module.imports(compiled)) {
+    imports[module][name] = (module === 'env' ? functions : wasi)[name] ?? (() => OK);
+  }
+  wasm = new WebAssembly.Instance(compiled, imports).exports;
+  wasm._initialize();
+  wasm.proxy_on_context_create(ROOT, 0);
+  if (!wasm.proxy_on_configure(ROOT, given[Buffers.configuration].length)) {
+    throw new Error('the module refuses the configuration');
+  }
+  return wasm;
 }
 
-// === the flows ===
+// === exchanges ===
 
-const message = (method, params) => JSON.stringify({ jsonrpc: '2.0', id: 1, method, params });
-const call = (name, limit) => message('tools/call', { name, arguments: { limit } });
-const answer = (result) => JSON.stringify({ jsonrpc: '2.0', id: 1, result });
-const event = (data) => `event: message\ndata: ${data}\n\n`;
+export const message = (method, params) => JSON.stringify({ jsonrpc: '2.0', id: 1, method, params });
+export const call = (name, limit) => message('tools/call', { name, arguments: { limit } });
+export const answer = (result) => JSON.stringify({ jsonrpc: '2.0', id: 1, result });
+export const event = (data) => `event: message\ndata: ${data}\n\n`;
 const JSON_TYPE = 'application/json';
-const DONE = answer({ content: [{ type: 'text', text: 'done' }] });
-const tools = ['one', 'some-other', 'hidden'].map((name) => ({ name, inputSchema: { type: 'object' } }));
+export const DONE = answer({ content: [{ type: 'text', text: 'done' }] });
 
 let streams = ROOT;
 
 /** One exchange; what goes on is what the module lets go on. */
-function exchange({ authorization, body, type = JSON_TYPE, parts }) {
+export function exchange({ authorization, body, type = JSON_TYPE, parts }) {
   streams += 1;
   given.headers[0] = {
     ':authority': 'mcp.example',
@@ -267,50 +265,3 @@ function exchange({ authorization, body, type = JSON_TYPE, parts }) {
   wasm.proxy_on_log(streams);
   wasm.proxy_on_delete(streams);
 }
-
-const known = token('ES256');
-const flows = [
-  () => exchange({ authorization: known, body: call('some-tool', 1), parts: [DONE] }),
-  () => exchange({ authorization: known, body: call('one', 1), parts: [DONE] }),
-  () => exchange({ authorization: token('RS256'), body: call('some-tool', 1), parts: [DONE] }),
-  () => exchange({ authorization: token('ES256'), body: call('some-tool', 1), parts: [DONE] }),
-  () => exchange({ authorization: known, body: message('tools/list', {}), parts: [answer({ tools })] }),
-  () =>
-    exchange({
-      authorization: known,
-      body: call('some-tool', 1),
-      type: 'text/event-stream',
-      parts: [event(message('notifications/progress', { progressToken: 1, progress: 1 })), event(DONE)],
-    }),
-  () => exchange({ body: call('some-tool', 1) }),
-  () => exchange({ authorization: known, body: call('unknown', 1) }),
-];
-
-// === what they do in the module ===
-
-const NUMBER_BYTES = 4;
-const PAGE_BYTES = 65536;
-
-const numbers = Number(FUNCTIONS) + 2 * Number(CONDITIONS);
-const address = wasm.memory.grow(Math.ceil((numbers * NUMBER_BYTES) / PAGE_BYTES)) * PAGE_BYTES;
-wasm.watch_address.value = address;
-const notes = () => new Uint32Array(wasm.memory.buffer, address, numbers);
-
-flows.forEach((flow) => flow());
-// The first time, things happen that never happen again.
-notes().fill(0);
-wasm.watch_called.value = 0;
-flows.forEach((flow) => flow());
-
-const [...all] = notes();
-const called = [...all.slice(0, FUNCTIONS).entries()]
-  .filter(([, order]) => order > 0)
-  .sort(([, one], [, other]) => one - other)
-  .map(([place]) => place);
-const ways = [];
-for (let place = 0; place < Number(CONDITIONS); place += 1) {
-  const at = Number(FUNCTIONS) + 2 * place;
-  const [no, yes] = all.slice(at, at + 2);
-  if (no + yes > 0) ways.push([place, no, yes]);
-}
-console.log(JSON.stringify({ called, ways }));

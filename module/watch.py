@@ -1,9 +1,9 @@
 """Which functions requests walk through, and which way they go at each condition.
 
 The module is given two functions more, which note what is called and what
-conditions hold, and is taken through the usual exchanges in Node.js, where
-`stub-host.mjs` stands in for the host. Nothing there depends on the time or on
-chance, so the same sources always give the same module.
+conditions hold, and is taken through the usual exchanges in Node.js
+(`watched.mjs`), where `stub-host.mjs` stands in for the host. Nothing there
+depends on the time or on chance, so the same sources always give the same module.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from .wasm import (
     sized,
 )
 
-STUB_HOST = Path(__file__).with_name("stub-host.mjs")
+WATCHED = Path(__file__).with_name("watched.mjs")
 
 # What the host finds the notes by: their address, which it sets, and how many
 # functions were called so far.
@@ -69,7 +69,7 @@ def watch(processes: Processes, module: bytes) -> Seen:
         watched = Path(directory, "watched.wasm")
         watched.write_bytes(with_notes(module))
         status, printed = processes.capture(
-            ["node", str(STUB_HOST), str(watched), *size], seconds=120
+            ["node", str(WATCHED), str(watched), *size], seconds=120
         )
     if status != 0:
         raise StackError(f"the stand-in for the host ends with {status}:\n{printed[-2000:]}")

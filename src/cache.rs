@@ -57,6 +57,9 @@ impl<K: Copy + Eq + Hash, V: Clone> Cache<K, V> {
         }
         self.old.remove(&key);
         if self.young.len() >= self.half && !self.young.contains_key(&key) {
+            // The table of the forgotten ones, empty by now, goes first: the new
+            // one takes its place, and nothing smaller comes to lie there.
+            self.forgotten = Generation::default().into_iter();
             let grown = Generation::with_capacity_and_hasher(self.half, Default::default());
             let old = core::mem::replace(&mut self.young, grown);
             self.forgotten = core::mem::replace(&mut self.old, old).into_iter();
