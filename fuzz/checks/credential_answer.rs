@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use mcp_auth_filter::callout::FetchAnswer;
 use mcp_auth_filter::config::{self, Config};
-use mcp_auth_filter::credential::{Ask, Known, may_be_injected};
+use mcp_auth_filter::credential::{Ask, Known, Wanted, may_be_injected};
 use mcp_auth_filter::exchange::Worker;
 use mcp_auth_filter::oauth::{Audience, Authentication, Identity, TokenHashKey, bearer_token};
 
@@ -42,26 +42,36 @@ pub(crate) fn check(bytes: &[u8]) {
         .credential
         .as_ref()
         .expect("a source");
-    let ask = Ask {
+    let wanted = Wanted {
         source,
         identity: &identity,
-        token: "opaque",
         token_hash: HASH_KEY.hash(b"opaque"),
+    };
+    let ask = Ask {
+        wanted,
+        token: "opaque",
         request_id: None,
         operation: None,
     };
-    worker.credentials.look_up(&ask, NOW_MS, NOW_MS);
+    worker
+        .credentials
+        .look_up(wanted, &|| Some(ask), NOW_MS, NOW_MS);
     let status = STATUSES[usize::from(choice >> 1) % STATUSES.len()];
     for call in worker.due(NOW_MS) {
         let answer = FetchAnswer::new(status, body);
         worker.credentials.answered(call.id, Some(answer), NOW_MS);
     }
-    match worker.credentials.look_up(&ask, NOW_MS, NOW_MS) {
+    match worker
+        .credentials
+        .look_up(wanted, &|| Some(ask), NOW_MS, NOW_MS)
+    {
         Known::Ready(credential) => {
             assert_eq!(status, 200);
             assert!(!credential.headers().is_empty());
             for (name, value) in credential.headers() {
-                assert!(may_be_injected(name) && source.headers.contains(name));
+                assert!(
+                    may_be_injected(name) && source.headers.iter().any(|listed| **listed == **name)
+                );
                 assert!(
                     value
                         .bytes()

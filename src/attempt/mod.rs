@@ -15,7 +15,9 @@ use std::rc::Rc;
 
 pub use ticket::{HeldTicket, Obstacle, Progress, Ticket, TicketId, Tickets};
 
-use crate::credential::{Ask, Credential, CredentialFailure, CredentialKey, Known, Patience};
+use crate::credential::{
+    Ask, Credential, CredentialFailure, CredentialKey, Known, Patience, Wanted,
+};
 use crate::exchange::{HeaderEdits, Worker, rejection};
 use crate::http::Headers;
 use crate::http::headers::is_spelling_of;
@@ -209,21 +211,24 @@ fn look_up(
     worker: &mut Worker,
     now_ms: u64,
 ) -> (Attempt, Step) {
-    let ask = Ask {
+    let wanted = Wanted {
         source: &ticket.source,
         identity: &ticket.identity,
-        token: ticket.token.expose(),
         token_hash: ticket.token_hash,
-        request_id: ticket.request_id.as_deref(),
-        operation: ticket
-            .operation
-            .as_ref()
-            .map(|(method, name)| (method.as_str(), name.as_deref())),
     };
-    match worker
+    let ask = || {
+        let operation = ticket.operation.as_ref();
+        Some(Ask {
+            wanted,
+            token: ticket.token.expose(),
+            request_id: ticket.request_id.as_deref(),
+            operation: operation.map(|(method, name)| (method.as_str(), name.as_deref())),
+        })
+    };
+    let known = worker
         .credentials
-        .look_up(&ask, ticket.asks_since_ms(), now_ms)
-    {
+        .look_up(wanted, &ask, ticket.asks_since_ms(), now_ms);
+    match known {
         Known::Ready(credential) => send(ticket, remove, Some(credential)),
         Known::NotNeeded => send(ticket, remove, None),
         Known::Consent(_) if ticket.goes_without => send(ticket, remove, None),

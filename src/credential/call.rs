@@ -50,10 +50,10 @@ impl Question {
             ..*ask
         };
         Self {
-            service: ask.source.service,
-            server_id: ask.source.server_id.clone(),
-            listed: ask.source.headers.clone(),
-            subject_expires_ms: ask.identity.expires_at().saturating_mul(1000),
+            service: ask.wanted.source.service,
+            server_id: ask.wanted.source.server_id.clone(),
+            listed: ask.wanted.source.headers.clone(),
+            subject_expires_ms: ask.wanted.identity.expires_at().saturating_mul(1000),
             subject_token: SubjectToken::of(ask.token),
             is_repeated: false,
             knows_rejection: false,

@@ -12,7 +12,7 @@ use crate::json::Object;
 
 /// The body of the call (RFC 8693, section 2.1).
 pub(super) fn question(ask: &Ask<'_>) -> String {
-    let source = ask.source;
+    let source = ask.wanted.source;
     let mut form = Serializer::new(String::new());
     form.append_pair(
         "grant_type",

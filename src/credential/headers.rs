@@ -1,6 +1,7 @@
 //! The headers of a credential, checked before anything of them is used.
 
 use core::fmt;
+use std::rc::Rc;
 
 use sha2::{Digest as _, Sha256};
 
@@ -8,7 +9,7 @@ use crate::http::headers::{is_spelling_of, is_token};
 
 /// Headers that may be set on a request. The `Debug` form shows names only.
 #[derive(Clone, PartialEq, Eq)]
-pub struct InjectedHeaders(Vec<(String, String)>);
+pub struct InjectedHeaders(Vec<(Rc<str>, Rc<str>)>);
 
 /// Why the headers of an answer are not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +82,7 @@ impl InjectedHeaders {
         pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
         listed: &[String],
     ) -> Result<Self, HeaderProblem> {
-        let mut headers: Vec<(String, String)> = Vec::new();
+        let mut headers: Vec<(Rc<str>, Rc<str>)> = Vec::new();
         let mut bytes: usize = 0;
         for (name, value) in pairs {
             if headers.len() >= Self::MAX {
@@ -96,14 +97,14 @@ impl InjectedHeaders {
             }
             if headers
                 .iter()
-                .any(|(earlier, _)| is_spelling_of(earlier, &name))
+                .any(|(earlier, _)| is_spelling_of(earlier.as_bytes(), &name))
             {
                 return Err(HeaderProblem::Repeated);
             }
             if !is_value(value) {
                 return Err(HeaderProblem::Value);
             }
-            headers.push((name, value.to_owned()));
+            headers.push((name.into(), value.into()));
             bytes = bytes.saturating_add(value.len());
             if bytes > Self::MAX_BYTES {
                 return Err(HeaderProblem::TooMany);
@@ -123,7 +124,7 @@ impl InjectedHeaders {
     }
 
     /// Names and values.
-    pub fn as_slice(&self) -> &[(String, String)] {
+    pub fn as_slice(&self) -> &[(Rc<str>, Rc<str>)] {
         &self.0
     }
 }

@@ -143,7 +143,7 @@ impl Credential {
     }
 
     /// The headers to set, names in lower case.
-    pub fn headers(&self) -> &[(String, String)] {
+    pub fn headers(&self) -> &[(Rc<str>, Rc<str>)] {
         self.headers.as_slice()
     }
 

@@ -28,4 +28,4 @@ pub use known::{
 };
 pub use patience::Patience;
 pub use service::{ConsentAnswer, CredentialSource, PlacedBy, Profile, TokenService};
-pub use store::{Ask, CredentialStore};
+pub use store::{Ask, CredentialStore, Wanted};

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::answer::{Answer, Issued, link, number, object_of, printable, text, without_code};
 use super::headers::InjectedHeaders;
 use super::known::{AnswerProblem, AuthType, ConsentNeeded, CredentialFailure};
-use super::store::Ask;
+use super::store::{Ask, Wanted};
 use crate::callout::FetchAnswer;
 use crate::json::{Json, Object};
 use crate::oauth::Scopes;
@@ -22,10 +22,10 @@ pub(super) struct Rejected<'a> {
 /// The body of the call.
 pub(super) fn question(ask: &Ask<'_>) -> Map<String, Value> {
     let Ask {
-        source,
-        identity,
+        wanted: Wanted {
+            source, identity, ..
+        },
         token,
-        token_hash: _,
         request_id,
         operation,
     } = ask;

@@ -17,17 +17,24 @@ use crate::callout::{Fetch, FetchAnswer, FetchId, FetchIds};
 use crate::oauth::{Identity, TokenHash};
 use crate::sorted_map::SortedMap;
 
-/// A question about one user's credential for one server.
+/// One user's credential for one server.
 #[derive(Clone, Copy)]
-pub struct Ask<'a> {
-    /// Where the credential comes from.
+pub struct Wanted<'a> {
+    /// Where it comes from.
     pub source: &'a CredentialSource,
     /// Who is calling.
     pub identity: &'a Identity,
+    /// The hash of the verified token that the request came with.
+    pub token_hash: TokenHash,
+}
+
+/// A question about it.
+#[derive(Clone, Copy)]
+pub struct Ask<'a> {
+    /// About what.
+    pub wanted: Wanted<'a>,
     /// The verified token that the request came with.
     pub token: &'a str,
-    /// Its hash.
-    pub token_hash: TokenHash,
     /// The request's id, for the token service's log.
     pub request_id: Option<&'a str>,
     /// Method, and name of the tool, prompt or resource.
@@ -101,13 +108,25 @@ impl CredentialStore {
     }
 
     /// What is known of a credential; if nothing is, the token service will
-    /// be asked, once for all who ask for the same. A request that waits asks
-    /// again with the same `arrived_ms`, the time at which it came.
-    pub fn look_up(&mut self, ask: &Ask<'_>, arrived_ms: u64, now_ms: u64) -> Known {
-        let Some(service) = self.services.get(ask.source.service) else {
+    /// be asked `ask`, once for all who ask for the same. Without a question
+    /// there is none. A request that waits asks again with the same
+    /// `arrived_ms`, the time at which it came.
+    pub fn look_up<'a>(
+        &mut self,
+        wanted: Wanted<'a>,
+        ask: &dyn Fn() -> Option<Ask<'a>>,
+        arrived_ms: u64,
+        now_ms: u64,
+    ) -> Known {
+        let Wanted {
+            source,
+            identity,
+            token_hash,
+        } = wanted;
+        let Some(service) = self.services.get(source.service) else {
             return Known::Refused(CredentialFailure::Configuration);
         };
-        let key = CredentialKey::of(ask.identity, ask.token_hash, &service.id, ask.source);
+        let key = CredentialKey::of(identity, token_hash, &service.id, source);
         if self.pending.contains_key(&key) {
             return Known::Pending(key);
         }
@@ -122,7 +141,10 @@ impl CredentialStore {
         if self.pending.len() >= MAX_PENDING {
             return Known::Refused(CredentialFailure::Unavailable);
         }
-        self.pending.insert(key, Question::of(ask, service));
+        let Some(ask) = ask() else {
+            return Known::Refused(CredentialFailure::InvalidSubjectToken);
+        };
+        self.pending.insert(key, Question::of(&ask, service));
         self.queue.push_back(key);
         Known::Pending(key)
     }
@@ -341,7 +363,7 @@ impl Answered {
 impl fmt::Debug for Ask<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ask")
-            .field("server_id", &self.source.server_id)
+            .field("server_id", &self.wanted.source.server_id)
             .finish_non_exhaustive()
     }
 }

@@ -6,7 +6,7 @@ use super::Worker;
 use super::head::Head;
 use super::outcome::request_id_in;
 use crate::credential::{
-    Ask, ConsentNeeded, Credential, CredentialFailure, CredentialKey, Known, Patience,
+    Ask, ConsentNeeded, Credential, CredentialFailure, CredentialKey, Known, Patience, Wanted,
 };
 use crate::oauth::{Identity, bearer_token_of};
 use crate::record::CredentialUse;
@@ -79,19 +79,25 @@ pub(super) fn find(
     let Some(source) = &head.site.server.credential else {
         return Search::Over(Found::Unasked);
     };
-    let (Ok(Some(token)), Some(token_hash)) = (bearer_token_of(&head.headers), head.token) else {
+    let Some(token_hash) = head.token else {
         return Search::Over(Found::Failed(CredentialFailure::InvalidSubjectToken));
     };
-    let ask = Ask {
+    let wanted = Wanted {
         source,
         identity,
-        token: token.as_str(),
         token_hash,
-        request_id: request_id_in(&head.headers),
-        operation,
+    };
+    let ask = || {
+        Some(Ask {
+            wanted,
+            token: bearer_token_of(&head.headers).ok().flatten()?.as_str(),
+            request_id: request_id_in(&head.headers),
+            operation,
+        })
     };
     let asked_ms = earlier.map_or(now_ms, |wait| wait.patience.since_ms());
-    let key = match worker.credentials.look_up(&ask, asked_ms, now_ms) {
+    let known = worker.credentials.look_up(wanted, &ask, asked_ms, now_ms);
+    let key = match known {
         Known::Ready(credential) => {
             let how = match earlier {
                 None => CredentialUse::Cached,

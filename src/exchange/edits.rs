@@ -71,7 +71,7 @@ impl HeaderEdits {
     pub(crate) fn set_credential(&mut self, credential: &Credential) {
         let headers = credential.headers().iter();
         self.set
-            .extend(headers.map(|(name, value)| (name.clone().into(), value.clone().into())));
+            .extend(headers.map(|(name, value)| (name.into(), value.into())));
     }
 
     /// Sets the header by which a request says that its answer has to be

@@ -34,12 +34,7 @@ impl DecisionCounter {
     /// Whether it is the counter of this record, as far as a look at where the
     /// texts are can tell: `false` may be wrong.
     pub fn is_of(&self, record: &Record) -> bool {
-        let is_of_server = match (&self.server, &record.server) {
-            (Some(own), Some(server)) => Rc::ptr_eq(own, server),
-            (None, None) => true,
-            (Some(_), None) | (None, Some(_)) => false,
-        };
-        is_of_server
+        is_same(self.server.as_ref(), record.server.as_ref())
             && self.outcome == record.outcome
             && ptr::eq(self.reason, record.reason)
             && ptr::eq(self.method, method(record))
@@ -54,6 +49,14 @@ impl DecisionCounter {
             self.outcome.as_str(),
             self.reason
         )
+    }
+}
+
+fn is_same(one: Option<&Rc<str>>, other: Option<&Rc<str>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => Rc::ptr_eq(one, other),
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
     }
 }
 
@@ -84,6 +87,12 @@ impl CredentialCounter {
             server: record.server.clone(),
             result: record.credential?,
         })
+    }
+
+    /// As [`DecisionCounter::is_of`].
+    pub fn is_of(&self, record: &Record) -> bool {
+        is_same(self.server.as_ref(), record.server.as_ref())
+            && record.credential == Some(self.result)
     }
 
     /// Its name, labels included.
@@ -199,6 +208,29 @@ mod tests {
                 assert_eq!(counter.is_of(record), index == other, "{index} {other}");
                 assert_eq!(counter == DecisionCounter::of(record), index == other);
             }
+        }
+    }
+
+    #[test]
+    fn a_counter_of_credentials_is_that_of_one_server_and_one_result() {
+        let server: Rc<str> = "notes".into();
+        let record = |server: Option<&Rc<str>>, credential| Record {
+            server: server.map(Rc::clone),
+            credential,
+            ..Record::default()
+        };
+        let records = [
+            record(None, Some(CredentialUse::Cached)),
+            record(Some(&server), Some(CredentialUse::Cached)),
+            record(Some(&server), Some(CredentialUse::Fetched)),
+            record(Some(&"files".into()), Some(CredentialUse::Cached)),
+        ];
+        for (index, counted) in records.iter().enumerate() {
+            let counter = CredentialCounter::of(counted).unwrap();
+            for (other, record) in records.iter().enumerate() {
+                assert_eq!(counter.is_of(record), index == other, "{index} {other}");
+            }
+            assert!(!counter.is_of(&record(Some(&server), None)));
         }
     }
 

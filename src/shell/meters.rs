@@ -21,7 +21,8 @@ use crate::record::{Outcome, Record, WordHasher};
 #[derive(Debug, Default)]
 pub(super) struct Meters {
     ids: HashMap<Metric, Option<u32>, BuildHasherDefault<WordHasher>>,
-    decisions: Decisions,
+    decisions: Latest<DecisionCounter>,
+    credentials: Latest<CredentialCounter>,
     decision_milliseconds: Histogram,
     body_bytes: Histogram,
     /// No tick comes any more with which [`Self::tell`] is called.
@@ -30,10 +31,10 @@ pub(super) struct Meters {
     memory_bytes: usize,
 }
 
-/// The counter of the decision before, which is mostly that of the next.
-#[derive(Debug, Default)]
-struct Decisions {
-    counter: Option<(DecisionCounter, Option<u32>)>,
+/// The counter of the record before, which is mostly that of the next.
+#[derive(Debug)]
+struct Latest<C> {
+    counter: Option<(C, Option<u32>)>,
     /// How many the host was not told of.
     untold: i64,
 }
@@ -64,13 +65,17 @@ impl Meters {
     /// Counts a decision.
     pub(super) fn count(&mut self, record: &Record) {
         self.count_decision(record);
-        self.count_credential(record);
+        self.add_credential(record);
         if record.calls.iter().any(|call| call.unenforced.is_some()) {
             self.add_one(Metric::Fixed(UNENFORCED));
         }
         if !matches!(record.outcome, Outcome::Answered | Outcome::Aborted) {
             self.measure(record);
         }
+        self.tell_if_at_once();
+    }
+
+    fn tell_if_at_once(&mut self) {
         if self.tells_at_once {
             self.tell();
         }
@@ -88,6 +93,7 @@ impl Meters {
     /// Tells the host what it was not told of.
     pub(super) fn tell(&mut self) {
         self.decisions.tell();
+        self.credentials.tell();
         self.decision_milliseconds.tell(DECISION_MILLISECONDS);
         self.body_bytes.tell(BODY_BYTES);
     }
@@ -99,10 +105,10 @@ impl Meters {
     }
 
     fn count_decision(&mut self, record: &Record) {
-        if !self.decisions.is_of(record) {
+        if !self.decisions.is(|counter| counter.is_of(record)) {
             self.find_decision(record);
         }
-        self.decisions.untold = self.decisions.untold.saturating_add(1);
+        self.decisions.add_one();
     }
 
     #[cold]
@@ -116,9 +122,28 @@ impl Meters {
 
     /// Counts what became of an upstream credential.
     pub(super) fn count_credential(&mut self, record: &Record) {
-        if let Some(credential) = CredentialCounter::of(record) {
-            self.add_one(Metric::Credential(credential));
+        self.add_credential(record);
+        self.tell_if_at_once();
+    }
+
+    fn add_credential(&mut self, record: &Record) {
+        if record.credential.is_none() {
+            return;
         }
+        if !self.credentials.is(|counter| counter.is_of(record)) {
+            self.find_credential(record);
+        }
+        self.credentials.add_one();
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn find_credential(&mut self, record: &Record) {
+        self.credentials.tell();
+        self.credentials.counter = CredentialCounter::of(record).map(|counter| {
+            let id = self.id(MetricType::Counter, Metric::Credential(counter.clone()));
+            (counter, id)
+        });
     }
 
     /// Counts a response of which something was withheld.
@@ -165,10 +190,23 @@ impl Meters {
     }
 }
 
-impl Decisions {
-    fn is_of(&self, record: &Record) -> bool {
+impl<C> Default for Latest<C> {
+    fn default() -> Self {
+        Self {
+            counter: None,
+            untold: 0,
+        }
+    }
+}
+
+impl<C> Latest<C> {
+    fn is(&self, wanted: impl FnOnce(&C) -> bool) -> bool {
         let counter = self.counter.as_ref();
-        counter.is_some_and(|(counter, _)| counter.is_of(record))
+        counter.is_some_and(|(counter, _)| wanted(counter))
+    }
+
+    const fn add_one(&mut self) {
+        self.untold = self.untold.saturating_add(1);
     }
 
     fn tell(&mut self) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -95,6 +96,40 @@ def test_what_needs_no_credential_arrives_without(vault: Vault) -> None:
     outcome = vault.post(user, ECHO)
     arrived(outcome, None)
     assert outcome.audit["credential"] == "not_needed"
+
+
+def counted(gate: Gate) -> dict[tuple[str, str], int]:
+    """What became of credentials so far, by server and result."""
+    metrics = gate.admin("/stats/prometheus")
+    found = re.findall(r"^mcp_auth_credentials\{(.*)\} (\d+)$", metrics, re.M)
+    return {
+        (label(labels, "mcp_server"), label(labels, "mcp_result")): int(count)
+        for labels, count in found
+    }
+
+
+def label(labels: str, name: str) -> str:
+    found = re.search(rf'{name}="([^"]*)"', labels)
+    return found[1] if found else ""
+
+
+def test_each_result_of_a_credential_is_counted_once_for_its_server(vault: Vault) -> None:
+    before = counted(vault.gate)
+    user, other = vault.user(), vault.user(KEYS)
+    vault.service.script = lambda asked: (
+        not_required() if asked.json["subject"]["id"] == other else authenticated(f"up-{user}")
+    )
+    for number in range(40):
+        arrived(vault.post(user, ECHO), f"Bearer up-{user}")
+        if number % 10 == 0:
+            arrived(vault.post(other, ECHO, KEYS), None)
+    wanted = {("notes", "fetched"): 1, ("notes", "cached"): 39, ("keys", "not_needed"): 4}
+
+    def grown() -> dict[tuple[str, str], int]:
+        now = counted(vault.gate)
+        return {key: now[key] - before.get(key, 0) for key in now if now[key] != before.get(key, 0)}
+
+    vault.gate.recorder.wait("all of them", lambda: grown() == wanted)
 
 
 def test_token_exchange_gives_each_user_the_token_for_theirs(vault: Vault) -> None:

@@ -15,7 +15,7 @@ fn fails_closed(service: TokenService, status: u16, body: &[u8]) {
             assert_eq!(status, 200);
             assert!(!credential.headers().is_empty());
             for (name, value) in credential.headers() {
-                assert!(["authorization", "x-api-key"].contains(&name.as_str()));
+                assert!(["authorization", "x-api-key"].contains(&&**name));
                 assert!(
                     value
                         .bytes()

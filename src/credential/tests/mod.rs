@@ -104,15 +104,19 @@ impl Desk {
 
     /// A request that came earlier.
     fn ask_again(&mut self, arrived_ms: u64) -> Known {
-        let ask = Ask {
+        let wanted = Wanted {
             source: &self.source,
             identity: &self.identity,
-            token: &self.token,
             token_hash: TokenHashKey::new([7; 16]).hash(self.token.as_bytes()),
+        };
+        let ask = Ask {
+            wanted,
+            token: &self.token,
             request_id: Some(&self.request_id),
             operation: Some((&self.operation.0, self.operation.1.as_deref())),
         };
-        self.store.look_up(&ask, arrived_ms, self.now_ms)
+        self.store
+            .look_up(wanted, &|| Some(ask), arrived_ms, self.now_ms)
     }
 
     fn calls(&mut self) -> Vec<Fetch> {
@@ -194,7 +198,7 @@ fn error(code: &str) -> Value {
 fn bearer(credential: &Credential) -> &str {
     assert_eq!(credential.headers().len(), 1);
     let (name, value) = &credential.headers()[0];
-    assert_eq!(name, "authorization");
+    assert_eq!(&**name, "authorization");
     value
 }
 

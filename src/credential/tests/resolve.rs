@@ -73,8 +73,8 @@ fn a_credential_is_given_and_not_printed() {
     assert_eq!(
         credential.headers(),
         [
-            ("authorization".to_owned(), "Bearer secret-1".to_owned()),
-            ("x-api-key".to_owned(), "key 2".to_owned()),
+            ("authorization".into(), "Bearer secret-1".into()),
+            ("x-api-key".into(), "key 2".into()),
         ]
     );
     assert_eq!(credential.version(), Some("17"));
