@@ -7,6 +7,8 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +24,7 @@ from .affinity import Cores
 from .chains import Places
 from .load import Generator
 from .rounds import Timing
-from .stage import envoy_with, start_servers
+from .stage import Stage, envoy_with, in_turn, start_servers
 from .targets import Results, judge
 from .tools import DIRECTORY
 
@@ -85,7 +87,7 @@ def run(wanted: Wanted, processes: Processes, directory: Path) -> bool:
         if wanted.wants(workload.name, workload.in_short)
     ]
     results = Results({})
-    measured: dict[str, rounds.Found] = {}
+    measured: Mapping[str, rounds.Found] = {}
     found_streams, found_memory = None, None
     timing = Timing(wanted.rounds, wanted.seconds)
 
@@ -96,18 +98,20 @@ def run(wanted: Wanted, processes: Processes, directory: Path) -> bool:
     listed = [name for name in makers if name in names]
     ports = free_ports(len(listed))
     listeners = [makers[name](port) for name, port in zip(listed, ports, strict=True)]
-    if listeners:
-        with envoy_with(processes, envoy, cores, listeners, places, directory) as stage:
-            for workload in chosen:
-                say(workload.title)
-                measured[workload.name] = rounds.measure(
-                    stage, generator, workload, timing, processes.check
-                )
-                report.print_workload(measured[workload.name])
-            if with_streams:
-                say("event streams")
-                found_streams = streams.measure(stage, cores, made, wanted.rounds, processes.check)
-                report.print_streams(found_streams)
+
+    def open_stage(number: int) -> AbstractContextManager[Stage]:
+        return envoy_with(processes, envoy, cores, in_turn(listeners, number), places, directory)
+
+    if chosen:
+        say(f"{len(chosen)} workloads in {wanted.rounds} rounds")
+        measured = rounds.measure(open_stage, generator, chosen, timing, processes.check)
+        for found in measured.values():
+            report.print_workload(found)
+    if with_streams:
+        say("event streams")
+        with open_stage(0) as stage:
+            found_streams = streams.measure(stage, cores, made, wanted.rounds, processes.check)
+        report.print_streams(found_streams)
 
     if wanted.wants("memory", True):
         say("memory")

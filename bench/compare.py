@@ -15,6 +15,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,7 +32,7 @@ from .chains import Chain, Places
 from .load import Generator
 from .material import MANY_RULES, RULES, Material
 from .rounds import Timing
-from .stage import envoy_with, start_servers
+from .stage import Stage, envoy_with, in_turn, start_servers
 from .targets import throughput_ratios
 from .tools import DIRECTORY
 from .workloads import FILTER, FILTER_KEPT, FILTER_MANY, Series, Workload, all_of
@@ -144,27 +145,28 @@ def compare_requests(
     listeners: list[Chain] = []
     for name in dict.fromkeys(name for name, _ in pairs):
         listeners += both(name, free_ports(2), ours, theirs, made, known)
+
+    def open_stage(number: int) -> AbstractContextManager[Stage]:
+        return envoy_with(processes, envoy, cores, in_turn(listeners, number), ours, directory)
+
+    measured = rounds.measure(
+        open_stage, generator, [workload for _, workload in pairs], timing, processes.check
+    )
     rows = []
-    with envoy_with(processes, envoy, cores, listeners, ours, directory) as stage:
-        for name, workload in pairs:
-            say(workload.title)
-            found = rounds.measure(stage, generator, workload, timing, processes.check)
-            ratios = throughput_ratios(found, name, f"{BASE}-{name}")
-            cpu = [
-                one.cpu_us / other.cpu_us
-                for one, other in zip(
-                    found.series[name].turns, found.series[f"{BASE}-{name}"].turns, strict=True
-                )
-            ]
-            counted = [
-                one.instructions / other.instructions
-                for one, other in zip(
-                    found.series[name].turns, found.series[f"{BASE}-{name}"].turns, strict=True
-                )
-                if one.instructions and other.instructions
-            ]
-            figures = (ratios, cpu, counted)
-            rows.append([workload.title, *(report.spread(figure, ".3f") for figure in figures)])
+    for name, workload in pairs:
+        found = measured[workload.name]
+        turns = list(
+            zip(found.series[name].turns, found.series[f"{BASE}-{name}"].turns, strict=True)
+        )
+        ratios = throughput_ratios(found, name, f"{BASE}-{name}")
+        cpu = [one.cpu_us / other.cpu_us for one, other in turns]
+        counted = [
+            one.instructions / other.instructions
+            for one, other in turns
+            if one.instructions and other.instructions
+        ]
+        figures = (ratios, cpu, counted)
+        rows.append([workload.title, *(report.spread(figure, ".3f") for figure in figures)])
     print("\nthis tree, of the base (median of the rounds; least and most)")
     report.print_table(["", "requests/s", "processor time", "Envoy's instructions"], rows)
 

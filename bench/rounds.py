@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 
 from demo.stack.errors import StackError
@@ -19,6 +20,12 @@ from .workloads import FILTER, NATIVE, UNCACHED, Series, Workload
 SHARE = 0.5
 # A chain that can hardly do that rate would show its own limit instead.
 MOST_SHARE = 0.8
+
+# So much longer, since one request in a hundred says what is found.
+STEADY_TURNS = 2
+
+# For so many seconds each series runs in a new Envoy before it is measured.
+WARM_UP_SECONDS = 1.0
 
 # Answers that were cut off when the time was over, or refused for a moment.
 MOST_FAILED_SHARE = 0.001
@@ -75,27 +82,60 @@ class Timing:
     seconds: float
 
 
+# Starts Envoy for the round of this number, and stops it.
+Open = Callable[[int], AbstractContextManager[Stage]]
+
+
 def measure(
+    open_stage: Open,
+    generator: Generator,
+    workloads: Sequence[Workload],
+    timing: Timing,
+    check: Callable[[], None],
+) -> dict[str, Found]:
+    """All rounds of all workloads.
+
+    Each round has an Envoy of its own: where code and data come to lie in memory differs from
+    process to process, and with it what a request costs, by several parts in a hundred.
+    """
+    found = {
+        workload.name: Found(
+            workload.title, {series.chain: Measured() for series in workload.series}
+        )
+        for workload in workloads
+    }
+    for number in range(timing.rounds):
+        with open_stage(number) as stage:
+            for workload in workloads:
+                _progress(workload, number, timing.rounds)
+                _measure_round(
+                    stage, generator, workload, number, timing.seconds, check, found[workload.name]
+                )
+    steady = [workload for workload in workloads if workload.steady]
+    if steady:
+        with open_stage(0) as stage:
+            for workload in steady:
+                _measure_latency(stage, generator, workload, timing, check, found[workload.name])
+    return found
+
+
+def _measure_round(
     stage: Stage,
     generator: Generator,
     workload: Workload,
-    timing: Timing,
+    number: int,
+    seconds: float,
     check: Callable[[], None],
-) -> Found:
-    """All rounds of one workload, after one that is not counted."""
-    found = Found(workload.title, {series.chain: Measured() for series in workload.series})
-    for series in workload.series:
+    found: Found,
+) -> None:
+    order = _order(workload.series, number)
+    for series in order:
         stage.probe(series.chain, series.request, passes=workload.passes)
-    for number in range(-1, timing.rounds):
-        for series in _order(workload.series, number):
-            check()
-            turn = _turn(stage, generator, workload, series, timing.seconds)
-            if number >= 0:
-                found.series[series.chain].turns.append(turn)
-        _progress(workload, number, timing.rounds)
-    if workload.steady:
-        _measure_latency(stage, generator, workload, timing, check, found)
-    return found
+        _turn(stage, generator, workload, series, WARM_UP_SECONDS)
+    for series in order:
+        check()
+        turn = _turn(stage, generator, workload, series, seconds)
+        found.series[series.chain].turns.append(turn)
 
 
 def _measure_latency(
@@ -115,14 +155,15 @@ def _measure_latency(
     able = [
         series for series in workload.series if found.rate <= throughput[series.chain] * MOST_SHARE
     ]
+    for series in able:
+        _turn(stage, generator, workload, series, WARM_UP_SECONDS)
     for number in range(timing.rounds):
         for series in _order(able, number):
             check()
             stage.truncate_logs()
             port = stage.ports[series.chain]
-            result = generator.steady(
-                port, series.request, workload.load, found.rate, timing.seconds
-            )
+            seconds = timing.seconds * STEADY_TURNS
+            result = generator.steady(port, series.request, workload.load, found.rate, seconds)
             _must_be_good(workload, series, result)
             steady = SteadyTurn(result.p50 * 1e6, result.p99 * 1e6)
             found.series[series.chain].steady.append(steady)
