@@ -34,6 +34,7 @@ fmt: ## Format the Rust code
 	cargo fmt --all
 
 lint: ## Check formatting and lints, native and wasm32, and that the fuzz targets' lock file fits
+	@if command -v rustup >/dev/null; then rustup target add wasm32-wasip1; fi
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo clippy --locked --target wasm32-wasip1 --package mcp-auth-filter -- -D warnings

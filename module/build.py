@@ -12,7 +12,7 @@ from demo.stack.node import install
 from demo.stack.places import CACHE, ROOT
 from demo.stack.processes import Processes
 from demo.stack.stamps import once
-from demo.stack.tools import require_cargo
+from demo.stack.tools import require_cargo, require_target
 
 from .hints import with_hints
 from .order import in_order
@@ -33,6 +33,7 @@ PASSES = (
 def compiled(processes: Processes, root: Path = ROOT, target: Path | None = None) -> Path:
     """The module as cargo builds it."""
     require_cargo()
+    require_target(processes, TARGET, root)
     target = target or root / "target"
     processes.run(
         "the build of the filter",

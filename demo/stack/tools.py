@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from pathlib import Path
 
 from .errors import StackError
 from .processes import Processes
@@ -12,9 +13,16 @@ OLDEST_NODE = 20
 
 
 def require_cargo() -> None:
-    """Rust, to build the module. rustup then fetches the version and target by itself."""
+    """Rust, to build the filter and the token service. rustup then fetches the version."""
     if shutil.which("cargo") is None:
         raise StackError("cargo is not on the PATH; install Rust with rustup: https://rustup.rs")
+
+
+def require_target(processes: Processes, target: str, root: Path) -> None:
+    """The target, also where this version of Rust was there before without it:
+    rustup fetches a target by itself only together with the version."""
+    if shutil.which("rustup") is not None:
+        processes.run("fetching the target", ["rustup", "target", "add", target], cwd=root)
 
 
 def require_node(processes: Processes) -> None:
