@@ -30,7 +30,8 @@ from .tools import DIRECTORY
 
 RESULTS = ROOT / "bench" / "results"
 FEWEST_ROUNDS = 7
-SECONDS, SHORT_SECONDS = 2.0, 1.0
+TURNS, SHORT_TURNS = 3, 1
+SECONDS = 1.0
 MORE_TOKENS, SHORT_MORE_TOKENS = 50_000, 10_000
 
 
@@ -40,6 +41,7 @@ class Wanted:
 
     short: bool
     rounds: int
+    turns: int
     seconds: float
     only: frozenset[str]
     more_tokens: int
@@ -89,7 +91,7 @@ def run(wanted: Wanted, processes: Processes, directory: Path) -> bool:
     results = Results({})
     measured: Mapping[str, rounds.Found] = {}
     found_streams, found_memory = None, None
-    timing = Timing(wanted.rounds, wanted.seconds)
+    timing = Timing(wanted.rounds, wanted.turns, wanted.seconds)
 
     with_streams = wanted.wants("stream", True)
     names = {series.chain for workload in chosen for series in workload.series}
@@ -136,6 +138,7 @@ def run(wanted: Wanted, processes: Processes, directory: Path) -> bool:
         "machine": report.machine(),
         "own_core": cores.apart,
         "rounds": wanted.rounds,
+        "turns": wanted.turns,
         "seconds": wanted.seconds,
     }
     write(results, report.as_json(results, verdicts, circumstances))
@@ -157,9 +160,9 @@ def write(results: Results, document: str) -> None:
 def arguments() -> Wanted:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--short", action="store_true", help="the main workloads, a second each")
+    parser.add_argument("--short", action="store_true", help="the main workloads, a turn each")
     parser.add_argument("--rounds", type=int, default=FEWEST_ROUNDS)
-    parser.add_argument("--seconds", type=float, help="how long each turn takes")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="how long each turn takes")
     parser.add_argument(
         "--only", default="", help="names of workloads, with commas; also `stream` and `memory`"
     )
@@ -170,10 +173,11 @@ def arguments() -> Wanted:
     )
     parser.add_argument("--module", type=Path, help="a module that was built before")
     given = parser.parse_args()
-    seconds = given.seconds or (SHORT_SECONDS if given.short else SECONDS)
     more = given.tokens or (SHORT_MORE_TOKENS if given.short else MORE_TOKENS)
     only = frozenset(name for name in given.only.split(",") if name)
-    return Wanted(given.short, given.rounds, max(seconds, 1.0), only, more, given.module)
+    turns = SHORT_TURNS if given.short else TURNS
+    seconds = max(given.seconds, 1.0)
+    return Wanted(given.short, given.rounds, turns, seconds, only, more, given.module)
 
 
 def main() -> None:

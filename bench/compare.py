@@ -42,7 +42,7 @@ WORKLOADS = (
     "refused-no-token", "refused-tool",
 )  # fmt: skip
 BASE = "base"
-ROUNDS, SECONDS = 7, 1.0
+ROUNDS, TURNS, SECONDS = 7, 3, 1.0
 
 # A scenario is run so often, and so often: the difference is without its making ready.
 FEW, MANY = 10, 60
@@ -269,7 +269,7 @@ def main() -> None:
                     which: build(processes, tree, directory / f"{which}.wasm")
                     for which, tree in (("this", this), (BASE, base))
                 }
-                timing = Timing(given.rounds, max(given.seconds, 1.0))
+                timing = Timing(given.rounds, TURNS, max(given.seconds, 1.0))
                 compare_requests(processes, modules, fields_of(base), timing, directory)
             compare_instructions(processes, this, base)
     except Stopped as signal:

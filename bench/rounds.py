@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
+from typing import TypeVar
 
 from demo.stack.errors import StackError
 
@@ -16,13 +18,12 @@ from .stage import Stage
 from .usage import cpu_seconds, stats
 from .workloads import FILTER, NATIVE, UNCACHED, Series, Workload
 
+T = TypeVar("T")
+
 # What the latency is measured at, as a share of what the slower chain can do.
 SHARE = 0.5
 # A chain that can hardly do that rate would show its own limit instead.
 MOST_SHARE = 0.8
-
-# So much longer, since one request in a hundred says what is found.
-STEADY_TURNS = 2
 
 # For so many seconds each series runs in a new Envoy before it is measured.
 WARM_UP_SECONDS = 1.0
@@ -33,7 +34,7 @@ MOST_FAILED_SHARE = 0.001
 
 @dataclass(frozen=True)
 class Turn:
-    """One series in one round. `busy` is how much of a core Envoy used; `instructions` are
+    """One turn of one series. `busy` is how much of a core Envoy used; `instructions` are
     those of a request in Envoy's user space, where the machine lets them be counted."""
 
     throughput: float
@@ -47,7 +48,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class SteadyTurn:
-    """Latencies at a fixed rate, in microseconds."""
+    """Latencies at a fixed rate in one turn, in microseconds."""
 
     p50_us: float
     p99_us: float
@@ -55,7 +56,7 @@ class SteadyTurn:
 
 @dataclass
 class Measured:
-    """All rounds of one series."""
+    """All rounds of one series, of each the middle turn."""
 
     turns: list[Turn] = field(default_factory=list)
     steady: list[SteadyTurn] = field(default_factory=list)
@@ -76,9 +77,11 @@ class Found:
 
 @dataclass(frozen=True)
 class Timing:
-    """How long, and how often."""
+    """How often, and how long each turn takes. Of the turns that a series has in a round the
+    middle one counts: on a machine with neighbours, one in a few is slow for their reasons."""
 
     rounds: int
+    turns: int
     seconds: float
 
 
@@ -109,13 +112,18 @@ def measure(
             for workload in workloads:
                 _progress(workload, number, timing.rounds)
                 _measure_round(
-                    stage, generator, workload, number, timing.seconds, check, found[workload.name]
+                    stage, generator, workload, number, timing, check, found[workload.name]
                 )
     steady = [workload for workload in workloads if workload.steady]
-    if steady:
-        with open_stage(0) as stage:
+    for workload in steady:
+        found[workload.name].rate = _half_of_the_slower(found[workload.name])
+    for number in range(timing.rounds if steady else 0):
+        with open_stage(number) as stage:
             for workload in steady:
-                _measure_latency(stage, generator, workload, timing, check, found[workload.name])
+                _progress(workload, number, timing.rounds, "latency ")
+                _measure_latency(
+                    stage, generator, workload, number, timing, check, found[workload.name]
+                )
     return found
 
 
@@ -124,50 +132,68 @@ def _measure_round(
     generator: Generator,
     workload: Workload,
     number: int,
-    seconds: float,
+    timing: Timing,
     check: Callable[[], None],
     found: Found,
 ) -> None:
-    order = _order(workload.series, number)
-    for series in order:
+    for series in _order(workload.series, number):
         stage.probe(series.chain, series.request, passes=workload.passes)
         _turn(stage, generator, workload, series, WARM_UP_SECONDS)
-    for series in order:
-        check()
-        turn = _turn(stage, generator, workload, series, seconds)
-        found.series[series.chain].turns.append(turn)
+    turns: dict[str, list[Turn]] = {series.chain: [] for series in workload.series}
+    for again in range(timing.turns):
+        for series in _order(workload.series, number + again):
+            check()
+            turns[series.chain].append(_turn(stage, generator, workload, series, timing.seconds))
+    for chain, taken in turns.items():
+        found.series[chain].turns.append(_middle(taken, lambda turn: turn.throughput))
+
+
+def _half_of_the_slower(found: Found) -> int:
+    """What latencies are measured at: half of what the slower chain can do."""
+    slower = min(
+        _throughput(found, name) for name in (NATIVE, UNCACHED, FILTER) if name in found.series
+    )
+    return max(int(slower * SHARE), 1)
+
+
+def _throughput(found: Found, chain: str) -> float:
+    return statistics.median(turn.throughput for turn in found.series[chain].turns)
 
 
 def _measure_latency(
     stage: Stage,
     generator: Generator,
     workload: Workload,
+    number: int,
     timing: Timing,
     check: Callable[[], None],
     found: Found,
 ) -> None:
-    throughput = {
-        name: sorted(turn.throughput for turn in measured.turns)[timing.rounds // 2]
-        for name, measured in found.series.items()
-    }
-    slower = min(throughput[name] for name in (NATIVE, UNCACHED, FILTER) if name in throughput)
-    found.rate = max(int(slower * SHARE), 1)
+    assert found.rate is not None
     able = [
-        series for series in workload.series if found.rate <= throughput[series.chain] * MOST_SHARE
+        series
+        for series in workload.series
+        if found.rate <= _throughput(found, series.chain) * MOST_SHARE
     ]
-    for series in able:
+    for series in _order(able, number):
         _turn(stage, generator, workload, series, WARM_UP_SECONDS)
-    for number in range(timing.rounds):
-        for series in _order(able, number):
+    turns: dict[str, list[SteadyTurn]] = {series.chain: [] for series in able}
+    for again in range(timing.turns):
+        for series in _order(able, number + again):
             check()
             stage.truncate_logs()
             port = stage.ports[series.chain]
-            seconds = timing.seconds * STEADY_TURNS
-            result = generator.steady(port, series.request, workload.load, found.rate, seconds)
+            result = generator.steady(
+                port, series.request, workload.load, found.rate, timing.seconds
+            )
             _must_be_good(workload, series, result)
-            steady = SteadyTurn(result.p50 * 1e6, result.p99 * 1e6)
-            found.series[series.chain].steady.append(steady)
-        _progress(workload, number, timing.rounds, "latency ")
+            turns[series.chain].append(SteadyTurn(result.p50 * 1e6, result.p99 * 1e6))
+    for chain, taken in turns.items():
+        found.series[chain].steady.append(_middle(taken, lambda turn: turn.p99_us))
+
+
+def _middle(taken: Sequence[T], figure: Callable[[T], float]) -> T:
+    return sorted(taken, key=figure)[len(taken) // 2]
 
 
 def _turn(
