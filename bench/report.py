@@ -69,12 +69,13 @@ def print_streams(found: FoundStreams) -> None:
         [
             DESCRIPTIONS[chain],
             spread(first, ",.0f"),
+            spread(found.answer_us[chain], ",.0f"),
             f"{found.vm_growth[chain] / MEBIBYTE:.1f}",
             f"{found.resident_growth[chain] / MEBIBYTE:.1f}",
         ]
         for chain, first in found.first_event_us.items()
     ]
-    print_table(["", "first event µs", "VM grew MiB", "process grew MiB"], rows)
+    print_table(["", "first event µs", "plain answer µs", "VM grew MiB", "process grew MiB"], rows)
 
 
 def print_memory(found: FoundMemory) -> None:

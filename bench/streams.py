@@ -1,4 +1,8 @@
-"""Event streams: when the first event comes, and what many open ones take."""
+"""Event streams: when the first event comes, and what many open ones take.
+
+Beside the first event stands a plain answer to the same kind of request: what both come
+later by than without a filter is the decision on the request and not the stream.
+"""
 
 from __future__ import annotations
 
@@ -23,17 +27,20 @@ from .workloads import FILTER, NATIVE, NONE
 PATIENCE = 10.0
 # What makes the upstream answer with a stream.
 MARK = b'"text":"stream"'
-EVENT = b"data: "
+EVENT, ANSWER = b"data: ", b'{"jsonrpc"'
 END = b"\r\n0\r\n\r\n"
-STREAMS_PER_ROUND = 40
+# In a round, on a connection of its own each time.
+TIMES = 40
 OPEN_TOGETHER = 200
 
 
 @dataclass
 class FoundStreams:
-    """Time to the first event, the median of each round in microseconds; memory in bytes."""
+    """Times to the first event and to a plain answer, the median of each round in microseconds;
+    memory in bytes."""
 
     first_event_us: dict[str, list[float]] = field(default_factory=dict)
+    answer_us: dict[str, list[float]] = field(default_factory=dict)
     open_together: int = OPEN_TOGETHER
     vm_growth: dict[str, int] = field(default_factory=dict)
     resident_growth: dict[str, int] = field(default_factory=dict)
@@ -48,18 +55,21 @@ def measure(
 ) -> FoundStreams:
     """All rounds, after one that is not counted."""
     found = FoundStreams()
-    body = material.call(material.tool(RULES), 0).replace(b'"text":""', MARK)
-    request = _bytes_of(Request(body, made.warm))
+    plain = material.call(material.tool(RULES), 0)
+    asked = _bytes_of(Request(plain, made.warm))
+    request = _bytes_of(Request(plain.replace(b'"text":""', MARK), made.warm))
     chains = (NONE, NATIVE, FILTER)
     with cores.of(cores.others):
         for number in range(-1, rounds):
             start = number % len(chains)
             for chain in (*chains[start:], *chains[:start]):
                 check()
-                took = [_first_event(stage.ports[chain], request) for _ in range(STREAMS_PER_ROUND)]
+                port = stage.ports[chain]
+                event = _median([_seconds_to(EVENT, port, request) for _ in range(TIMES)])
+                answer = _median([_seconds_to(ANSWER, port, asked) for _ in range(TIMES)])
                 if number >= 0:
-                    median = statistics.median(took) * 1e6
-                    found.first_event_us.setdefault(chain, []).append(median)
+                    found.first_event_us.setdefault(chain, []).append(event)
+                    found.answer_us.setdefault(chain, []).append(answer)
         for chain in chains:
             check()
             vm, resident = settled_vm_bytes(stage.admin), resident_bytes(stage.envoy.pid)
@@ -76,17 +86,21 @@ def _bytes_of(request: Request) -> bytes:
     return "\r\n".join(lines).encode() + request.body
 
 
-def _first_event(port: int, request: bytes) -> float:
-    """Seconds from the request to the first byte of the first event."""
+def _median(seconds: list[float]) -> float:
+    return statistics.median(seconds) * 1e6
+
+
+def _seconds_to(mark: bytes, port: int, request: bytes) -> float:
+    """Seconds from the request until something has come."""
     with socket.create_connection((LOOPBACK, port), timeout=PATIENCE) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         began = time.perf_counter()
         connection.sendall(request)
         received = b""
-        while EVENT not in received:
+        while mark not in received:
             part = connection.recv(65536)
             if not part:
-                raise StackError(f"a stream ended before its first event: {received!r}")
+                raise StackError(f"an answer ended before {mark!r}: {received!r}")
             received += part
         return time.perf_counter() - began
 
