@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+import csv
 import itertools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +24,11 @@ MICROSECONDS = 1e-6
 # More than the connections that are open when a run of wrk ends, whose requests
 # have been sent and are not counted.
 SENT_UNCOUNTED = 512
+
+# At a fixed rate, so many seconds pass before latencies count: connections are opened then.
+OPENING = 0.2
+# vegeta's own collections of garbage would be the longest latencies; a turn is short.
+WITHOUT_COLLECTIONS = {"GOGC": "off"}
 
 H1, H2 = "HTTP/1.1", "HTTP/2"
 
@@ -85,7 +91,8 @@ class Generator:
     def steady(self, port: int, request: Request, load: Load, rate: int, seconds: float) -> Result:
         """So many requests a second, whatever the answers do; latencies as if none had waited."""
         targets = self._directory / "targets.json"
-        count = int(rate * seconds) + 1
+        lasts = OPENING + seconds
+        count = int(rate * lasts) + 1
         with open(targets, "w", encoding="ascii") as file:
             for headers in itertools.islice(self._header_sets(port, request), count):
                 file.write(json.dumps(_target(port, request.body, headers)) + "\n")
@@ -94,7 +101,7 @@ class Generator:
         found = self._directory / "found.bin"
         attack = [
             *(str(self._tools.vegeta), "attack", "-format=json", "-lazy", f"-targets={targets}"),
-            *(f"-rate={rate}/1s", f"-duration={seconds}s", f"-output={found}"),
+            *(f"-rate={rate}/1s", f"-duration={lasts}s", f"-output={found}"),
             *(f"-max-connections={load.connections}", f"-connections={load.connections}"),
             *("-workers=64", "-max-workers=1024", "-max-body=0"),
         ]
@@ -102,9 +109,9 @@ class Generator:
             attack.remove("-lazy")
         if load.protocol == H2:
             attack.append("-h2c")
-        self._run(attack, seconds)
-        report = [str(self._tools.vegeta), "report", "-type=json", str(found)]
-        return _read_vegeta(self._run(report, seconds))
+        self._run(attack, lasts, WITHOUT_COLLECTIONS)
+        rows = [str(self._tools.vegeta), "encode", "-to=csv", str(found)]
+        return _read_vegeta(self._run(rows, lasts), seconds)
 
     def _wrk(self, port: int, request: Request, load: Load, seconds: float) -> Result:
         headers = self._directory / "headers.txt"
@@ -150,9 +157,11 @@ class Generator:
         ]
         return _read_h2load(self._run(command, seconds), log, seconds)
 
-    def _run(self, command: list[str], seconds: float) -> str:
+    def _run(
+        self, command: list[str], seconds: float, env: Mapping[str, str] | None = None
+    ) -> str:
         with self._cores.of(self._cores.others):
-            status, output = self._processes.capture(command, seconds=seconds + 60)
+            status, output = self._processes.capture(command, env=env, seconds=seconds + 60)
         if status != 0:
             raise StackError(f"{Path(command[0]).name} failed:\n{output}")
         return output
@@ -187,16 +196,25 @@ def _target(port: int, body: bytes, headers: dict[str, str]) -> dict[str, object
     }
 
 
-def _read_vegeta(output: str) -> Result:
-    report = json.loads(output)
-    codes = {int(code): count for code, count in report["status_codes"].items()}
+def _read_vegeta(output: str, seconds: float) -> Result:
+    """Of what `vegeta encode` writes: when a request was sent, the status, and what it took.
+
+    Times are in nanoseconds; the status is 0 where there was no answer.
+    """
+    rows = [
+        (int(sent), int(code), int(took))
+        for sent, code, took, *_ in csv.reader(output.splitlines())
+    ]
+    began = min((sent for sent, _, _ in rows), default=0) + OPENING * 1e9
+    counted = [(code, took * 1e-9) for sent, code, took in rows if sent >= began]
+    latencies = sorted(took for _, took in counted)
     return Result(
-        seconds=report["duration"] * 1e-9,
-        requests=report["requests"],
-        refused=sum(count for code, count in codes.items() if code >= 400),
-        failed=codes.get(0, 0),
-        p50=report["latencies"]["50th"] * 1e-9,
-        p99=report["latencies"]["99th"] * 1e-9,
+        seconds=seconds,
+        requests=len(counted),
+        refused=sum(1 for code, _ in counted if code >= 400),
+        failed=sum(1 for code, _ in counted if code == 0),
+        p50=_percentile(latencies, 0.5),
+        p99=_percentile(latencies, 0.99),
     )
 
 
@@ -207,14 +225,17 @@ def _read_h2load(output: str, log: Path, seconds: float) -> Result:
     good, moved, refused, broken = (int(code) for code in codes.groups())
     took = sorted(int(line.split()[2]) for line in log.read_text(encoding="ascii").splitlines())
 
-    def percentile(share: float) -> float:
-        return took[min(int(len(took) * share), len(took) - 1)] * MICROSECONDS if took else 0.0
-
     return Result(
         seconds=seconds,
         requests=good + moved + refused + broken,
         refused=refused,
         failed=broken,
-        p50=percentile(0.5),
-        p99=percentile(0.99),
+        p50=_percentile(took, 0.5) * MICROSECONDS,
+        p99=_percentile(took, 0.99) * MICROSECONDS,
     )
+
+
+def _percentile(ascending: Sequence[float], share: float) -> float:
+    if not ascending:
+        return 0.0
+    return ascending[min(int(len(ascending) * share), len(ascending) - 1)]
