@@ -63,10 +63,10 @@ test-e2e: ## The filter in a real Envoy, in both header modes, against a recordi
 	@$(TEST_PYTHON) -m pytest -q -n 2 --dist loadfile tests/e2e --ignore=tests/e2e/keycloak
 
 test-clients: ## The official clients, a browser, and both protocol eras through the filter
-	@$(TEST_PYTHON) -m pytest -q tests/clients
+	@$(TEST_PYTHON) -m pytest -q -n 2 --dist loadfile tests/clients
 
 test-whole: ## Gate, token service and provider together: killed, slow, rotating, asked by many, two replicas
-	@$(TEST_PYTHON) -m pytest -q tests/whole
+	@$(TEST_PYTHON) -m pytest -q -n 2 tests/whole
 
 test-conformance: ## The official conformance suite says the same with the gate as without it; the differences are printed
 	@$(TEST_PYTHON) -m tests.conformance.run
