@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -259,6 +260,16 @@ class Gate:
         for line in self.admin(f"/stats?filter=^{name}$").splitlines():
             return int(line.rpartition(": ")[2])
         return 0
+
+    def counters(self, name: str) -> dict[frozenset[str], int]:
+        """The filter's counters of this name, by their labels as Prometheus has them.
+
+        The filter tells Envoy of decisions and credentials a little later, so
+        those of an earlier test may still be on their way.
+        """
+        pattern = rf"^mcp_auth_{name}\{{(.*)\}} (\d+)$"
+        found = re.findall(pattern, self.admin("/stats/prometheus"), re.M)
+        return {frozenset(labels.split(",")): int(count) for labels, count in found}
 
     def wait_for_requests(self, count: int) -> None:
         """Wait until Envoy has exactly that many requests that are not answered."""
