@@ -30,7 +30,7 @@ from .tools import DIRECTORY
 
 RESULTS = ROOT / "bench" / "results"
 FEWEST_ROUNDS = 7
-TURNS, SHORT_TURNS = 3, 1
+TURNS, LATENCY_TURNS, SHORT_TURNS = 3, 5, 1
 SECONDS = 1.0
 MORE_TOKENS, SHORT_MORE_TOKENS = 50_000, 10_000
 
@@ -42,6 +42,7 @@ class Wanted:
     short: bool
     rounds: int
     turns: int
+    latency_turns: int
     seconds: float
     only: frozenset[str]
     more_tokens: int
@@ -91,7 +92,7 @@ def run(wanted: Wanted, processes: Processes, directory: Path) -> bool:
     results = Results({})
     measured: Mapping[str, rounds.Found] = {}
     found_streams, found_memory = None, None
-    timing = Timing(wanted.rounds, wanted.turns, wanted.seconds)
+    timing = Timing(wanted.rounds, wanted.turns, wanted.latency_turns, wanted.seconds)
 
     with_streams = wanted.wants("stream", True)
     names = {series.chain for workload in chosen for series in workload.series}
@@ -139,6 +140,7 @@ def run(wanted: Wanted, processes: Processes, directory: Path) -> bool:
         "own_core": cores.apart,
         "rounds": wanted.rounds,
         "turns": wanted.turns,
+        "latency_turns": wanted.latency_turns,
         "seconds": wanted.seconds,
     }
     write(results, report.as_json(results, verdicts, circumstances))
@@ -175,9 +177,9 @@ def arguments() -> Wanted:
     given = parser.parse_args()
     more = given.tokens or (SHORT_MORE_TOKENS if given.short else MORE_TOKENS)
     only = frozenset(name for name in given.only.split(",") if name)
-    turns = SHORT_TURNS if given.short else TURNS
+    turns = (SHORT_TURNS, SHORT_TURNS) if given.short else (TURNS, LATENCY_TURNS)
     seconds = max(given.seconds, 1.0)
-    return Wanted(given.short, given.rounds, turns, seconds, only, more, given.module)
+    return Wanted(given.short, given.rounds, *turns, seconds, only, more, given.module)
 
 
 def main() -> None:

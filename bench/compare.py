@@ -269,7 +269,7 @@ def main() -> None:
                     which: build(processes, tree, directory / f"{which}.wasm")
                     for which, tree in (("this", this), (BASE, base))
                 }
-                timing = Timing(given.rounds, TURNS, max(given.seconds, 1.0))
+                timing = Timing(given.rounds, TURNS, TURNS, max(given.seconds, 1.0))
                 compare_requests(processes, modules, fields_of(base), timing, directory)
             compare_instructions(processes, this, base)
     except Stopped as signal:

@@ -78,10 +78,12 @@ class Found:
 @dataclass(frozen=True)
 class Timing:
     """How often, and how long each turn takes. Of the turns that a series has in a round the
-    middle one counts: on a machine with neighbours, one in a few is slow for their reasons."""
+    middle one counts: on a machine with neighbours, one in a few is slow for their reasons.
+    Latencies have turns of their own, of which more are slow: one pause makes the p99."""
 
     rounds: int
     turns: int
+    latency_turns: int
     seconds: float
 
 
@@ -178,7 +180,7 @@ def _measure_latency(
     for series in _order(able, number):
         _turn(stage, generator, workload, series, WARM_UP_SECONDS)
     turns: dict[str, list[SteadyTurn]] = {series.chain: [] for series in able}
-    for again in range(timing.turns):
+    for again in range(timing.latency_turns):
         for series in _order(able, number + again):
             check()
             stage.truncate_logs()
