@@ -113,10 +113,19 @@ def _stream(streams: FoundStreams | None) -> list[Verdict]:
     if streams is None:
         return []
     bare = streams.first_event_us[NONE]
-    later = [ours - other for ours, other in zip(streams.first_event_us[FILTER], bare, strict=True)]
     noise = max(bare) - min(bare)
+    event, answer = (
+        [ours - other for ours, other in zip(found[FILTER], found[NONE], strict=True)]
+        for found in (streams.first_event_us, streams.answer_us)
+    )
+    of_stream = [of_event - of_answer for of_event, of_answer in zip(event, answer, strict=True)]
     text = "the first event of a stream, later than without a filter; limit: the spread of those"
-    return [_verdict(text, later, at_most=noise, unit="µs")]
+    return [
+        _verdict(text, event, at_most=noise, unit="µs"),
+        _verdict(
+            "the same beyond what a plain answer is later by", of_stream, at_most=noise, unit="µs"
+        ),
+    ]
 
 
 def _memory(memory: FoundMemory | None) -> list[Verdict]:
