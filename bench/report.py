@@ -56,7 +56,7 @@ def print_workload(found: Found) -> None:
     heads += ["k instructions"] if counted else []
     heads += ["p50 µs", "p99 µs"]
     heads += ["connections/request"] if reconnects else []
-    heads += ["fixed rate: p50 µs", "p99 µs"] if found.rate else []
+    heads += ["fixed rate: p50 µs", "p99 µs", "p99 of whole turns µs"] if found.rate else []
     print_table(heads, rows)
     if any(row[0].endswith(" *") for row in rows):
         print("  * Envoy was not busy all the time: something else was the limit")
@@ -151,10 +151,11 @@ def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def _steady(measured: Measured) -> list[str]:
     if not measured.steady:
-        return ["–", "–"]
+        return ["–", "–", "–"]
     return [
         _median([turn.p50_us for turn in measured.steady]),
         spread([turn.p99_us for turn in measured.steady], ",.0f"),
+        spread([turn.p99_whole_us for turn in measured.steady], ",.0f"),
     ]
 
 

@@ -48,10 +48,12 @@ class Turn:
 
 @dataclass(frozen=True)
 class SteadyTurn:
-    """Latencies at a fixed rate in one turn, in microseconds."""
+    """Latencies at a fixed rate in one turn, in microseconds: `p99_us` is that of the middle
+    window, `p99_whole_us` that of all requests."""
 
     p50_us: float
     p99_us: float
+    p99_whole_us: float
 
 
 @dataclass
@@ -79,7 +81,7 @@ class Found:
 class Timing:
     """How often, and how long each turn takes. Of the turns that a series has in a round the
     middle one counts: on a machine with neighbours, one in a few is slow for their reasons.
-    Latencies have turns of their own, of which more are slow: one pause makes the p99."""
+    Latencies have turns of their own."""
 
     rounds: int
     turns: int
@@ -189,13 +191,24 @@ def _measure_latency(
                 port, series.request, workload.load, found.rate, timing.seconds
             )
             _must_be_good(workload, series, result)
-            turns[series.chain].append(SteadyTurn(result.p50 * 1e6, result.p99 * 1e6))
+            turns[series.chain].append(
+                SteadyTurn(result.p50 * 1e6, result.p99 * 1e6, result.p99_whole * 1e6)
+            )
     for chain, taken in turns.items():
-        found.series[chain].steady.append(_middle(taken, lambda turn: turn.p99_us))
+        found.series[chain].steady.append(_each_in_the_middle(taken))
 
 
 def _middle(taken: Sequence[T], figure: Callable[[T], float]) -> T:
     return sorted(taken, key=figure)[len(taken) // 2]
+
+
+def _each_in_the_middle(taken: Sequence[SteadyTurn]) -> SteadyTurn:
+    """The medians of the figures; the turn with the middle p99 of windows may have any other."""
+    return SteadyTurn(
+        p50_us=statistics.median(turn.p50_us for turn in taken),
+        p99_us=statistics.median(turn.p99_us for turn in taken),
+        p99_whole_us=statistics.median(turn.p99_whole_us for turn in taken),
+    )
 
 
 def _turn(

@@ -29,9 +29,9 @@ def test_a_target_is_judged_by_the_median_of_the_ratios_of_each_round() -> None:
 
 def test_latencies_are_judged_only_where_both_were_measured() -> None:
     ours, native = turns(100), turns(100)
-    native.steady = [SteadyTurn(10, 20)]
+    native.steady = [SteadyTurn(10, 20, 90)]
     assert len(judge(Results({"warm": Found("", {NATIVE: native, FILTER: ours})}))) == 1
-    ours.steady = [SteadyTurn(10, 30)]
+    ours.steady = [SteadyTurn(10, 30, 40)]
     verdicts = judge(Results({"warm": Found("", {NATIVE: native, FILTER: ours})}))
     assert [verdict.met for verdict in verdicts] == [True, False]
     assert verdicts[1].median == 1.5
