@@ -320,9 +320,10 @@ fn ruled(before: Read, unread: &[Withheld]) -> Read {
             .data
             .split(|byte| *byte == b'\n')
             .any(|line| Beginning::of(line).may_be_message());
-        let ruling = if Beginning::of(&event.data).may_be_message() {
+        let is_message = Beginning::of(&event.data).may_be_message();
+        let ruling = if is_message && !is_incomplete(&event.data) {
             by_words(&event.data)
-        } else if has_line_like_message {
+        } else if is_message || has_line_like_message {
             Ruling::Instead(b"not_understood".to_vec())
         } else {
             Ruling::Pass

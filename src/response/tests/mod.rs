@@ -63,9 +63,7 @@ impl Inspect for Told<'_> {
     }
 
     fn message(&mut self, text: &[u8]) -> Option<Ruling> {
-        if let Err(error) = serde_json::from_slice::<IgnoredAny>(text)
-            && error.is_eof()
-        {
+        if is_incomplete(text) {
             return None;
         }
         self.outcome.read.push(text.to_vec());
@@ -76,6 +74,11 @@ impl Inspect for Told<'_> {
         self.outcome.unread.push(why);
         Ruling::Instead(why.reason().into())
     }
+}
+
+/// The beginning of a JSON text, as far as it goes.
+fn is_incomplete(text: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(text).is_err_and(|error| error.is_eof())
 }
 
 fn run<'a>(
