@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from . import envoy_time
 from .material import ISSUER, REMEMBERED, RESOURCE, SCOPE, Material, Rule, rules
 
 Json = dict[str, Any]
@@ -33,7 +34,7 @@ _FOLDER = "/srv/"
 
 @dataclass(frozen=True)
 class Chain:
-    """A listener: its filters, and the format of its access log."""
+    """A listener: its filters, and how a line of its access log begins."""
 
     name: str
     port: int
@@ -184,7 +185,7 @@ def gate(
         },
     }
     wasm = _filter("envoy.filters.http.wasm", "filters.http.wasm.v3.Wasm", config=plugin)
-    return Chain(name, port, [wasm], "%FILTER_STATE(wasm.mcp_auth.audit:PLAIN)%\n")
+    return Chain(name, port, [wasm], "%FILTER_STATE(wasm.mcp_auth.audit:PLAIN)%")
 
 
 def with_fields(chain: Chain, known: set[str]) -> Chain:
@@ -215,7 +216,7 @@ def bootstrap(chains: Sequence[Chain], places: Places, admin: int, logs: Path) -
 
 def _line(*who: str) -> str:
     fields = ["%START_TIME%", *who, "%RESPONSE_CODE%", "%RESPONSE_CODE_DETAILS%", "%DURATION%"]
-    return " ".join([*fields, "%REQ(X-REQUEST-ID)%"]) + "\n"
+    return " ".join([*fields, "%REQ(X-REQUEST-ID)%"])
 
 
 def _mcp(arguments: bool) -> Json:
@@ -302,11 +303,12 @@ def _cluster(name: str, port: int, options: Json | None = None) -> Json:
 
 
 def _listener(chain: Chain, logs: Path) -> Json:
+    line = chain.log_format + envoy_time.FIELDS + "\n"
     log = _filter(
         "envoy.access_loggers.file",
         "access_loggers.file.v3.FileAccessLog",
         path=str(log_of(chain, logs)),
-        log_format={"text_format_source": {"inline_string": chain.log_format}},
+        log_format={"text_format_source": {"inline_string": line}},
     )
     router = _filter("envoy.filters.http.router", "filters.http.router.v3.Router")
     route = {"match": {"prefix": "/"}, "route": {"cluster": UPSTREAM, "timeout": "0s"}}

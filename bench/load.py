@@ -226,15 +226,15 @@ def read_vegeta(output: str, seconds: float) -> SteadyResult:
     for sent, _, took in counted:
         windows.setdefault((sent - began) // int(WINDOW * 1e9), []).append(took * 1e-9)
     latencies = [took for window in windows.values() for took in window]
-    p99s = [_percentile(window, 0.99) for window in windows.values()]
+    p99s = [percentile(window, 0.99) for window in windows.values()]
     return SteadyResult(
         seconds=seconds,
         requests=len(counted),
         refused=sum(1 for _, code, _ in counted if code >= 400),
         failed=sum(1 for _, code, _ in counted if code == 0),
-        p50=_percentile(latencies, 0.5),
+        p50=percentile(latencies, 0.5),
         p99=statistics.median(p99s or [0.0]),
-        p99_whole=_percentile(latencies, 0.99),
+        p99_whole=percentile(latencies, 0.99),
     )
 
 
@@ -249,12 +249,13 @@ def _read_h2load(output: str, log: Path, seconds: float) -> Result:
         requests=good + moved + refused + broken,
         refused=refused,
         failed=broken,
-        p50=_percentile(took, 0.5) * MICROSECONDS,
-        p99=_percentile(took, 0.99) * MICROSECONDS,
+        p50=percentile(took, 0.5) * MICROSECONDS,
+        p99=percentile(took, 0.99) * MICROSECONDS,
     )
 
 
-def _percentile(values: Sequence[float], share: float) -> float:
+def percentile(values: Sequence[float], share: float) -> float:
+    """What this share of the values is not above; 0 where there are none."""
     if not values:
         return 0.0
     return sorted(values)[min(int(len(values) * share), len(values) - 1)]

@@ -23,6 +23,8 @@ BUSY = 0.9
 # From here on, clients open connections anew all the time.
 RECONNECTS = 0.5
 
+STEADY_HEADS = ("fixed rate: p50 µs", "p99 µs", "p99 of whole turns µs", "p99 in Envoy µs")
+
 
 def print_workload(found: Found) -> None:
     """One workload: a line for each series."""
@@ -56,7 +58,7 @@ def print_workload(found: Found) -> None:
     heads += ["k instructions"] if counted else []
     heads += ["p50 µs", "p99 µs"]
     heads += ["connections/request"] if reconnects else []
-    heads += ["fixed rate: p50 µs", "p99 µs", "p99 of whole turns µs"] if found.rate else []
+    heads += list(STEADY_HEADS) if found.rate else []
     print_table(heads, rows)
     if any(row[0].endswith(" *") for row in rows):
         print("  * Envoy was not busy all the time: something else was the limit")
@@ -151,11 +153,12 @@ def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def _steady(measured: Measured) -> list[str]:
     if not measured.steady:
-        return ["–", "–", "–"]
+        return ["–"] * len(STEADY_HEADS)
     return [
         _median([turn.p50_us for turn in measured.steady]),
         spread([turn.p99_us for turn in measured.steady], ",.0f"),
         spread([turn.p99_whole_us for turn in measured.steady], ",.0f"),
+        spread([turn.p99_in_envoy_us for turn in measured.steady], ",.0f"),
     ]
 
 

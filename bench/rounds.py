@@ -12,8 +12,9 @@ from typing import TypeVar
 
 from demo.stack.errors import StackError
 
+from . import envoy_time
 from .instructions import Instructions
-from .load import Generator, Result
+from .load import Generator, Result, percentile
 from .stage import Stage
 from .usage import cpu_seconds, stats
 from .workloads import FILTER, NATIVE, UNCACHED, Series, Workload
@@ -49,11 +50,13 @@ class Turn:
 @dataclass(frozen=True)
 class SteadyTurn:
     """Latencies at a fixed rate in one turn, in microseconds: `p99_us` is that of the middle
-    window, `p99_whole_us` that of all requests."""
+    window, `p99_whole_us` that of all requests, and `p99_in_envoy_us` that of the time which
+    Envoy has had them, by its own clock."""
 
     p50_us: float
     p99_us: float
     p99_whole_us: float
+    p99_in_envoy_us: float
 
 
 @dataclass
@@ -185,14 +188,24 @@ def _measure_latency(
     for again in range(timing.latency_turns):
         for series in _order(able, number + again):
             check()
+            # What the turn before has left would come into the log of this one.
+            stage.wait_until_logged()
             stage.truncate_logs()
             port = stage.ports[series.chain]
             result = generator.steady(
                 port, series.request, workload.load, found.rate, timing.seconds
             )
             _must_be_good(workload, series, result)
+            stage.wait_until_logged()
+            in_envoy = envoy_time.read(stage.logs[series.chain].read_bytes())
+            in_envoy = in_envoy[-result.requests :]
             turns[series.chain].append(
-                SteadyTurn(result.p50 * 1e6, result.p99 * 1e6, result.p99_whole * 1e6)
+                SteadyTurn(
+                    p50_us=result.p50 * 1e6,
+                    p99_us=result.p99 * 1e6,
+                    p99_whole_us=result.p99_whole * 1e6,
+                    p99_in_envoy_us=percentile(in_envoy, 0.99),
+                )
             )
     for chain, taken in turns.items():
         found.series[chain].steady.append(_each_in_the_middle(taken))
@@ -208,6 +221,7 @@ def _each_in_the_middle(taken: Sequence[SteadyTurn]) -> SteadyTurn:
         p50_us=statistics.median(turn.p50_us for turn in taken),
         p99_us=statistics.median(turn.p99_us for turn in taken),
         p99_whole_us=statistics.median(turn.p99_whole_us for turn in taken),
+        p99_in_envoy_us=statistics.median(turn.p99_in_envoy_us for turn in taken),
     )
 
 

@@ -24,8 +24,11 @@ from .chains import Chain, Places
 from .load import Request
 from .material import PATH, Material
 from .tools import Tools
+from .usage import stats
 
 PATIENCE = 10.0
+# What of its access logs Envoy has in memory, in bytes.
+BUFFERED = "filesystem.write_total_buffered"
 # The answer of the upstream to a call of a tool.
 DONE = b'"text":"done"'
 
@@ -81,6 +84,14 @@ class Stage:
         for log in self.logs.values():
             if log.exists():
                 log.write_bytes(b"")
+
+    def wait_until_logged(self) -> None:
+        """Until Envoy has written what it holds of its access logs."""
+        deadline = time.monotonic() + PATIENCE
+        while stats(self.admin, f"^{BUFFERED}$") != {BUFFERED: 0}:
+            if time.monotonic() > deadline:
+                raise StackError("Envoy does not write its access logs")
+            time.sleep(0.02)
 
     def _wait_for_line(self, chain: str, request_id: str, subject: str) -> None:
         deadline = time.monotonic() + PATIENCE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
 
-from bench import material, plot
+from bench import envoy_time, material, plot
 from bench.rounds import Found, Measured, SteadyTurn, Turn
 from bench.targets import Results, judge
 from bench.workloads import EXTERNAL, FILTER, NATIVE, NONE, UNCACHED
@@ -29,12 +29,25 @@ def test_a_target_is_judged_by_the_median_of_the_ratios_of_each_round() -> None:
 
 def test_latencies_are_judged_only_where_both_were_measured() -> None:
     ours, native = turns(100), turns(100)
-    native.steady = [SteadyTurn(10, 20, 90)]
+    native.steady = [SteadyTurn(10, 20, 90, 8)]
     assert len(judge(Results({"warm": Found("", {NATIVE: native, FILTER: ours})}))) == 1
-    ours.steady = [SteadyTurn(10, 30, 40)]
+    ours.steady = [SteadyTurn(10, 30, 40, 6)]
     verdicts = judge(Results({"warm": Found("", {NATIVE: native, FILTER: ours})}))
     assert [verdict.met for verdict in verdicts] == [True, False]
     assert verdicts[1].median == 1.5
+
+
+def test_the_time_in_envoy_is_before_and_after_that_of_the_upstream() -> None:
+    log = b"".join(
+        [
+            b"alice client tools/call t 200 in-envoy-us=20,14\n",
+            # No upstream has answered.
+            b"alice client tools/call t 403 in-envoy-us=-,-\n",
+            b"alice client tools/call t 200 in-envoy-us=31,9\n",
+            b"alice client tools/call t 200 in-envoy-us=5,",
+        ]
+    )
+    assert envoy_time.read(log) == [34, 40]
 
 
 def test_of_what_was_not_measured_nothing_is_said() -> None:
